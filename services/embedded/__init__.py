@@ -1,0 +1,1 @@
+"""Everything in one process, with the servers it needs started beside it."""

@@ -1,0 +1,1 @@
+"""PostgreSQL, Valkey and Kafka as supervised child processes of this one."""
