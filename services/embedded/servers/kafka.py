@@ -95,7 +95,7 @@ async def kafka(folder: Path, *, jars: Path) -> AsyncIterator[Server]:
     async with claim(folder, OURS) as held:
         port, data = free_port(), held.path / "data"
         properties = held.path / "server.properties"
-        properties.write_text(_properties(data, port, free_port()))
+        _write(properties, settings(data, port, free_port()))
         if not data.exists():
             await asyncio.to_thread(_create, data, virtual_machine)
         with virtual_machine.class_archive_option() as archive:
@@ -111,14 +111,18 @@ async def kafka(folder: Path, *, jars: Path) -> AsyncIterator[Server]:
                 yield server
 
 
-def _properties(data: Path, port: int, controller_port: int) -> str:
-    places = {
+def settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
+    """Give the broker's settings for a data folder and two ports of 127.0.0.1."""
+    return SETTINGS | {
         "log.dirs": str(data),
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
     }
-    return "".join(f"{name}={value}\n" for name, value in (SETTINGS | places).items())
+
+
+def _write(properties: Path, values: dict[str, str]) -> None:
+    properties.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
 def _create(data: Path, virtual_machine: VirtualMachine) -> None:
@@ -127,7 +131,7 @@ def _create(data: Path, virtual_machine: VirtualMachine) -> None:
     if not template.exists():
         with whole(template) as unfinished:
             properties = template.with_suffix(".properties")
-            properties.write_text(_properties(unfinished, 9092, 9093))
+            _write(properties, settings(unfinished, 9092, 9093))
             format_ = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
             subprocess.run(
                 [*virtual_machine.command, *format_, str(properties)],

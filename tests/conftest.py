@@ -1,0 +1,169 @@
+"""The real servers every test may ask for, started when the first one does.
+
+Where each comes from, first match: an address in TEST_POSTGRES_URL, TEST_REDIS_URL or
+TEST_KAFKA_SERVERS; a container, when a Docker engine already holds the image (nothing is pulled);
+a child process.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from redis.asyncio import Redis
+
+from services.embedded.servers.child import Server, free_port
+from services.embedded.servers.kafka import kafka, settings
+from services.embedded.servers.postgres import postgres
+from services.embedded.servers.valkey import valkey
+
+KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
+CONTAINER_SECONDS_MAX = 120
+
+
+@pytest.fixture(scope="session")
+def portal() -> Iterator[BlockingPortal]:
+    """An event loop of its own for servers that outlive the loop of any one test."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.fixture(scope="session")
+def postgres_url(portal: BlockingPortal) -> Iterator[str]:
+    """A superuser's address of a real PostgreSQL."""
+    image = os.environ.get("TEST_POSTGRES_IMAGE", "postgres:18")
+    if url := os.environ.get("TEST_POSTGRES_URL"):
+        yield url
+    elif image_is_here(image):
+        port = free_port()
+        command = ["postgres", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
+        environment = {"POSTGRES_HOST_AUTH_METHOD": "trust"}
+        # Said once by the server that only prepares the data, and once by the one that stays.
+        with container(image, command, environment, "ready to accept connections", times=2):
+            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    else:
+        with child(portal, lambda folder: postgres(folder, durable=False)) as server:
+            yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url(portal: BlockingPortal) -> Iterator[str]:
+    """The address of a real Redis or Valkey."""
+    image = os.environ.get("TEST_REDIS_IMAGE", "redis:7")
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+    elif image_is_here(image):
+        port = free_port()
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port)]
+        with container(image, command, {}, "Ready to accept connections"):
+            yield f"redis://127.0.0.1:{port}/0"
+    else:
+        with child(portal, valkey) as server:
+            yield server.url
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(portal: BlockingPortal) -> Iterator[str]:
+    """The bootstrap address of a real Kafka that does not make topics by itself."""
+    image = os.environ.get("TEST_KAFKA_IMAGE", "apache/kafka:4.4.0")
+    if servers := os.environ.get("TEST_KAFKA_SERVERS"):
+        yield servers
+    elif image_is_here(image):
+        port = free_port()
+        values = settings(Path("/var/lib/kafka/data"), port, free_port())
+        # The image's own way to take settings.
+        environment = {f"KAFKA_{name.upper().replace('.', '_')}": values[name] for name in values}
+        with container(image, [], environment, "Kafka Server started"):
+            yield f"127.0.0.1:{port}"
+    else:
+        with child(portal, lambda folder: kafka(folder, jars=KAFKA_JARS)) as server:
+            yield server.url
+
+
+@pytest.fixture
+async def new_database(postgres_url: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """A function that makes an empty database and gives its address; all are dropped afterwards."""
+    connection = await asyncpg.connect(postgres_url)
+    names: list[str] = []
+
+    async def create() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        names.append(name)
+        return urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+
+    yield create
+    for name in names:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def fresh_database(new_database: Callable[[], Awaitable[str]]) -> str:
+    """The address of an empty database that only this test sees."""
+    return await new_database()
+
+
+@pytest.fixture
+async def redis_db(redis_url: str) -> str:
+    """The address of a Redis that holds no key."""
+    async with Redis.from_url(redis_url) as redis:
+        await redis.flushall()
+    return redis_url
+
+
+@contextmanager
+def child(
+    portal: BlockingPortal, start: Callable[[Path], AbstractAsyncContextManager[Server]]
+) -> Iterator[Server]:
+    """Run one of our servers on a new folder, and delete that afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tradewind-tests-"))
+    with portal.wrap_async_context_manager(start(folder)) as server:
+        yield server
+    for path in {folder, server.folder}:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def image_is_here(image: str) -> bool:
+    """Say whether a Docker engine answers and already holds the image."""
+    import docker  # Here for the same reason as below.
+
+    try:
+        engine = docker.from_env(timeout=5)
+    except docker.errors.DockerException:
+        return False
+    try:
+        engine.images.get(image)
+    except docker.errors.ImageNotFound:
+        return False
+    finally:
+        engine.close()
+    return True
+
+
+@contextmanager
+def container(
+    image: str, command: list[str], environment: dict[str, str], ready: str, *, times: int = 1
+) -> Iterator[None]:
+    """Run a container on the host's network, where it can listen on 127.0.0.1 alone.
+
+    It is up when its log has held the words `ready` that many times.
+    """
+    # Here, because most runs need no container and would pay for the import.
+    from testcontainers.core.config import testcontainers_config
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+    # Its clean-up container would have to be pulled; `with` cleans up here.
+    testcontainers_config.ryuk_disabled = True
+    server = DockerContainer(image, env=environment, network_mode="host").with_command(command)
+    up = LogMessageWaitStrategy(ready, times=times).with_startup_timeout(CONTAINER_SECONDS_MAX)
+    with server.waiting_for(up):
+        yield
