@@ -5,13 +5,15 @@ TEST_KAFKA_SERVERS; a container, when a Docker engine already holds the image (n
 a child process.
 """
 
+import asyncio
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,12 +22,18 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from redis.asyncio import Redis
 
 from services.embedded.servers.child import Server, free_port
+from services.embedded.servers.kafka import ask as kafka_ask
 from services.embedded.servers.kafka import kafka, settings
+from services.embedded.servers.postgres import ask as postgres_ask
 from services.embedded.servers.postgres import postgres
+from services.embedded.servers.valkey import ask as valkey_ask
 from services.embedded.servers.valkey import valkey
 
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
+
 KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
-CONTAINER_SECONDS_MAX = 120
+CONTAINER_SECONDS_MAX = 60
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +53,9 @@ def postgres_url(portal: BlockingPortal) -> Iterator[str]:
         port = free_port()
         command = ["postgres", "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}"]
         environment = {"POSTGRES_HOST_AUTH_METHOD": "trust"}
-        # Said once by the server that only prepares the data, and once by the one that stays.
-        with container(image, command, environment, "ready to accept connections", times=2):
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        with container(image, command, environment, portal, lambda: postgres_ask(url)):
+            yield url
     else:
         with child(portal, lambda folder: postgres(folder, durable=False)) as server:
             yield server.url
@@ -62,7 +70,7 @@ def redis_url(portal: BlockingPortal) -> Iterator[str]:
     elif image_is_here(image):
         port = free_port()
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port)]
-        with container(image, command, {}, "Ready to accept connections"):
+        with container(image, command, {}, portal, lambda: valkey_ask(port)):
             yield f"redis://127.0.0.1:{port}/0"
     else:
         with child(portal, valkey) as server:
@@ -80,7 +88,7 @@ def kafka_servers(portal: BlockingPortal) -> Iterator[str]:
         values = settings(Path("/var/lib/kafka/data"), port, free_port())
         # The image's own way to take settings.
         environment = {f"KAFKA_{name.upper().replace('.', '_')}": values[name] for name in values}
-        with container(image, [], environment, "Kafka Server started"):
+        with container(image, [], environment, portal, lambda: kafka_ask(port)):
             yield f"127.0.0.1:{port}"
     else:
         with child(portal, lambda folder: kafka(folder, jars=KAFKA_JARS)) as server:
@@ -150,20 +158,33 @@ def image_is_here(image: str) -> bool:
 
 @contextmanager
 def container(
-    image: str, command: list[str], environment: dict[str, str], ready: str, *, times: int = 1
+    image: str,
+    command: list[str],
+    environment: dict[str, str],
+    portal: BlockingPortal,
+    ask: Callable[[], Awaitable[None]],
 ) -> Iterator[None]:
-    """Run a container on the host's network, where it can listen on 127.0.0.1 alone.
-
-    It is up when its log has held the words `ready` that many times.
-    """
+    """Run a container on the host's network, where it can listen on 127.0.0.1 alone."""
     # Here, because most runs need no container and would pay for the import.
     from testcontainers.core.config import testcontainers_config
     from testcontainers.core.container import DockerContainer
-    from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
     # Its clean-up container would have to be pulled; `with` cleans up here.
     testcontainers_config.ryuk_disabled = True
     server = DockerContainer(image, env=environment, network_mode="host").with_command(command)
-    up = LogMessageWaitStrategy(ready, times=times).with_startup_timeout(CONTAINER_SECONDS_MAX)
-    with server.waiting_for(up):
+    with server:
+        portal.call(until_it_answers, server, ask)
         yield
+
+
+async def until_it_answers(server: "DockerContainer", ask: Callable[[], Awaitable[None]]) -> None:
+    """Wait for a container's server. Raises RuntimeError with its log when it ends instead."""
+    inside = server.get_wrapped_container()
+    async with asyncio.timeout(CONTAINER_SECONDS_MAX):
+        while True:
+            with suppress(OSError):
+                return await ask()
+            inside.reload()
+            if inside.status == "exited":
+                raise RuntimeError(inside.logs().decode())
+            await asyncio.sleep(0.1)

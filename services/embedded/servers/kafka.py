@@ -103,7 +103,7 @@ async def kafka(folder: Path, *, jars: Path) -> AsyncIterator[Server]:
                 name="Kafka",
                 command=[*virtual_machine.command, archive, "kafka.Kafka", str(properties)],
                 url=f"127.0.0.1:{port}",
-                ask=lambda: _ask(port),
+                ask=lambda: ask(port),
                 stop_signal=signal.SIGTERM,
                 stop_seconds=60.0,  # Writing the class archive takes seconds, once.
             )
@@ -143,8 +143,8 @@ def _create(data: Path, virtual_machine: VirtualMachine) -> None:
         shutil.copytree(template, unfinished)
 
 
-async def _ask(port: int) -> None:
-    """Raise OSError until the broker is a member of its own cluster."""
+async def ask(port: int) -> None:
+    """Return when the broker is a member of its own cluster; raise OSError while it is not."""
     # Refused quietly, where the client would log each try.
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.close()

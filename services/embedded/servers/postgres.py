@@ -52,23 +52,25 @@ def _program(data: Path, binaries: Path, account: Account, *, durable: bool) -> 
         settings |= {"fsync": "off", "full_page_writes": "off"}
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
 
-    async def ask() -> None:
-        try:
-            connection = await asyncpg.connect(url, timeout=ASK_SECONDS_MAX, ssl=False)
-        except asyncpg.PostgresError as starting:
-            raise ConnectionError from starting
-        await connection.close()
-
     return Program(
         name="PostgreSQL",
         command=[str(binaries / "postgres"), "-D", str(data), *options],
         url=url,
-        ask=ask,
+        ask=lambda: ask(url),
         # "Fast shutdown": open sessions are ended, then everything is written.
         stop_signal=signal.SIGINT,
         account=account,
         stop_seconds=60.0,
     )
+
+
+async def ask(url: str) -> None:
+    """Return when the server takes connections; raise OSError while it does not."""
+    try:
+        connection = await asyncpg.connect(url, timeout=ASK_SECONDS_MAX, ssl=False)
+    except asyncpg.PostgresError as starting:
+        raise ConnectionError from starting
+    await connection.close()
 
 
 def _create(held: Claim, binaries: Path, account: Account, *, durable: bool) -> None:

@@ -27,7 +27,7 @@ async def valkey(folder: Path) -> AsyncIterator[Server]:
             name="Valkey",
             command=_command(_binary(account), port, held.path),
             url=f"redis://127.0.0.1:{port}/0",
-            ask=lambda: _ping(port),
+            ask=lambda: ask(port),
             stop_signal=signal.SIGTERM,
             account=account,
         )
@@ -47,8 +47,8 @@ def _command(binary: Path, port: int, folder: Path) -> list[str]:
     return [str(binary), *(word for option in options.items() for word in option)]
 
 
-async def _ping(port: int) -> None:
-    """Raise OSError until the server answers a PING."""
+async def ask(port: int) -> None:
+    """Return when the server answers a PING; raise OSError while it does not."""
     async with asyncio.timeout(ASK_SECONDS_MAX):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
