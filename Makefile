@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+.PHONY: help run rehearse rehearse-kafka test check lock compose-smoke
+
+# `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
+PYTHON := exec .venv/bin/python
+CHECKED := services shared tests bench
+EXAMPLE := examples/cleantech-china-2023
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(ARGS)
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## run everything here, with its own servers (ARGS: see `python -m services --help`)
+	@scripts/setup run
+	@$(PYTHON) -m services $(ARGS)
+
+rehearse: ## play the example's day on embedded servers
+	@scripts/setup run
+	@$(PYTHON) -m services rehearse $(EXAMPLE) $(ARGS)
+
+rehearse-kafka: ## the same over a real Kafka
+	@scripts/setup dev
+	@$(PYTHON) -m services rehearse $(EXAMPLE) --log kafka $(ARGS)
+
+test: ## check, then all tests (ARGS: pytest's)
+	@scripts/setup dev
+	@$(MAKE) --no-print-directory check
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: ## linters, types, and who may import whom
+	@scripts/setup dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy $(wildcard $(CHECKED))
+	.venv/bin/lint-imports
+
+lock: ## pin the requirements anew (ARGS=--upgrade for newer ones)
+	@scripts/setup dev
+	echo 'uv>=0.13,<0.14' | $(COMPILE) --no-annotate - -o requirements-bootstrap.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --extra embedded pyproject.toml -o requirements-embedded.txt
+	$(COMPILE) --extra embedded --extra dev pyproject.toml -o requirements-dev.txt
+
+compose-smoke: ## bring the deployment up in containers, and ask it one question
+	@scripts/compose-smoke $(ARGS)
