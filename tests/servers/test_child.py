@@ -23,6 +23,7 @@ def shell(script: str, answers: asyncio.Event | None = None, stop_seconds: float
         ask=ask,
         stop_signal=signal.SIGTERM,
         stop_seconds=stop_seconds,
+        backoff_seconds=0.01,
     )
 
 

@@ -19,7 +19,6 @@ from services.embedded.servers.folder import Claim
 
 FAILURES_MAX = 5
 FAILURE_WINDOW_SECONDS = 30.0
-BACKOFF_SECONDS = 0.1
 START_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 1500
@@ -50,6 +49,8 @@ class Program:
     stop_signal: signal.Signals
     account: Account = OURS
     stop_seconds: float = 15.0
+    #: The pause before the first new start; it doubles with each failure of the last 30 seconds.
+    backoff_seconds: float = 0.1
 
 
 class Server:
@@ -106,7 +107,7 @@ class Server:
             recent = sum(clock() - moment < FAILURE_WINDOW_SECONDS for moment in failures)
             if recent == FAILURES_MAX:
                 raise ServerKeepsFailing(self._complaint())
-            await asyncio.sleep(BACKOFF_SECONDS * 2**recent)
+            await asyncio.sleep(self._program.backoff_seconds * 2**recent)
             self._process = self._start()
 
     async def stop(self) -> None:
