@@ -1,0 +1,1 @@
+"""Who must know: live state, streams to browsers, messages."""

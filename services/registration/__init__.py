@@ -1,0 +1,1 @@
+"""Who takes part: missions, stops, programmes, organisations, people, registrations, check-in."""

@@ -1,0 +1,1 @@
+"""The dry run of a mission, through the public API and the live stream alone."""

@@ -1,0 +1,179 @@
+"""Access: who somebody is, and who may do what. The one place where rights are decided."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import jwt
+
+from shared.errors import Forbidden, Unauthenticated
+
+Role = Literal[
+    "mission_staff",
+    "partner_staff",
+    "door_staff",
+    "delegate",
+    "local",
+    "interpreter",
+    "screen",
+    "service",
+]
+Purpose = Literal["session", "link"]
+
+Action = Literal[
+    "mission.write",
+    "people.invite",
+    "people.read",
+    "registration.read",
+    "registration.cancel",
+    "registration.decide",
+    "check_in",
+    "board.read",
+    "schedule.write",
+    "meeting.run",
+    "preference.write",
+    "recommendation.read",
+    "live.me",
+    "live.stop",
+    "contacts.read",
+    "mailbox.read",
+]
+
+LIFETIMES: dict[Purpose, timedelta] = {"session": timedelta(days=7), "link": timedelta(days=30)}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who is signed in.
+
+    `mission_id` None stands for every mission, for mission staff and services only.
+    """
+
+    role: Role
+    subject: UUID
+    mission_id: UUID | None = None
+    stop_ids: tuple[UUID, ...] = ()
+    partner_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an action touches. A part that is None does not narrow the action."""
+
+    mission_id: UUID | None = None
+    stop_id: UUID | None = None
+    person_ids: tuple[UUID, ...] = ()
+    partner_id: UUID | None = None
+
+
+Rule = Callable[[Principal, Scope], bool]
+
+
+def _own_mission(who: Principal, scope: Scope) -> bool:
+    return who.mission_id is None or who.mission_id == scope.mission_id
+
+
+def _own_stop(who: Principal, scope: Scope) -> bool:
+    return _own_mission(who, scope) and scope.stop_id in who.stop_ids
+
+
+def _own_invitee(who: Principal, scope: Scope) -> bool:
+    return (
+        _own_stop(who, scope) and who.partner_id is not None and who.partner_id == scope.partner_id
+    )
+
+
+def _self(who: Principal, scope: Scope) -> bool:
+    return who.subject in scope.person_ids
+
+
+def _always(who: Principal, scope: Scope) -> bool:
+    del who, scope
+    return True
+
+
+_STAFF: dict[Role, Rule] = {"mission_staff": _own_mission}
+_STOP_STAFF: dict[Role, Rule] = _STAFF | {"partner_staff": _own_stop, "door_staff": _own_stop}
+_PEOPLE: dict[Role, Rule] = {"delegate": _self, "local": _self}
+
+POLICY: dict[Action, dict[Role, Rule]] = {
+    "mission.write": _STAFF,
+    "people.invite": _STAFF,
+    "people.read": _STAFF | {"partner_staff": _own_stop},
+    "registration.read": _STOP_STAFF | _PEOPLE,
+    "registration.cancel": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
+    "registration.decide": _STAFF,
+    "check_in": _STOP_STAFF,
+    "board.read": _STOP_STAFF,
+    "schedule.write": _STAFF,
+    "meeting.run": _STAFF | {"door_staff": _own_stop},
+    "preference.write": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
+    "recommendation.read": _STAFF | {"partner_staff": _own_stop} | _PEOPLE,
+    "live.me": _PEOPLE | {"interpreter": _self},
+    "live.stop": _STOP_STAFF | {"screen": _own_stop},
+    "contacts.read": {"service": _always},
+    "mailbox.read": {"mission_staff": _always},
+}
+"""Action, role, rule. What is not listed is forbidden."""
+
+
+def may(who: Principal, action: Action, scope: Scope) -> bool:
+    """Say whether `who` may do `action` within `scope`."""
+    rule = POLICY[action].get(who.role)
+    return rule is not None and rule(who, scope)
+
+
+def require(who: Principal, action: Action, scope: Scope) -> None:
+    """Raise `Forbidden` unless `who` may do `action` within `scope`."""
+    if not may(who, action, scope):
+        message = f"The role {who.role} may not do this ({action}) here."
+        raise Forbidden(message)
+
+
+class Tokens:
+    """Signs and reads tokens: JWT (RFC 7519) with HMAC-SHA-256.
+
+    They carry ids and a role, nothing about a person.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def sign(self, who: Principal, purpose: Purpose, now: datetime) -> str:
+        """Make a token for one purpose; a session lasts 7 days, a link 30."""
+        claims = {
+            "aud": purpose,
+            "iat": now,
+            "exp": now + LIFETIMES[purpose],
+            "sub": str(who.subject),
+            "role": who.role,
+            "stops": [str(stop) for stop in who.stop_ids],
+        }
+        if who.mission_id:
+            claims["mission"] = str(who.mission_id)
+        if who.partner_id:
+            claims["partner"] = str(who.partner_id)
+        return jwt.encode(claims, self._key, algorithm="HS256")
+
+    def read(self, token: str, purpose: Purpose) -> Principal:
+        """Check signature, purpose and expiry; raises `Unauthenticated`."""
+        try:
+            claims = jwt.decode(
+                token,
+                self._key,
+                algorithms=["HS256"],
+                audience=purpose,
+                options={"require": ["exp", "sub", "aud"]},
+            )
+        except jwt.PyJWTError:
+            message = "This sign-in is not valid, or no longer. Ask for a new link."
+            raise Unauthenticated(message) from None
+        return Principal(
+            role=claims["role"],
+            subject=UUID(claims["sub"]),
+            mission_id=UUID(claims["mission"]) if "mission" in claims else None,
+            stop_ids=tuple(UUID(stop) for stop in claims["stops"]),
+            partner_id=UUID(claims["partner"]) if "partner" in claims else None,
+        )

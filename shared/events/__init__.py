@@ -1,0 +1,29 @@
+"""The contracts between the services: one file for each publisher, every event listed here."""
+
+from shared.events import matching, registration
+from shared.events.base import Event
+
+TOPICS = ("registration", "matching")
+
+EVENTS: tuple[type[Event], ...] = (
+    registration.MissionAnnounced,
+    registration.StopPlanned,
+    registration.ProgrammeItemPlanned,
+    registration.ParticipantConfirmed,
+    registration.ParticipantPending,
+    registration.ParticipantWaitlisted,
+    registration.ParticipantRejected,
+    registration.ParticipantCancelled,
+    registration.ParticipantCheckedIn,
+    registration.StaffEngaged,
+    registration.SignInRequested,
+    matching.SchedulePublished,
+    matching.MeetingScheduled,
+    matching.MeetingMoved,
+    matching.MeetingDelayed,
+    matching.MeetingCalled,
+    matching.MeetingStarted,
+    matching.MeetingFinished,
+    matching.MeetingMissed,
+    matching.MeetingCancelled,
+)

@@ -1,0 +1,126 @@
+"""Events that matching publishes.
+
+A field is only ever added; a break is a `.v2` beside the `.v1`.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.events.base import Event, Facts, Side
+
+MeetingState = Literal[
+    "unscheduled", "scheduled", "called", "in_progress", "completed", "no_show", "cancelled"
+]
+Attendance = Literal["unknown", "present", "late", "absent"]
+
+
+class _Matching(Event):
+    TOPIC: ClassVar[str] = "matching"
+
+
+class SchedulePublished(_Matching):
+    """A version of a stop's schedule is in force; `meetings` and `changed` count meetings."""
+
+    TYPE = "matching.schedule.published.v1"
+    KEY = "stop_id"
+    schedule_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    number: int
+    meetings: int
+    changed: int
+
+
+class Party(Facts):
+    """One side of a meeting, by id and company."""
+
+    participant_id: UUID
+    side: Side
+    organization: str
+    native_organization: str | None = None
+    attendance: Attendance = "unknown"
+
+
+class MeetingEvent(_Matching):
+    """A meeting's whole state after a change; `revision` grows by one with each."""
+
+    KEY = "meeting_id"
+
+    meeting_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    revision: int
+    state: MeetingState
+    starts_at: datetime
+    ends_at: datetime
+    delay_minutes: int = 0
+    point: str
+    parties: tuple[Party, ...]
+    interpreter_id: UUID | None = None
+    schedule_number: int
+    occurred_at: datetime
+
+    @property
+    def concerned(self) -> tuple[UUID, ...]:
+        """Everyone whose day this meeting is part of."""
+        people = tuple(party.participant_id for party in self.parties)
+        return (*people, self.interpreter_id) if self.interpreter_id else people
+
+
+class MeetingScheduled(MeetingEvent):
+    """The published schedule has this meeting."""
+
+    TYPE = "matching.meeting.scheduled.v1"
+
+
+class MeetingMoved(MeetingEvent):
+    """The meeting has another time, table or interpreter.
+
+    `former_interpreter_id` was released by the move.
+    """
+
+    TYPE = "matching.meeting.moved.v1"
+    former_interpreter_id: UUID | None = None
+
+    @property
+    def concerned(self) -> tuple[UUID, ...]:
+        """Everyone whose day this meeting is, or was until now, part of."""
+        former = self.former_interpreter_id
+        return super().concerned if former is None else (*super().concerned, former)
+
+
+class MeetingDelayed(MeetingEvent):
+    """The meeting starts later and ends as planned."""
+
+    TYPE = "matching.meeting.delayed.v1"
+
+
+class MeetingCalled(MeetingEvent):
+    """The parties are asked to their table."""
+
+    TYPE = "matching.meeting.called.v1"
+
+
+class MeetingStarted(MeetingEvent):
+    """The parties sit at their table."""
+
+    TYPE = "matching.meeting.started.v1"
+
+
+class MeetingFinished(MeetingEvent):
+    """The meeting was held."""
+
+    TYPE = "matching.meeting.finished.v1"
+
+
+class MeetingMissed(MeetingEvent):
+    """A party did not come."""
+
+    TYPE = "matching.meeting.missed.v1"
+
+
+class MeetingCancelled(MeetingEvent):
+    """The meeting will not take place."""
+
+    TYPE = "matching.meeting.cancelled.v1"

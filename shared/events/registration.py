@@ -1,0 +1,148 @@
+"""Events that registration publishes.
+
+A field is only ever added; a break is a `.v2` beside the `.v1`.
+"""
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.events.base import Bilingual, Event, Facts, ItemKind, ListingKind, Side
+
+
+class _Registration(Event):
+    TOPIC: ClassVar[str] = "registration"
+
+
+class MissionAnnounced(_Registration):
+    """A mission exists, or its public facts changed."""
+
+    TYPE = "registration.mission.announced.v1"
+    KEY = "mission_id"
+    mission_id: UUID
+    slug: str
+    title: Bilingual
+    starts_on: date
+    ends_on: date
+    is_rehearsal: bool = False
+
+
+class StopPlanned(_Registration):
+    """A mission has this stop, or its facts changed."""
+
+    TYPE = "registration.stop.planned.v1"
+    KEY = "stop_id"
+    stop_id: UUID
+    mission_id: UUID
+    slug: str
+    city: Bilingual
+    title: Bilingual
+    venue: Bilingual | None = None
+    timezone: str
+    on: date
+
+
+class ProgrammeItemPlanned(_Registration):
+    """A stop's programme has this item, or its facts changed."""
+
+    TYPE = "registration.programme_item.planned.v1"
+    KEY = "programme_item_id"
+    programme_item_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    kind: ItemKind
+    title: Bilingual
+    starts_at: datetime
+    ends_at: datetime
+
+
+class OrganizationFacts(Facts):
+    """A company or body as everybody may see it."""
+
+    organization_id: UUID
+    name: str
+    native_name: str | None = None
+    country: str
+    sectors: tuple[str, ...]
+    size: str | None = None
+
+
+class Listing(Facts):
+    """What a company offers, needs or plans."""
+
+    kind: ListingKind
+    sector: str
+    text: Bilingual
+
+
+class _ParticipantEvent(_Registration):
+    KEY = "participant_id"
+    participant_id: UUID
+    registration_id: UUID
+    mission_id: UUID
+    stop_id: UUID
+    programme_item_id: UUID
+    item_kind: ItemKind
+    side: Side
+
+
+class ParticipantConfirmed(_ParticipantEvent):
+    """A person has a place at a programme item."""
+
+    TYPE = "registration.participant.confirmed.v1"
+    organization: OrganizationFacts
+    languages: tuple[str, ...]
+    listings: tuple[Listing, ...]
+    partner_id: UUID | None = None
+
+
+class ParticipantPending(_ParticipantEvent):
+    """A registration holds a place and waits for the organiser's approval."""
+
+    TYPE = "registration.participant.pending.v1"
+
+
+class ParticipantWaitlisted(_ParticipantEvent):
+    """A person is on the waiting list of a programme item."""
+
+    TYPE = "registration.participant.waitlisted.v1"
+
+
+class ParticipantRejected(_ParticipantEvent):
+    """The organiser did not approve a registration; its place is free again."""
+
+    TYPE = "registration.participant.rejected.v1"
+
+
+class ParticipantCancelled(_ParticipantEvent):
+    """A person does not come to a programme item after all."""
+
+    TYPE = "registration.participant.cancelled.v1"
+
+
+class ParticipantCheckedIn(_ParticipantEvent):
+    """A person arrived at a programme item."""
+
+    TYPE = "registration.participant.checked_in.v1"
+    checked_in_at: datetime
+
+
+class StaffEngaged(_Registration):
+    """A member of staff or an interpreter works at these stops."""
+
+    TYPE = "registration.staff.engaged.v1"
+    KEY = "staff_id"
+    staff_id: UUID
+    mission_id: UUID
+    role: Literal["mission_staff", "partner_staff", "door_staff", "interpreter"]
+    stop_ids: tuple[UUID, ...]
+    languages: tuple[str, ...] = ()
+
+
+class SignInRequested(_Registration):
+    """Somebody asked for a sign-in link; it goes to the address on file, nowhere else."""
+
+    TYPE = "registration.sign_in.requested.v1"
+    KEY = "person_id"
+    person_id: UUID
+    mission_id: UUID

@@ -1,0 +1,80 @@
+"""The outbox.
+
+Events are written in the transaction of what they tell, and read again by position.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+
+from shared.events.base import Event
+from shared.log.records import Envelope, Record
+from shared.postgres import Connection
+
+CHANNEL = "outbox"
+"""The sequencer notifies here once a batch.
+
+Business transactions never notify (that takes a global lock).
+"""
+
+
+async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> UUID:
+    """Announce `event` when this transaction commits, and give its id.
+
+    `sequence` is the aggregate's new version. Lock the aggregate's row first: the order of the rows
+    here is then the order of its versions. A second event with the same version raises
+    `asyncpg.UniqueViolationError`.
+    """
+    event_id = uuid4()
+    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id", str(event_id))
+    await connection.execute(
+        "INSERT INTO outbox "
+        "(event_id, topic, key, sequence, type, occurred_at, correlation_id, payload) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        event_id,
+        event.TOPIC,
+        event.key,
+        sequence,
+        event.TYPE,
+        now,
+        correlation_id,
+        event.model_dump_json().encode(),
+    )
+    return event_id
+
+
+async def after(
+    connection: Connection, position: int, *, limit: int
+) -> tuple[Sequence[Record], int]:
+    """Read the records after `position`, and the position of the last of them.
+
+    Positions have no gaps.
+    """
+    rows = await connection.fetch(
+        "SELECT position, event_id, topic, key, sequence, type, occurred_at, correlation_id, "
+        "payload FROM outbox WHERE position > $1 ORDER BY position LIMIT $2",
+        position,
+        limit,
+    )
+    return [_record(row) for row in rows], rows[-1]["position"] if rows else position
+
+
+def _record(row: asyncpg.Record) -> Record:
+    envelope = Envelope(
+        event_id=row["event_id"],
+        type=row["type"],
+        source=f"/{row['topic']}",
+        subject=str(row["key"]),
+        occurred_at=row["occurred_at"],
+        sequence=row["sequence"],
+        correlation_id=row["correlation_id"],
+    )
+    return Record(
+        topic=row["topic"],
+        key=str(row["key"]).encode(),
+        headers=envelope.headers(),
+        value=row["payload"],
+    )

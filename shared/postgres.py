@@ -1,0 +1,143 @@
+"""PostgreSQL: one pool a service, transactions that wake the sequencer, and migrations."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+# A pool lends proxies; both have the same methods.
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+_OUTAGE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+POOL_SIZE_MAX = 8
+STATEMENT_SECONDS_MAX = 30
+MIGRATION_LOCK = 7_411_001
+
+
+def is_outage(error: BaseException) -> bool:
+    """Say whether a restart, a failover or a full server raised this.
+
+    Worth waiting for and trying again.
+    """
+    # A value of the wrong type is an InterfaceError too, and no waiting cures it.
+    return isinstance(error, _OUTAGE) and not isinstance(error, asyncpg.DataError)
+
+
+class Database:
+    """One service's database."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+        self._pool = pool
+        self.dsn = dsn
+        self.committed = asyncio.Event()
+        """Set after each transaction: the sequencer of this process need not wait."""
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, dsn: str, *, size: int = POOL_SIZE_MAX) -> AsyncIterator[Self]:
+        """Open a pool of at most `size` connections and close it at the end."""
+        pool = await asyncpg.create_pool(
+            dsn, min_size=1, max_size=size, init=_set_codecs, command_timeout=STATEMENT_SECONDS_MAX
+        )
+        try:
+            yield cls(pool, dsn)
+        finally:
+            # close() waits for borrowed connections; a stream cut at shutdown may hold one for
+            # ever.
+            try:
+                await asyncio.wait_for(pool.close(), timeout=5)
+            except TimeoutError:
+                pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Everything inside commits together, or not at all."""
+        async with self._pool.acquire() as connection:
+            async with connection.transaction():
+                yield connection
+            self.committed.set()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """Lend a connection for single statements that change nothing."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+
+async def own_connection(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection beside the pool, for advisory locks and LISTEN."""
+    connection = await asyncpg.connect(dsn, command_timeout=STATEMENT_SECONDS_MAX)
+    await _set_codecs(connection)
+    return connection
+
+
+async def stand_by(connection: "asyncpg.Connection[asyncpg.Record]", lock: int) -> None:
+    """Wait until this session holds the advisory lock; it is released when the session ends."""
+    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):  # noqa: ASYNC110
+        # A blocking call would run into the time-out of statements.
+        await asyncio.sleep(1)
+
+
+async def _set_codecs(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+    )
+
+
+async def migrate(dsn: str, folders: Sequence[Path]) -> None:
+    """Apply the numbered SQL files that this database has not seen, each in one transaction.
+
+    Folders come in order of dependence. A file that was changed after it was applied is refused
+    with `RuntimeError`.
+    """
+    connection = await own_connection(dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS migration "
+            "(room text, name text, digest text NOT NULL, applied_at timestamptz DEFAULT now(), "
+            "PRIMARY KEY (room, name))"
+        )
+        for folder in folders:
+            for file in sorted(folder.glob("*.sql")):
+                await _apply(connection, f"{folder.parent.parent.name}.{folder.parent.name}", file)
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -> None:
+    statements = await asyncio.to_thread(file.read_text)
+    digest = hashlib.sha256(statements.encode()).hexdigest()
+    applied = await connection.fetchval(
+        "SELECT digest FROM migration WHERE room = $1 AND name = $2", room, file.name
+    )
+    if applied is None:
+        async with connection.transaction():
+            await connection.execute(statements)
+            await connection.execute(
+                "INSERT INTO migration (room, name, digest) VALUES ($1, $2, $3)",
+                room,
+                file.name,
+                digest,
+            )
+    elif applied != digest:
+        raise RuntimeError(
+            f"The migration {room}/{file.name} was changed after this database applied it; "
+            "add a new file instead."
+        )

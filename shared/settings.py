@@ -1,0 +1,48 @@
+"""Settings that every service has.
+
+A service adds its own in its `settings.py`. Read once, in `__main__`.
+"""
+
+from typing import Literal
+
+from pydantic import Field, PostgresDsn, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_LENGTH_MIN = 32
+
+
+class ServiceSettings(BaseSettings):
+    """Environment variables with the prefix `TRADEWIND_`."""
+
+    model_config = SettingsConfigDict(env_prefix="TRADEWIND_", frozen=True, extra="ignore")
+
+    mode: Literal["development", "production"] = Field(
+        "production", description="`production` refuses weak secrets and marks cookies Secure."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, description="Port to listen on.")
+    database_url: PostgresDsn = Field(description="This service's own database and role.")
+    log_url: str = Field(
+        description="`kafka://host:port`, or for the Postgres log `postgresql:` and nothing more: "
+        "each publisher's outbox is then read from the addresses in `log_databases`."
+    )
+    log_databases: dict[str, str] = Field(
+        default_factory=dict,
+        description="Postgres log only: JSON object, publisher name to its database address.",
+    )
+    secret_key: SecretStr = Field(
+        description="Signs sessions and links; the same in all three services."
+    )
+    public_url: str = Field("http://127.0.0.1:8000", description="Where users reach the gateway.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _refuse_a_weak_secret(self) -> "ServiceSettings":
+        if (
+            self.mode == "production"
+            and len(self.secret_key.get_secret_value()) < SECRET_LENGTH_MIN
+        ):
+            raise ValueError(
+                f"TRADEWIND_SECRET_KEY needs at least {SECRET_LENGTH_MIN} characters in production."
+            )
+        return self
