@@ -15,7 +15,9 @@ def configure(level: str = "info", *, human: bool = False) -> None:
     `human` writes short coloured lines to standard error instead.
     """
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if human
+        else structlog.processors.JSONRenderer()
     )
     stream = sys.stderr if human else sys.stdout
     structlog.configure(

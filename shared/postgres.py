@@ -6,15 +6,17 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
-# A pool lends proxies; both have the same methods.
-Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
 
-_OUTAGE = (
+# A pool lends proxies; both have the same methods. Quoted: asyncpg is generic in its stubs alone.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
+
+OUTAGE = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -28,6 +30,7 @@ _OUTAGE = (
 POOL_SIZE_MAX = 8
 STATEMENT_SECONDS_MAX = 30
 MIGRATION_LOCK = 7_411_001
+SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def is_outage(error: BaseException) -> bool:
@@ -36,7 +39,7 @@ def is_outage(error: BaseException) -> bool:
     Worth waiting for and trying again.
     """
     # A value of the wrong type is an InterfaceError too, and no waiting cures it.
-    return isinstance(error, _OUTAGE) and not isinstance(error, asyncpg.DataError)
+    return isinstance(error, OUTAGE) and not isinstance(error, asyncpg.DataError)
 
 
 class Database:
@@ -103,8 +106,8 @@ async def _set_codecs(connection: Connection) -> None:
 async def migrate(dsn: str, folders: Sequence[Path]) -> None:
     """Apply the numbered SQL files that this database has not seen, each in one transaction.
 
-    Folders come in order of dependence. A file that was changed after it was applied is refused
-    with `RuntimeError`.
+    The shared files come first, then `folders` in their order. A file that was changed after it
+    was applied is refused with `RuntimeError`.
     """
     connection = await own_connection(dsn)
     try:
@@ -114,9 +117,9 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
             "(room text, name text, digest text NOT NULL, applied_at timestamptz DEFAULT now(), "
             "PRIMARY KEY (room, name))"
         )
-        for folder in folders:
+        for folder in (SHARED_MIGRATIONS, *folders):
             for file in sorted(folder.glob("*.sql")):
-                await _apply(connection, f"{folder.parent.parent.name}.{folder.parent.name}", file)
+                await _apply(connection, folder.parent.name, file)
     finally:
         await connection.close()
 

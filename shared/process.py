@@ -6,36 +6,32 @@ Its routers and its loops, how they start, and how they end on a signal.
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
 import structlog
 import uvicorn
-from fastapi import APIRouter, FastAPI
+import uvloop
+from fastapi import FastAPI
 
+from shared import logs
+from shared.access import Tokens
+from shared.http import create_app
+from shared.log.postgres import PostgresLog
 from shared.log.records import Log
 from shared.log.sequencer import number
 from shared.postgres import Database, is_outage
-
-Loop = Callable[[], Awaitable[None]]
-Check = Callable[[], Awaitable[None]]
+from shared.redis import OUTAGE as REDIS_OUTAGE
+from shared.service import Loop, Service
+from shared.settings import ServiceSettings
 
 SHUTDOWN_SECONDS_MAX = 5
 BACKOFF_SECONDS_MAX = 5.0
 
+S = TypeVar("S", bound=ServiceSettings)
+
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What one service brings to a process. A check raises when what it looks at cannot be used."""
-
-    name: str
-    routers: Sequence[APIRouter]
-    loops: Mapping[str, Loop]
-    checks: Mapping[str, Check] = field(default_factory=dict)
-    closing: Callable[[], None] = lambda: None
-    """Called when the process is told to stop, before open streams are waited for."""
 
 
 def outbox_loops(database: Database, log_: Log) -> dict[str, Loop]:
@@ -54,7 +50,7 @@ async def persist(name: str, loop: Loop) -> None:
         try:
             await loop()
         except Exception as error:
-            if not is_outage(error) and not _is_kafka_outage(error):
+            if not _will_pass(error):
                 raise
             if asyncio.get_running_loop().time() - started > BACKOFF_SECONDS_MAX:
                 backoff = 0.1
@@ -63,10 +59,36 @@ async def persist(name: str, loop: Loop) -> None:
             backoff = min(backoff * 2, BACKOFF_SECONDS_MAX)
 
 
-def _is_kafka_outage(error: Exception) -> bool:
+def _will_pass(error: Exception) -> bool:
     from aiokafka.errors import KafkaError  # the embedded shape never loads Kafka
 
-    return isinstance(error, KafkaError)
+    return is_outage(error) or isinstance(error, (*REDIS_OUTAGE, KafkaError))
+
+
+def log_of(settings: ServiceSettings) -> Log:
+    """Give the log that the settings name."""
+    scheme, _, servers = settings.log_url.partition("://")
+    if scheme == "kafka":
+        from shared.log.kafka import KafkaLog  # the embedded shape never loads Kafka
+
+        return KafkaLog(servers)
+    return PostgresLog(settings.log_databases)
+
+
+def run(
+    settings_type: type[S], opened: Callable[[S, Log], AbstractAsyncContextManager[Service]]
+) -> None:
+    """Run one service as this process: settings from the environment, until a signal."""
+    settings = settings_type.model_validate({})
+    logs.configure(settings.log_level)
+
+    async def main() -> None:
+        async with opened(settings, log_of(settings)) as service:
+            tokens = Tokens(settings.secret_key.get_secret_value())
+            app = create_app([service], tokens)
+            await serve(app, [service], settings.host, settings.port)
+
+    uvloop.run(main())
 
 
 async def serve(

@@ -1,0 +1,83 @@
+"""The edge of the application: request ids, size limits, and the headers every answer carries."""
+
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.problems import answer
+
+BODY_BYTES_MAX = 1_048_576
+REQUEST_ID_LENGTH_MAX = 64
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+log = structlog.get_logger()
+
+
+class Edge:
+    """Pure ASGI, so that streams pass through unbuffered."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and its answer back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(correlation_id=request_id):
+            try:
+                await self._app(scope, _limited(scope, receive), send_with_headers)
+            except Exception:
+                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if started:
+                    raise
+                failure = answer(500, "failed", "Something went wrong here.", request_id)
+                await failure(scope, receive, send_with_headers)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    is_usable = given.isascii() and given.isprintable() and len(given) <= REQUEST_ID_LENGTH_MAX
+    return given if given and is_usable else str(uuid4())
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Count what comes in; more than the limit raises `HTTPException` 413."""
+    length = Headers(scope=scope).get("content-length", "0")
+    declared = int(length) if length.isdigit() else 0
+    received = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if max(declared, received) > BODY_BYTES_MAX:
+            raise HTTPException(413, f"A body may have {BODY_BYTES_MAX} bytes at most.")
+        return message
+
+    return receive_within_limit

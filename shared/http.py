@@ -1,0 +1,134 @@
+"""HTTP: one application for the services of a process, its dependencies, health, and its edge."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict
+
+from shared.access import Principal, Tokens
+from shared.edge import Edge
+from shared.errors import Forbidden, Malformed, PreconditionMissing, Unauthenticated
+from shared.problems import install as install_problems
+from shared.service import Check, Service
+from shared.web.pages import STATIC
+
+SESSION_COOKIE = "tradewind_session"
+CHECK_SECONDS_MAX = 2
+TEXT_LENGTH_MAX = 4_000
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields are refused: a misspelt one would be lost in silence."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        str_max_length=TEXT_LENGTH_MAX,
+    )
+
+
+def now() -> datetime:
+    """Give the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def visitor(request: Request) -> Principal | None:
+    """Say who calls: by bearer token, or by cookie for a request that comes from our own pages."""
+    tokens: Tokens = request.app.state.tokens
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("The Authorization header must be `Bearer <token>`.")
+        return tokens.read(token, "session")
+    cookie = request.cookies.get(SESSION_COOKIE)
+    if not cookie:
+        return None
+    if request.method not in SAFE_METHODS and not _is_from_our_pages(request):
+        raise Forbidden("A request signed in by cookie must come from this site's own pages.")
+    try:
+        return tokens.read(cookie, "session")
+    except Unauthenticated:
+        # An old cookie must not lock a browser out of public pages.
+        return None
+
+
+def caller(who: Annotated[Principal | None, Depends(visitor)]) -> Principal:
+    """Say who calls; raises `Unauthenticated` when nobody is signed in."""
+    if who is None:
+        raise Unauthenticated("Sign in first.")
+    return who
+
+
+def _is_from_our_pages(request: Request) -> bool:
+    """Compare the Origin header with the address called (OWASP: verifying origin)."""
+    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+
+
+def revision(if_match: Annotated[str | None, Header()] = None) -> int:
+    """Read the revision the caller decided on from If-Match (RFC 9110, 13.1.1)."""
+    if if_match is None:
+        raise PreconditionMissing('Send the revision you decided on as If-Match: "7".')
+    number = if_match.strip().strip('"')
+    if not (number.isascii() and number.isdigit() and len(number) <= len(str(2**31))):
+        raise Malformed('If-Match must hold one revision in quotes, as in "7".')
+    return int(number)
+
+
+def etag(revision: int) -> dict[str, str]:
+    """Give the ETag header of a revision."""
+    return {"ETag": f'"{revision}"'}
+
+
+Now = Annotated[datetime, Depends(now)]
+Caller = Annotated[Principal, Depends(caller)]
+Visitor = Annotated[Principal | None, Depends(visitor)]
+IfMatch = Annotated[int, Depends(revision)]
+
+
+def create_app(services: Sequence[Service], tokens: Tokens) -> FastAPI:
+    """Put the services of this process behind one address."""
+    app = FastAPI(title="Tradewind", version="1", docs_url=None, redoc_url=None)
+    app.state.tokens = tokens
+    install_problems(app)
+    app.include_router(_health({k: v for service in services for k, v in service.checks.items()}))
+    app.mount("/static/shared", StaticFiles(directory=STATIC))
+    for service in services:
+        setattr(app.state, service.name, service.resources)
+        for router in service.routers:
+            app.include_router(router)
+        if service.static:
+            app.mount(f"/static/{service.name}", StaticFiles(directory=service.static))
+    app.add_middleware(Edge)
+    return app
+
+
+def _health(checks: Mapping[str, Check]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/readyz")
+    async def ready() -> JSONResponse:
+        answers = await asyncio.gather(*(_is_usable(check) for check in checks.values()))
+        found = dict(zip(checks, answers, strict=True))
+        return JSONResponse({"checks": found}, 200 if all(answers) else 503)
+
+    return router
+
+
+async def _is_usable(check: Check) -> bool:
+    try:
+        await asyncio.wait_for(check(), CHECK_SECONDS_MAX)
+    except Exception:  # noqa: BLE001  # whatever it raises is the answer
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""Problem details (RFC 9457): errors answered to programs as JSON, to people as a page."""
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from shared.errors import (
+    Conflict,
+    Fault,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    PreconditionMissing,
+    Refusal,
+    Stale,
+    Unauthenticated,
+)
+from shared.postgres import OUTAGE as DATABASE_OUTAGE
+from shared.postgres import is_outage
+from shared.redis import OUTAGE as REDIS_OUTAGE
+from shared.web.pages import PROBLEMS
+
+RETRY_SECONDS = 1
+
+STATUS: Mapping[type[Refusal], int] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Stale: 412,
+    Invalid: 422,
+    PreconditionMissing: 428,
+}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every kind of error in one way."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(asyncpg.CharacterNotInRepertoireError, _unstorable)
+    for outage in {*DATABASE_OUTAGE, *REDIS_OUTAGE}:
+        app.add_exception_handler(outage, _outage)
+
+
+def answer(
+    status: int, code: str, detail: str, request_id: str, faults: Sequence[Fault] = ()
+) -> JSONResponse:
+    """Make an `application/problem+json` answer; `faults` point into the request body."""
+    content: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+    if faults:
+        content["errors"] = [{"pointer": f.pointer, "detail": f.detail} for f in faults]
+    return JSONResponse(content, status, media_type="application/problem+json")
+
+
+def status_of(refusal: Refusal) -> int:
+    """Give the HTTP status of a refusal."""
+    return next((STATUS[kind] for kind in type(refusal).__mro__ if kind in STATUS), 400)
+
+
+def _answer(
+    request: Request, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
+) -> Response:
+    is_page = not request.url.path.startswith(("/api/", "/internal/", "/static/"))
+    if is_page and "text/html" in request.headers.get("accept", ""):
+        return PROBLEMS.render(
+            request, "problem.html", status=status, code=code, detail=detail, faults=faults
+        )
+    return answer(status, code, detail, request.state.request_id, faults)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    response = _answer(request, status_of(error), error.code, error.detail, error.faults)
+    if isinstance(error, Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [Fault(pointer(fault["loc"]), str(fault["msg"])) for fault in error.errors()]
+    if any(fault["type"] == "json_invalid" for fault in error.errors()):
+        return _answer(request, 400, "malformed", "The body is not JSON.", faults)
+    return _answer(request, 422, "invalid", "Some fields are missing or wrong.", faults)
+
+
+def pointer(location: Sequence[str | int]) -> str:
+    """Write where a fault is: a JSON Pointer (RFC 6901) into the body, or the parameter's name."""
+    kind, *path = location
+    if kind != "body":
+        return "/".join(str(part) for part in (kind, *path))
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = CODES.get(error.status_code, "malformed")
+    response = _answer(request, error.status_code, code, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unstorable(request: Request, error: Exception) -> Response:
+    del error
+    return _answer(request, 422, "invalid", "A text has a character that cannot be stored.")
+
+
+async def _outage(request: Request, error: Exception) -> Response:
+    # Several of the caught classes have children that no waiting cures.
+    if not isinstance(error, REDIS_OUTAGE) and not is_outage(error):
+        raise error
+    response = _answer(request, 503, "unavailable", "A part is away for now; try again.")
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response

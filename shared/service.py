@@ -1,0 +1,27 @@
+"""What one service brings to a process."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastapi import APIRouter
+
+Loop = Callable[[], Awaitable[None]]
+Check = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Its routes, its loops, and what they hold open."""
+
+    name: str
+    routers: Sequence[APIRouter]
+    loops: Mapping[str, Loop]
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """A check raises when what it looks at cannot be used; names are unique in a process."""
+    resources: object = None
+    """What routes reach as `request.app.state.<name>`."""
+    static: Path | None = None
+    """The folder served under `/static/<name>`."""
+    closing: Callable[[], None] = lambda: None
+    """Called when the process is told to stop, before open streams are waited for."""

@@ -1,0 +1,62 @@
+// One live stream: a snapshot, then changes; it heals itself when a phone wakes up.
+
+const RECONNECT_MILLISECONDS = 2000;
+
+/**
+ * Follow a stream of meetings.
+ * @param {string} url the event stream
+ * @param {{snapshot: (meetings: object[]) => void, change: (meeting: object) => void,
+ *          status: (state: "connecting" | "live" | "lost", since: Date) => void}} on
+ */
+export function follow(url, on) {
+  const revisions = new Map();
+  let source = null;
+  let lastId = "";
+  let heardAt = new Date();
+
+  const heard = (event) => {
+    lastId = event.lastEventId || lastId;
+    heardAt = new Date();
+    on.status("live", heardAt);
+  };
+  const open = () => {
+    source?.close();
+    on.status("connecting", heardAt);
+    const resume = lastId ? `${url.includes("?") ? "&" : "?"}last_event_id=${encodeURIComponent(lastId)}` : "";
+    source = new EventSource(url + resume);
+    source.addEventListener("open", () => on.status("live", (heardAt = new Date())));
+    source.addEventListener("snapshot", (event) => {
+      heard(event);
+      const { meetings } = JSON.parse(event.data);
+      revisions.clear();
+      for (const meeting of meetings) revisions.set(meeting.meeting_id, meeting.revision);
+      on.snapshot(meetings);
+    });
+    source.addEventListener("change", (event) => {
+      heard(event);
+      const meeting = JSON.parse(event.data);
+      if ((revisions.get(meeting.meeting_id) ?? -1) >= meeting.revision) return;
+      revisions.set(meeting.meeting_id, meeting.revision);
+      on.change(meeting);
+    });
+    source.addEventListener("error", () => {
+      on.status("lost", heardAt);
+      // The browser retries by itself, except after an answer that is not a stream.
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, RECONNECT_MILLISECONDS);
+    });
+  };
+  // A phone that slept may hold a stream that is dead without an error.
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && open());
+  window.addEventListener("pageshow", (event) => event.persisted && open());
+  window.addEventListener("pagehide", () => source?.close());
+  open();
+}
+
+/** Show the stream's state in the element with the id `live-status`; its texts are data attributes. */
+export function statusLine(element) {
+  return (state, since) => {
+    const time = since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+    element.dataset.state = state;
+    element.textContent = (element.dataset[state] || "").replace("{time}", time);
+  };
+}
