@@ -21,10 +21,11 @@ OUTAGE = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    # A lost deadlock, and the former primary after a failover.
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
 
 POOL_SIZE_MAX = 8
@@ -34,12 +35,14 @@ SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def is_outage(error: BaseException) -> bool:
-    """Say whether a restart, a failover or a full server raised this.
+    """Say whether a restart, a failover, a lost race or a full server raised this.
 
     Worth waiting for and trying again.
     """
-    # A value of the wrong type is an InterfaceError too, and no waiting cures it.
-    return isinstance(error, OUTAGE) and not isinstance(error, asyncpg.DataError)
+    if isinstance(error, asyncpg.InterfaceError):
+        # One class for a lost connection and for wrong calls, which no waiting cures.
+        return "clos" in str(error)
+    return isinstance(error, OUTAGE)
 
 
 class Database:
@@ -83,10 +86,16 @@ class Database:
             yield connection
 
 
-async def own_connection(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def own_connection(
+    dsn: str, *, statement_seconds_max: float | None = STATEMENT_SECONDS_MAX
+) -> "asyncpg.Connection[asyncpg.Record]":
     """Open a connection beside the pool, for advisory locks and LISTEN."""
-    connection = await asyncpg.connect(dsn, command_timeout=STATEMENT_SECONDS_MAX)
-    await _set_codecs(connection)
+    connection = await asyncpg.connect(dsn, command_timeout=statement_seconds_max)
+    try:
+        await _set_codecs(connection)
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 
@@ -109,7 +118,8 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
     The shared files come first, then `folders` in their order. A file that was changed after it
     was applied is refused with `RuntimeError`.
     """
-    connection = await own_connection(dsn)
+    # A change of a big table, or of another process that migrates, may take its time.
+    connection = await own_connection(dsn, statement_seconds_max=None)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(

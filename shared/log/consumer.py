@@ -19,7 +19,10 @@ Handler = Callable[[Connection, E, Envelope], Awaitable[None]]
 Subscriptions = Mapping[str, tuple[type[Event], Handler[Any]]]
 
 ATTEMPTS_MAX = 5
+BACKOFF_SECONDS_MIN = 0.1
 BACKOFF_SECONDS_MAX = 5.0
+
+PARKED_BEFORE = "An earlier event of the same key is parked."
 
 log = structlog.get_logger()
 
@@ -38,10 +41,6 @@ class Outage(Exception):
     """Something this handler needs is away for now; the record is tried again until it is back."""
 
 
-def _will_pass(error: Exception) -> bool:
-    return isinstance(error, Outage) or is_outage(error)
-
-
 class Consumer:
     """One named consumer of some topics, with its own inbox in its own database."""
 
@@ -51,59 +50,53 @@ class Consumer:
         self._routes = routes
 
     async def run(self, log_: Log, topics: Sequence[str]) -> None:
-        """Consume for ever. An outage is waited out; records are never skipped because of one."""
-        backoff = 0.1
+        """Consume for ever. What a handler needs and is away is waited for, and nothing skipped.
+
+        An outage of the log, or of the reader's own connections, is raised: they are opened anew
+        by running this again.
+        """
+        backoff = BACKOFF_SECONDS_MIN
         async with log_.reader(self._name, topics, self._database) as reader:
             while True:
                 try:
                     await self.step(reader)
-                    backoff = 0.1
-                except Exception as outage:
-                    if not _will_pass(outage):
-                        raise
+                    backoff = BACKOFF_SECONDS_MIN
+                except Outage as outage:
                     log.warning(
-                        "waiting for an outage to end", consumer=self._name, error=repr(outage)
+                        "waiting for an outage to end", consumer=self._name, error=str(outage)
                     )
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, BACKOFF_SECONDS_MAX)
                     await reader.rewind()
 
     async def step(self, reader: Reader) -> int:
-        """Handle one batch, commit, and say how many records it had."""
+        """Handle one batch, commit, and say how many records it had; raises `Outage`."""
         records = await reader.poll()
         if records:
-            parked = await self._parked()
-            for record in records:
-                await self._handle(record, parked)
+            await self._handle_all(records)
             await reader.commit()
         return len(records)
 
-    async def _parked(self) -> set[tuple[str, bytes]]:
-        async with self._database.reading() as connection:
-            rows = await connection.fetch(
-                "SELECT DISTINCT topic, key FROM dead_letter "
-                "WHERE consumer = $1 AND released_at IS NULL AND key IS NOT NULL",
-                self._name,
-            )
-        return {(row["topic"], row["key"]) for row in rows}
+    async def _handle_all(self, records: Sequence[Record]) -> None:
+        try:
+            for record in records:
+                await self._handle(record)
+        except Exception as error:
+            if is_outage(error):
+                raise Outage(repr(error)) from error
+            raise
 
-    async def _handle(self, record: Record, parked: set[tuple[str, bytes]]) -> None:
+    async def _handle(self, record: Record) -> None:
         try:
             envelope = Envelope.of(record)
         except Unreadable as error:
-            # Not one of ours: there is no key whose order it could break.
-            await self._park(record, None, str(error))
+            await self._park_unreadable(record, str(error))
             return
         if envelope.type not in self._routes:
-            return
-        if record.key is not None and (record.topic, record.key) in parked:
-            await self._park(record, envelope, "An earlier event of the same key is parked.")
             return
         failure = await self._try(record, envelope)
         if failure:
             await self._park(record, envelope, failure)
-            if record.key is not None:
-                parked.add((record.topic, record.key))
 
     async def _try(self, record: Record, envelope: Envelope) -> str | None:
         """Take the record's effect, or say why that will never work."""
@@ -119,9 +112,11 @@ class Consumer:
                 with structlog.contextvars.bound_contextvars(
                     correlation_id=envelope.correlation_id
                 ):
-                    await self._take_effect(event, envelope, handler)
+                    await self._take_effect(
+                        record, envelope, lambda connection: handler(connection, event, envelope)
+                    )
             except Exception as error:
-                if _will_pass(error):
+                if isinstance(error, Outage) or is_outage(error):
                     raise
                 # Whatever a handler raises for good must not stop other keys.
                 log.warning(
@@ -137,34 +132,75 @@ class Consumer:
                 return None
         return failure
 
-    async def _take_effect(self, event: Event, envelope: Envelope, handler: Handler[Any]) -> None:
+    async def _take_effect(
+        self,
+        record: Record,
+        envelope: Envelope,
+        effect: Callable[[Connection], Awaitable[None]],
+    ) -> None:
         async with self._database.transaction() as connection:
-            if await _is_new(connection, self._name, envelope):
-                await handler(connection, event, envelope)
+            # One statement: where two members of a group overlap, this one waits until the other
+            # has ended with the event before, and then sees whether that was parked.
+            is_key_parked = await connection.fetchval(
+                "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING "
+                "RETURNING EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND topic = $3 "
+                "AND key = $4 AND released_at IS NULL)",
+                self._name,
+                envelope.event_id,
+                record.topic,
+                record.key,
+            )
+            if is_key_parked:
+                await self._bury(connection, record, record.key, PARKED_BEFORE)
+            elif is_key_parked is False:
+                await effect(connection)
 
-    async def _park(self, record: Record, envelope: Envelope | None, reason: str) -> None:
+    async def _park(self, record: Record, envelope: Envelope, reason: str) -> None:
         async with self._database.transaction() as connection:
-            if envelope and not await _is_new(connection, self._name, envelope):
-                return
-            await connection.execute(
-                "INSERT INTO dead_letter (consumer, topic, key, headers, payload, reason) "
-                "VALUES ($1, $2, $3, $4, $5, $6)",
+            if await connection.fetchval(
+                "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) "
+                "ON CONFLICT DO NOTHING RETURNING true",
+                self._name,
+                envelope.event_id,
+            ):
+                await self._bury(connection, record, record.key, reason)
+
+    async def _park_unreadable(self, record: Record, reason: str) -> None:
+        """Park a record that is not one of ours, without its key: it has no order to break."""
+        async with self._database.transaction() as connection:
+            # It has no id that an inbox could know it by.
+            if not await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND topic = $2 "
+                "AND key IS NULL AND headers = $3 AND payload = $4 AND released_at IS NULL)",
                 self._name,
                 record.topic,
-                record.key if envelope else None,
-                {name: value.decode(errors="replace") for name, value in record.headers},
+                _storable_headers(record),
                 record.value,
-                reason,
-            )
+            ):
+                await self._bury(connection, record, None, reason)
+
+    async def _bury(
+        self, connection: Connection, record: Record, key: bytes | None, reason: str
+    ) -> None:
+        await connection.execute(
+            "INSERT INTO dead_letter (consumer, topic, key, headers, payload, reason) "
+            "VALUES ($1, $2, $3, $4, $5, $6)",
+            self._name,
+            record.topic,
+            key,
+            _storable_headers(record),
+            record.value,
+            _storable(reason),
+        )
         log.error("record parked", consumer=self._name, topic=record.topic, reason=reason)
 
 
-async def _is_new(connection: Connection, consumer: str, envelope: Envelope) -> bool:
-    return bool(
-        await connection.fetchval(
-            "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) "
-            "ON CONFLICT DO NOTHING RETURNING true",
-            consumer,
-            envelope.event_id,
-        )
-    )
+def _storable_headers(record: Record) -> dict[str, str]:
+    return {
+        _storable(name): _storable(value.decode(errors="replace")) for name, value in record.headers
+    }
+
+
+def _storable(text: str) -> str:
+    """Replace what PostgreSQL's text cannot hold: what is parked may be anything."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

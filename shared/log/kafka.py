@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import structlog
@@ -23,6 +24,7 @@ BATCH_SIZE_MAX = 500
 POLL_MILLISECONDS = 500
 LOOK_SECONDS = 0.25
 SEND_SECONDS_MAX = 30
+STOP_SECONDS_MAX = 5
 
 log = structlog.get_logger()
 
@@ -45,7 +47,7 @@ class KafkaLog:
         """
         admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
         try:
-            await admin.start()
+            await _start(admin.start())
             answer = await admin.create_topics(
                 [NewTopic(self._name(topic), self._partitions, self._replicas) for topic in topics]
             )
@@ -81,11 +83,10 @@ class KafkaLog:
             max_batch_size=131_072,
         )
         try:
-            await producer.start()
+            await _start(producer.start())
             yield producer
         finally:
-            with contextlib.suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(producer.stop(), timeout=5)
+            await _stop_producer(producer)
 
     async def _publish(
         self,
@@ -96,6 +97,7 @@ class KafkaLog:
         position = await connection.fetchval(
             "SELECT coalesce(max(position), 0) FROM log_cursor WHERE reader = $1", PUBLISHER
         )
+        prepared: set[str] = set()
         while True:
             woken.clear()
             records, position = await rows.after(connection, position, limit=BATCH_SIZE_MAX)
@@ -103,6 +105,9 @@ class KafkaLog:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
                 continue
+            if new := {record.topic for record in records} - prepared:
+                await self.prepare(sorted(new))
+                prepared |= new
             sent = [
                 await producer.send(
                     self._name(record.topic),
@@ -113,7 +118,8 @@ class KafkaLog:
                 for record in records
             ]
             # An idempotent send never times out by itself while the broker is away.
-            await asyncio.wait_for(asyncio.gather(*sent), SEND_SECONDS_MAX)
+            async with asyncio.timeout(SEND_SECONDS_MAX):
+                await asyncio.gather(*sent)
             await connection.execute(
                 "INSERT INTO log_cursor (reader, topic, position) VALUES ($1, '', $2) "
                 "ON CONFLICT (reader, topic) DO UPDATE SET position = excluded.position",
@@ -141,10 +147,10 @@ class KafkaLog:
         )
         try:
             client.subscribe([self._name(topic) for topic in topics], listener=_Rebalance())
-            await client.start()
+            await _start(client.start())
             yield KafkaReader(client, self._prefix)
         finally:
-            await client.stop()
+            await _stop_consumer(client)
 
     def _name(self, topic: str) -> str:
         return f"{self._prefix}.{topic}"
@@ -164,17 +170,21 @@ class KafkaReader:
     def __init__(self, client: AIOKafkaConsumer, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
+        self._uncommitted: dict[TopicPartition, int] = {}
+        """The first offset handed out since the last commit."""
 
     async def poll(self) -> Sequence[Record]:
         """Hand out the next records; empty after half a second without any."""
         # Never cancelled by a time-out of ours: that leaves aiokafka's stall detection switched off
         # for good.
         batches = await self._client.getmany(timeout_ms=POLL_MILLISECONDS)
+        for partition, messages in batches.items():
+            self._uncommitted.setdefault(partition, messages[0].offset)
         return [
             Record(
                 topic=message.topic.removeprefix(f"{self._prefix}."),
                 key=message.key,
-                headers=tuple(message.headers),
+                headers=tuple((name, value or b"") for name, value in message.headers),
                 value=message.value or b"",
             )
             for messages in batches.values()
@@ -190,7 +200,62 @@ class KafkaReader:
             await self._client.commit()
         except KafkaError as error:
             log.warning("offsets not committed", error=type(error).__name__)
+        self._uncommitted.clear()
 
     async def rewind(self) -> None:
-        """Go back to the committed offsets."""
-        await self._client.seek_to_committed()
+        """Go back to where the last commit was."""
+        # Not aiokafka's seek_to_committed: where a partition has no committed offset yet, that
+        # stays where it is, and the records handed out are lost.
+        for partition, offset in self._uncommitted.items():
+            if partition in self._client.assignment():
+                self._client.seek(partition, offset)
+        self._uncommitted.clear()
+
+
+async def _start(starting: Coroutine[Any, Any, None]) -> None:
+    """Start a client; cancelled in the middle of it, aiokafka would leave a connection open."""
+    task = asyncio.create_task(starting)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await _end(task)
+        raise
+
+
+async def _stop_producer(producer: AIOKafkaProducer) -> None:
+    """Stop a producer, and cut it off where the broker does not answer.
+
+    Left alone it would go on sending for ever; what it still has the next one sends again.
+    """
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait([stopping], timeout=STOP_SECONDS_MAX)
+    if not stopping.done():
+        producer._message_accumulator.fail_all(KafkaError("The producer was stopped."))
+        await producer.client.close()
+        sender = producer._sender.sender_task
+        # Its first answer to this is to wait for the requests under way.
+        while sender and not sender.done():
+            sender.cancel()
+            await asyncio.wait([sender], timeout=0.1)
+    await _end(stopping)
+
+
+async def _stop_consumer(client: AIOKafkaConsumer) -> None:
+    """Leave the group, and cut the connections where the broker does not answer."""
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait([stopping], timeout=STOP_SECONDS_MAX)
+    await client._client.close()
+    await _end(stopping)
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    """Wait some seconds, and pass over what aiokafka raises.
+
+    Its `stop` can raise CancelledError although nobody cancelled; passed on, that would end a loop
+    of ours without a word.
+    """
+    await asyncio.wait([task], timeout=STOP_SECONDS_MAX)
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("client not started or stopped in order", error=repr(error))
