@@ -1,0 +1,53 @@
+"""Registration as a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.registration.api import contacts, missions, registrations, sessions
+from services.registration.pages import desk, public
+from services.registration.resources import Resources
+from services.registration.settings import RegistrationSettings
+from shared.access import Tokens
+from shared.log.records import Log
+from shared.postgres import Database, migrate
+from shared.process import outbox_loops, run
+from shared.service import Service
+
+HERE = Path(__file__).parent
+
+
+@asynccontextmanager
+async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Service]:
+    """Open what the service needs and close it at the end."""
+    dsn = str(settings.database_url)
+    await migrate(dsn, [HERE / "migrations"])
+    async with Database.connect(dsn) as database:
+
+        async def answers() -> None:
+            async with database.reading() as connection:
+                await connection.execute("SELECT 1")
+
+        yield Service(
+            name="registration",
+            routers=[
+                missions.router,
+                registrations.router,
+                sessions.router,
+                contacts.router,
+                public.router,
+                desk.router,
+            ],
+            loops=outbox_loops(database, log),
+            checks={"registration database": answers},
+            resources=Resources(
+                database=database,
+                tokens=Tokens(settings.secret_key.get_secret_value()),
+                is_secure=settings.public_url.startswith("https:"),
+            ),
+            static=HERE / "pages" / "static",
+        )
+
+
+if __name__ == "__main__":
+    run(RegistrationSettings, opened)

@@ -1,0 +1,1 @@
+"""HTTP of registration: routes parse, call and render."""

@@ -1,0 +1,50 @@
+"""The internal API: names and addresses for the other services, when they render a page or mail."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Query
+
+from services.registration.commands.signing_in import sign_in_path
+from services.registration.resources import Held, Resources
+from services.registration.store import people
+from shared.access import Principal, Scope, require
+from shared.errors import Fault, Invalid
+from shared.http import Caller, Now
+
+IDS_MAX = 500
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/internal/contacts")
+async def contacts(
+    held: Held, who: Caller, now: Now, ids: Annotated[str, Query(max_length=40 * IDS_MAX)]
+) -> dict[str, list[dict[str, Any]]]:
+    """Look up people by id, separated by commas; who is unknown is left out."""
+    require(who, "contacts.read", Scope())
+    try:
+        wanted = [UUID(text) for text in ids.split(",") if text]
+    except ValueError:
+        fault = Fault("query/ids", "Ids are UUIDs separated by commas.")
+        raise Invalid("The ids are wrong.", faults=[fault]) from None
+    async with held.database.reading() as connection:
+        rows = await people.contacts(connection, wanted)
+    return {"items": [_contact(held, row, now) for row in rows]}
+
+
+def _contact(held: Resources, row: asyncpg.Record, now: Now) -> dict[str, Any]:
+    # The link names the person alone: stops and partner are read when it is redeemed.
+    person = Principal(role=row["role"], subject=row["id"], mission_id=row["mission_id"])
+    return {
+        "person_id": row["id"],
+        "name": row["full_name"],
+        "native_name": row["native_name"],
+        "email": row["email"],
+        "language": row["language"],
+        "role": row["role"],
+        "organization": row["organization"] or "",
+        "native_organization": row["native_organization"],
+        "sign_in_path": sign_in_path(held.tokens, person, now),
+    }

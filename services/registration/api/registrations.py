@@ -1,0 +1,128 @@
+"""Registrations: rush, approval, cancellation, check-in."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse, Response
+
+from services.registration.bodies import RegistrationBody
+from services.registration.commands import deciding
+from services.registration.commands.missions import existing_item, existing_stop
+from services.registration.commands.registering import register
+from services.registration.commands.signing_in import principal_of, sign_in_path
+from services.registration.domain.places import Decision
+from services.registration.resources import Held, Resources
+from services.registration.store import registrations as store
+from shared.access import Action, Principal, Scope, require
+from shared.errors import Unauthenticated
+from shared.http import Caller, Now, Visitor
+from shared.idempotency import RequiredKey
+
+LIMIT_MAX = 500
+
+router = APIRouter(prefix="/api/v1", tags=["registration"])
+
+
+@router.post("/programme-items/{item_id}/registrations", status_code=201)
+async def add_registration(
+    item_id: UUID,
+    body: RegistrationBody,
+    held: Held,
+    who: Visitor,
+    key: RequiredKey,
+    now: Now,
+) -> Response:
+    """Register a person to a programme item. Local participants may do so themselves."""
+    await _may_register(held, item_id, body, who)
+    answer = await register(held.database, item_id, body.value(), key, now)
+    content = dict(answer.content)
+    if content.pop("is_new", False):
+        # Made anew each time: what is stored under an idempotency key holds no credential.
+        async with held.database.reading() as connection:
+            person = await principal_of(connection, UUID(content["participant_id"]))
+        if person is not None:
+            content["sign_in_path"] = sign_in_path(held.tokens, person, now)
+    headers = {"Idempotent-Replayed": "true"} if answer.is_replayed else None
+    return JSONResponse(content, answer.status, headers)
+
+
+async def _may_register(
+    held: Resources, item_id: UUID, body: RegistrationBody, who: Principal | None
+) -> None:
+    if body.side == "local" and body.source == "self" and body.partner_id is None:
+        return
+    if who is None:
+        raise Unauthenticated("Only local participants register by themselves; sign in first.")
+    async with held.database.reading() as connection:
+        item = await existing_item(connection, item_id)
+    scope = Scope(item["mission_id"], item["stop_id"], partner_id=body.partner_id)
+    require(who, "check_in" if body.source == "walk_in" else "people.invite", scope)
+
+
+@router.post("/registrations/{registration_id}/approve")
+async def approve(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Confirm a registration that waits for approval."""
+    return await _decide(held, who, registration_id, Decision.APPROVE, now)
+
+
+@router.post("/registrations/{registration_id}/reject")
+async def reject(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Turn a registration down; who waits longest gets its place."""
+    return await _decide(held, who, registration_id, Decision.REJECT, now)
+
+
+@router.post("/registrations/{registration_id}/cancel")
+async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Cancel a registration; who waits longest gets its place."""
+    return await _decide(held, who, registration_id, Decision.CANCEL, now)
+
+
+@router.post("/registrations/{registration_id}/check-in")
+async def check_in(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Note that somebody arrived; a second time changes nothing."""
+    await _require(held, who, "check_in", registration_id)
+    return (await deciding.check_in(held.database, registration_id, now)).content
+
+
+async def _decide(
+    held: Resources, who: Principal, registration_id: UUID, decision: Decision, now: Now
+) -> dict[str, Any]:
+    is_cancel = decision is Decision.CANCEL
+    action: Action = "registration.cancel" if is_cancel else "registration.decide"
+    await _require(held, who, action, registration_id)
+    return (await deciding.decide(held.database, registration_id, decision, now)).content
+
+
+async def _require(held: Resources, who: Principal, action: Action, registration_id: UUID) -> None:
+    async with held.database.reading() as connection:
+        found = await deciding.existing(connection, registration_id)
+    scope = Scope(
+        mission_id=found["mission_id"],
+        stop_id=found["stop_id"],
+        person_ids=(found["person_id"],),
+        partner_id=found["partner_id"],
+    )
+    require(who, action, scope)
+
+
+@router.get("/stops/{stop_id}/registrations")
+async def list_registrations(
+    stop_id: UUID,
+    held: Held,
+    who: Caller,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 100,
+) -> dict[str, Any]:
+    """List a stop's registrations; partner staff sees those its own partner brought."""
+    async with held.database.reading() as connection:
+        stop = await existing_stop(connection, stop_id)
+        require(who, "people.read", Scope(mission_id=stop["mission_id"], stop_id=stop_id))
+        partner_id = who.partner_id if who.role == "partner_staff" else None
+        rows = await store.of_stop(
+            connection, stop_id, after=after, limit=limit, partner_id=partner_id
+        )
+    return {
+        "items": [dict(row) for row in rows],
+        "next": rows[-1]["rank"] if len(rows) == limit else None,
+    }

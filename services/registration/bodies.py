@@ -1,0 +1,254 @@
+"""What callers send."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    EmailStr,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from services.registration.domain.people import Organization, Person, SignUp, Source, StaffRole
+from shared.access import Role
+from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
+from shared.events.registration import Listing
+from shared.http import Body
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+LISTINGS_MAX = 20
+
+
+def _is_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("This is not a time zone of the IANA database, such as Asia/Shanghai.")
+    return name
+
+
+class BothNames(Body):
+    """A name in English and Chinese."""
+
+    en: Name
+    zh: Name
+
+
+class BothTexts(Body):
+    """A text in English and Chinese; one of the two may be empty."""
+
+    en: Annotated[str, StringConstraints(max_length=2_000)] = ""
+    zh: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+    @model_validator(mode="after")
+    def _needs_one(self) -> "BothTexts":
+        if not (self.en or self.zh):
+            raise ValueError("Give the text in English or in Chinese.")
+        return self
+
+
+class MissionBody(Body):
+    """A mission as it is announced."""
+
+    slug: Slug
+    title: BothNames
+    summary: BothTexts
+    organizer: BothNames | None = None
+    starts_on: date
+    ends_on: date
+    home_country: Country
+    host_country: Country
+    sectors: dict[Code, BothNames] = Field(min_length=1, max_length=100)
+    is_rehearsal: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "MissionBody":
+        if self.ends_on < self.starts_on:
+            raise ValueError("A mission ends on or after the day it starts.")
+        return self
+
+
+class PartnerBody(Body):
+    """A partner organisation."""
+
+    name: BothNames
+    kind: Code
+
+
+class RoleBody(Body):
+    """What a partner is at a stop."""
+
+    partner_id: UUID
+    role: Literal["lead", "co_host", "organizer", "supporter", "venue_host"]
+
+
+class StopBody(Body):
+    """A stop as it is planned; the order of `roles` is the order of names."""
+
+    slug: Slug
+    city: BothNames
+    title: BothNames
+    venue: BothNames | None = None
+    timezone: Annotated[str, AfterValidator(_is_zone)]
+    date: date
+    roles: list[RoleBody] = Field(default_factory=list, max_length=50)
+
+    @model_validator(mode="after")
+    def _once_each(self) -> "StopBody":
+        if len({role.partner_id for role in self.roles}) < len(self.roles):
+            raise ValueError("A partner has one role at a stop.")
+        return self
+
+
+class ItemBody(Body):
+    """A programme item as it is planned."""
+
+    slug: Slug
+    kind: ItemKind
+    title: BothNames
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    capacity: Annotated[int, Field(ge=0, le=100_000)]
+    requires_approval: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ItemBody":
+        if self.ends_at <= self.starts_at:
+            raise ValueError("A programme item ends after it starts.")
+        return self
+
+
+class PersonBody(Body):
+    """A person, with the name as he or she writes it."""
+
+    full_name: Name
+    native_name: Name | None = None
+    latin_name: Name | None = None
+    email: EmailStr
+    language: Language
+    languages: list[LanguageTag] = Field(min_length=1, max_length=10)
+    position: BothTexts | None = None
+
+    def value(self) -> Person:
+        """Give the domain's value."""
+        return Person(
+            full_name=self.full_name,
+            native_name=self.native_name,
+            latin_name=self.latin_name,
+            email=self.email,
+            language=self.language,
+            languages=tuple(self.languages),
+            position=self.position.model_dump() if self.position else None,
+        )
+
+
+class StaffBody(PersonBody):
+    """A member of staff or an interpreter."""
+
+    role: StaffRole
+    languages: list[LanguageTag] = Field(default_factory=list, max_length=10)
+    stop_ids: list[UUID] = Field(max_length=100)
+    partner_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_role(self) -> "StaffBody":
+        if self.role == "partner_staff" and self.partner_id is None:
+            raise ValueError("Partner staff needs the partner_id it works for.")
+        if self.role == "interpreter" and len(set(self.languages)) < 2:  # noqa: PLR2004
+            raise ValueError("An interpreter speaks two languages at least.")
+        return self
+
+
+class OrganizationBody(Body):
+    """A company or body."""
+
+    name: Name
+    native_name: Name | None = None
+    country: Country
+    registration_number: (
+        Annotated[str, StringConstraints(to_upper=True, max_length=40, min_length=1)] | None
+    ) = None
+    sectors: list[Code] = Field(min_length=1, max_length=20)
+    size: Annotated[str, StringConstraints(max_length=20)] | None = None
+
+
+class ListingBody(Body):
+    """What an organisation offers, needs or plans."""
+
+    kind: ListingKind
+    sector: Code
+    text: BothTexts
+
+
+class RegistrationBody(Body):
+    """A registration to a programme item."""
+
+    side: Side
+    source: Source = "self"
+    partner_id: UUID | None = None
+    consent: Literal[True]
+    organization: OrganizationBody
+    person: PersonBody
+    listings: list[ListingBody] = Field(default_factory=list, max_length=LISTINGS_MAX)
+
+    def value(self) -> SignUp:
+        """Give the domain's value."""
+        given = self.organization
+        return SignUp(
+            side=self.side,
+            source=self.source,
+            partner_id=self.partner_id,
+            organization=Organization(
+                name=given.name,
+                native_name=given.native_name,
+                country=given.country,
+                registration_number=given.registration_number,
+                sectors=tuple(dict.fromkeys(given.sectors)),
+                size=given.size,
+            ),
+            person=self.person.value(),
+            listings=tuple(
+                Listing(
+                    kind=listing.kind,
+                    sector=listing.sector,
+                    text=Bilingual(en=listing.text.en, zh=listing.text.zh),
+                )
+                for listing in self.listings
+            ),
+        )
+
+
+class SessionBody(Body):
+    """A sign-in link's token."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=4_000)]
+
+
+class LinkBody(Body):
+    """Whom a link is for: a person by `subject`, or a venue screen."""
+
+    role: Role
+    mission_id: UUID
+    stop_ids: list[UUID] = Field(default_factory=list, max_length=100)
+    subject: UUID | None = None
+
+    @model_validator(mode="after")
+    def _has_somebody(self) -> "LinkBody":
+        if self.subject is None and self.role != "screen":
+            raise ValueError("Only a screen signs in without being somebody; give a subject.")
+        return self
+
+
+class AskForLinkBody(Body):
+    """An address to which a sign-in link goes, if it is on file."""
+
+    mission_id: UUID
+    email: EmailStr

@@ -1,0 +1,57 @@
+"""Signing in: links that are sent or handed out become sessions."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.registration.store import people
+from shared.access import Principal, Tokens
+from shared.errors import Unauthenticated
+from shared.events.registration import SignInRequested
+from shared.log import outbox
+from shared.postgres import Connection, Database
+
+ROLES_OF_NOBODY = ("mission_staff", "screen")
+"""Roles that a link may give without a person behind it."""
+
+
+async def principal_of(connection: Connection, person_id: UUID) -> Principal | None:
+    """Say what a person may be, from what is on file now."""
+    person = await people.person(connection, person_id)
+    if person is None:
+        return None
+    return Principal(
+        role=person["role"],
+        subject=person_id,
+        mission_id=person["mission_id"],
+        stop_ids=await people.stops_of(connection, person_id),
+        partner_id=person["partner_id"],
+    )
+
+
+async def redeem(
+    database: Database, tokens: Tokens, link: str, now: datetime
+) -> tuple[Principal, str]:
+    """Turn a link's token into a session; raises `Unauthenticated`."""
+    claimed = tokens.read(link, "link")
+    async with database.reading() as connection:
+        who = await principal_of(connection, claimed.subject)
+    if who is None:
+        if claimed.role not in ROLES_OF_NOBODY:
+            raise Unauthenticated("The person this link was made for is not here any more.")
+        who = claimed
+    return who, tokens.sign(who, "session", now)
+
+
+async def ask_for_link(database: Database, mission_id: UUID, email: str, now: datetime) -> None:
+    """Have a link sent to the address on file; says nothing about whether there is one."""
+    async with database.transaction() as connection:
+        person = await people.person_by_email(connection, mission_id, email)
+        if person is not None:
+            event = SignInRequested(person_id=person["id"], mission_id=mission_id)
+            version = await people.next_version(connection, person["id"])
+            await outbox.append(connection, event, sequence=version, now=now)
+
+
+def sign_in_path(tokens: Tokens, who: Principal, now: datetime) -> str:
+    """Make the path of a sign-in link."""
+    return f"/sign-in?token={tokens.sign(who, 'link', now)}"

@@ -1,0 +1,1 @@
+"""The rules of registration, free of clocks, databases and networks."""

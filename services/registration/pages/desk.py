@@ -1,0 +1,106 @@
+"""The desk: what mission, partner and door staff work with."""
+
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.registration.commands import deciding, signing_in
+from services.registration.commands.missions import existing_mission, existing_stop
+from services.registration.domain.places import Decision
+from services.registration.pages.rendering import pages
+from services.registration.resources import Held
+from services.registration.store import missions as store
+from services.registration.store import registrations
+from shared.access import Principal, Scope, may, require
+from shared.http import Caller, Now
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/desk")
+async def desk(request: Request, held: Held, who: Caller) -> Response:
+    """Show the stops that somebody works at, with their numbers."""
+    async with held.database.reading() as connection:
+        missions = (
+            [await existing_mission(connection, who.mission_id)]
+            if who.mission_id
+            else await store.missions(connection, with_rehearsals=True)
+        )
+        shown = []
+        for mission in missions:
+            for stop in await store.stops_of(connection, mission["id"]):
+                if may(who, "board.read", Scope(mission["id"], stop["id"])):
+                    people = await store.headcount(connection, stop["id"])
+                    shown.append({"mission": mission, "stop": stop, "people": people})
+    return pages.render(request, "desk.html", shown=shown)
+
+
+@router.get("/desk/stops/{stop_id}")
+async def stop_desk(
+    stop_id: UUID,
+    request: Request,
+    held: Held,
+    who: Caller,
+    q: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Show a stop: numbers, who waits for approval, and a search for the door."""
+    async with held.database.reading() as connection:
+        stop = await existing_stop(connection, stop_id)
+        scope = Scope(stop["mission_id"], stop_id)
+        require(who, "board.read", scope)
+        items = await store.numbers(connection, stop_id)
+        found = await registrations.find(connection, stop_id, q, None) if q.strip() else []
+        pending = (
+            await registrations.find(connection, stop_id, "", "pending_approval")
+            if may(who, "registration.decide", scope)
+            else []
+        )
+    return pages.render(
+        request,
+        "stop_desk.html",
+        stop=stop,
+        items=items,
+        found=found if may(who, "check_in", scope) else [],
+        pending=pending,
+        q=q,
+        can_make_links=may(who, "mission.write", scope),
+    )
+
+
+@router.post("/desk/registrations/{registration_id}/{decision}")
+async def decide(
+    registration_id: UUID, decision: Decision, held: Held, who: Caller, now: Now
+) -> Response:
+    """Approve or reject, and go back to the stop."""
+    stop_id = await _require(held, who, registration_id, is_arrival=False)
+    await deciding.decide(held.database, registration_id, decision, now)
+    return RedirectResponse(f"/desk/stops/{stop_id}", 303)
+
+
+@router.post("/desk/arrivals/{registration_id}")
+async def arrive(registration_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Check somebody in, and go back to the stop."""
+    stop_id = await _require(held, who, registration_id, is_arrival=True)
+    await deciding.check_in(held.database, registration_id, now)
+    return RedirectResponse(f"/desk/stops/{stop_id}", 303)
+
+
+async def _require(held: Held, who: Principal, registration_id: UUID, *, is_arrival: bool) -> UUID:
+    async with held.database.reading() as connection:
+        found = await deciding.existing(connection, registration_id)
+    scope = Scope(found["mission_id"], found["stop_id"])
+    require(who, "check_in" if is_arrival else "registration.decide", scope)
+    stop_id: UUID = found["stop_id"]
+    return stop_id
+
+
+@router.post("/desk/stops/{stop_id}/screen")
+async def open_screen(stop_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Make a link for the venue screen and go there in a session of its own."""
+    async with held.database.reading() as connection:
+        stop = await existing_stop(connection, stop_id)
+    require(who, "mission.write", Scope(stop["mission_id"], stop_id))
+    screen = Principal("screen", uuid4(), stop["mission_id"], (stop_id,))
+    return RedirectResponse(signing_in.sign_in_path(held.tokens, screen, now), 303)

@@ -1,0 +1,161 @@
+"""The registration form: what it sends becomes a sign-up, what is wrong goes back to its field."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+from uuid import UUID
+
+import asyncpg
+from starlette.datastructures import FormData
+
+from services.registration.bodies import RegistrationBody
+from services.registration.domain.people import SignUp
+from shared.errors import Fault, Invalid, NotFound
+from shared.idempotency import KEY_LENGTH_MAX, Key
+
+SINGLE = (
+    "full_name",
+    "native_name",
+    "email",
+    "position",
+    "organization_name",
+    "organization_native_name",
+    "country",
+    "registration_number",
+    "size",
+    "offer",
+    "offer_sector",
+    "need",
+    "need_sector",
+    "language",
+)
+SEVERAL = ("items", "sectors", "languages")
+
+FIELDS = {
+    "/person/full_name": "full_name",
+    "/person/native_name": "native_name",
+    "/person/email": "email",
+    "/person/language": "language",
+    "/person/languages": "languages",
+    "/person/position": "position",
+    "/organization/name": "organization_name",
+    "/organization/native_name": "organization_native_name",
+    "/organization/country": "country",
+    "/organization/registration_number": "registration_number",
+    "/organization/sectors": "sectors",
+    "/organization/size": "size",
+    "/listings": "offer",
+    "/consent": "consent",
+    "/items": "items",
+}
+"""Where the API's pointers lie on the form; a longer pointer belongs to its beginning."""
+
+
+class StopFacts(TypedDict):
+    """What the form says about the stop."""
+
+    mission: asyncpg.Record
+    stop: asyncpg.Record
+    items: Sequence[asyncpg.Record]
+    roles: Sequence[asyncpg.Record]
+
+
+def stop_facts(facts: Mapping[str, Any], slug: str) -> StopFacts:
+    """Narrow a mission's facts to one stop; raises `NotFound`."""
+    stop = next((stop for stop in facts["stops"] if stop["slug"] == slug), None)
+    if stop is None:
+        raise NotFound("There is no such stop.")
+    return StopFacts(
+        mission=facts["mission"],
+        stop=stop,
+        items=[item for item in facts["items"] if item["stop_id"] == stop["id"]],
+        roles=[role for role in facts["roles"] if role["stop_id"] == stop["id"]],
+    )
+
+
+def empty(items: Sequence[asyncpg.Record]) -> dict[str, Any]:
+    """Give what the form shows first: everything is chosen that needs no approval."""
+    chosen = [str(item["id"]) for item in items if not item["requires_approval"]]
+    return dict.fromkeys(SINGLE, "") | {
+        "items": chosen,
+        "sectors": [],
+        "languages": [],
+        "consent": False,
+    }
+
+
+def shown(given: FormData) -> dict[str, Any]:
+    """Give what somebody typed, to be shown again."""
+    values: dict[str, Any] = {name: str(given.get(name, "")) for name in SINGLE}
+    values |= {name: [str(value) for value in given.getlist(name)] for name in SEVERAL}
+    return values | {"consent": given.get("consent") == "yes"}
+
+
+def read(given: FormData) -> SignUp:
+    """Read the form as the API reads its body; raises `pydantic.ValidationError`."""
+    values = shown(given)
+    language = values["language"] or "en"
+    other = "zh" if language == "en" else "en"
+    listings = [
+        {
+            "kind": kind,
+            "sector": values[f"{kind}_sector"] or (values["sectors"] or ["none"])[0],
+            "text": {language: values[kind], other: ""},
+        }
+        for kind in ("offer", "need")
+        if values[kind].strip()
+    ]
+    position = {language: values["position"], other: ""} if values["position"].strip() else None
+    body = {
+        "side": "local",
+        "source": "self",
+        "consent": values["consent"],
+        "organization": {
+            "name": values["organization_name"] or values["organization_native_name"],
+            "native_name": values["organization_native_name"] or None,
+            "country": values["country"],
+            "registration_number": values["registration_number"].strip() or None,
+            "sectors": values["sectors"],
+            "size": values["size"] or None,
+        },
+        "person": {
+            "full_name": values["full_name"],
+            "native_name": values["native_name"] or None,
+            "email": values["email"],
+            "language": language,
+            "languages": values["languages"],
+            "position": position,
+        },
+        "listings": listings,
+    }
+    return RegistrationBody.model_validate(body).value()
+
+
+def chosen(given: FormData, items: Sequence[asyncpg.Record]) -> Sequence[UUID]:
+    """Give the programme items that were ticked, in order of time; raises `Invalid` for none."""
+    ticked = {str(value) for value in given.getlist("items")}
+    found = [item["id"] for item in items if str(item["id"]) in ticked]
+    if not found:
+        raise Invalid("Choose something.", faults=[Fault("/items", "Choose one item at least.")])
+    return found
+
+
+def key(given: FormData, item_id: UUID) -> Key:
+    """Make the idempotency key of one item from the key that was made when the form opened."""
+    text = repr(sorted((name, str(value)) for name, value in given.multi_items()))
+    return Key(
+        scope=f"form {item_id}",
+        value=str(given.get("key", ""))[:KEY_LENGTH_MAX],
+        digest=hashlib.sha256(text.encode()).digest(),
+    )
+
+
+def by_field(faults: Sequence[Fault]) -> dict[str, str]:
+    """Sort faults by the form's fields; what fits nowhere is under an empty name."""
+    found: dict[str, str] = {}
+    for fault in faults:
+        field = next(
+            (FIELDS[start] for start in FIELDS if f"{fault.pointer}/".startswith(f"{start}/")), ""
+        )
+        found.setdefault(field, fault.detail)
+    return found

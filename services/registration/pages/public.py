@@ -1,0 +1,206 @@
+"""The public mission, the registration form, one's own status, signing in."""
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.registration.commands import deciding, registering, signing_in
+from services.registration.domain.places import Decision
+from services.registration.pages import form
+from services.registration.pages.rendering import pages
+from services.registration.resources import Held, Resources
+from services.registration.store import missions as store
+from services.registration.store import registrations
+from shared.access import Principal, Role, Scope, require
+from shared.errors import Fault, Invalid, NotFound
+from shared.http import SESSION_COOKIE, Caller, Now, Visitor
+from shared.problems import pointer
+
+WEEK_SECONDS = 7 * 24 * 3600
+
+HOMES: dict[Role, str] = {
+    "mission_staff": "/desk",
+    "partner_staff": "/desk",
+    "door_staff": "/desk",
+    "delegate": "/day",
+    "local": "/day",
+    "interpreter": "/day",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def start(request: Request, held: Held) -> Response:
+    """Show the missions that are announced."""
+    async with held.database.reading() as connection:
+        missions = await store.missions(connection, with_rehearsals=False)
+    return pages.render(request, "start.html", missions=missions)
+
+
+@router.get("/missions/{slug}")
+async def mission(slug: str, request: Request, held: Held) -> Response:
+    """Show a mission to the public."""
+    return pages.render(request, "mission.html", **await _mission(held, slug))
+
+
+async def _mission(held: Resources, slug: str) -> dict[str, Any]:
+    async with held.database.reading() as connection:
+        found = await store.mission_by_slug(connection, slug)
+        if found is None:
+            raise NotFound("There is no such mission.")
+        return {
+            "mission": found,
+            "stops": await store.stops_of(connection, found["id"]),
+            "items": await store.items_of(connection, found["id"]),
+            "roles": await store.roles_of(connection, found["id"]),
+        }
+
+
+@router.get("/missions/{slug}/stops/{stop_slug}/register")
+async def registration_form(slug: str, stop_slug: str, request: Request, held: Held) -> Response:
+    """Show the registration form of a stop."""
+    facts = await _stop(held, slug, stop_slug)
+    empty = form.empty(facts["items"])
+    return pages.render(request, "register.html", **facts, given=empty, faults={}, key=uuid4())
+
+
+@router.post("/missions/{slug}/stops/{stop_slug}/register")
+async def register(slug: str, stop_slug: str, request: Request, held: Held, now: Now) -> Response:
+    """Register somebody who filled in the form; what is wrong is said beside its field."""
+    facts = await _stop(held, slug, stop_slug)
+    async with request.form(max_fields=200, max_files=0) as given:
+        try:
+            sign_up = form.read(given)
+            chosen = form.chosen(given, facts["items"])
+            answers = [
+                await registering.register(
+                    held.database, item_id, sign_up, form.key(given, item_id), now
+                )
+                for item_id in chosen
+            ]
+        except (ValidationError, Invalid) as error:
+            return _with_faults(request, facts, given, error)
+        if not any(answer.content.get("is_new") for answer in answers):
+            # Whoever types an address that is on file has not shown that it is theirs.
+            email = sign_up.person.email
+            mission_id = facts["mission"]["id"]
+            await signing_in.ask_for_link(held.database, mission_id, email, now)
+            return pages.render(request, "sent.html", mission=facts["mission"])
+    async with held.database.reading() as connection:
+        who = await signing_in.principal_of(connection, UUID(answers[0].content["participant_id"]))
+    assert who is not None
+    return _signed_in(held, held.tokens.sign(who, "session", now), "/status?new=1")
+
+
+async def _stop(held: Resources, slug: str, stop_slug: str) -> form.StopFacts:
+    facts = await _mission(held, slug)
+    return form.stop_facts(facts, stop_slug)
+
+
+def _with_faults(
+    request: Request,
+    facts: form.StopFacts,
+    given: FormData,
+    error: ValidationError | Invalid,
+) -> Response:
+    found = (
+        error.faults
+        if isinstance(error, Invalid)
+        else [Fault(pointer(("body", *e["loc"])), e["msg"]) for e in error.errors()]
+    )
+    return pages.render(
+        request,
+        "register.html",
+        status=422,
+        **facts,
+        given=form.shown(given),
+        faults=form.by_field(found),
+        key=given.get("key", ""),
+    )
+
+
+@router.get("/status")
+async def status(request: Request, held: Held, who: Caller, *, new: bool = False) -> Response:
+    """Show somebody's own registrations."""
+    async with held.database.reading() as connection:
+        found = await registrations.all_of_person(connection, who.subject)
+    return pages.render(request, "status.html", registrations=found, is_new=new)
+
+
+@router.post("/status/{registration_id}/cancel")
+async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Cancel one's own registration."""
+    async with held.database.reading() as connection:
+        found = await deciding.existing(connection, registration_id)
+    require(who, "registration.cancel", Scope(person_ids=(found["person_id"],)))
+    await deciding.decide(held.database, registration_id, Decision.CANCEL, now)
+    return RedirectResponse("/status", 303)
+
+
+@router.get("/sign-in")
+async def sign_in(
+    request: Request,
+    held: Held,
+    now: Now,
+    token: str | None = None,
+    next: str | None = None,  # noqa: A002
+) -> Response:
+    """Sign in by a link; without one, ask for the address to send it to."""
+    if token is None:
+        async with held.database.reading() as connection:
+            missions = await store.missions(connection, with_rehearsals=False)
+        return pages.render(request, "sign_in.html", missions=missions)
+    who, session = await signing_in.redeem(held.database, held.tokens, token, now)
+    is_ours = next is not None and next.startswith("/") and not next.startswith(("//", "/\\"))
+    return _signed_in(held, session, next if is_ours and next else _home(who))
+
+
+@router.post("/sign-in")
+async def ask_for_link(
+    request: Request,
+    held: Held,
+    now: Now,
+    mission_id: Annotated[UUID, Form()],
+    email: Annotated[str, Form(max_length=320)],
+) -> Response:
+    """Have a sign-in link sent to the address on file."""
+    await signing_in.ask_for_link(held.database, mission_id, email, now)
+    return pages.render(request, "sent.html", mission=None)
+
+
+@router.post("/sign-out")
+async def sign_out() -> Response:
+    """Forget who is signed in on this browser."""
+    response = RedirectResponse("/", 303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+@router.get("/home")
+async def home(who: Visitor) -> Response:
+    """Lead to the page that somebody's role works with."""
+    return RedirectResponse(_home(who) if who else "/sign-in", 303)
+
+
+def _home(who: Principal) -> str:
+    if who.role == "screen" and who.stop_ids:
+        return f"/screen/{who.stop_ids[0]}"
+    return HOMES.get(who.role, "/")
+
+
+def _signed_in(held: Resources, session: str, to: str) -> Response:
+    response = RedirectResponse(to, 303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=WEEK_SECONDS,
+        httponly=True,
+        secure=held.is_secure,
+        samesite="lax",
+    )
+    return response

@@ -1,0 +1,27 @@
+"""What a process of this service holds open, and how routes reach it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from shared.access import Tokens
+from shared.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Opened in `__main__`, handed down from there."""
+
+    database: Database
+    tokens: Tokens
+    is_secure: bool
+    """Whether users reach us by HTTPS, so that cookies may insist on it."""
+
+
+def _resources(request: Request) -> Resources:
+    resources: Resources = request.app.state.registration
+    return resources
+
+
+Held = Annotated[Resources, Depends(_resources)]

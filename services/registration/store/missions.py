@@ -1,0 +1,216 @@
+"""Missions, stops, programme items and partner organisations."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from shared.postgres import Connection
+
+Row = asyncpg.Record
+Facts = Mapping[str, Any]
+
+MISSION = (
+    "id, slug, title, summary, organizer, starts_on, ends_on, home_country, host_country, "
+    "sectors, is_rehearsal, version"
+)
+STOP = "id, mission_id, slug, city, title, venue, timezone, held_on, version"
+ITEM = (
+    "item.id, item.stop_id, stop.mission_id, item.slug, item.kind, item.title, item.starts_at, "
+    "item.ends_at, item.capacity, item.requires_approval, item.taken, item.waiting"
+)
+
+
+async def add_mission(connection: Connection, mission: Facts) -> None:
+    """Add a mission; raises `asyncpg.UniqueViolationError` when the slug is taken."""
+    await connection.execute(
+        "INSERT INTO mission (id, slug, title, summary, organizer, starts_on, ends_on, "
+        "home_country, host_country, sectors, is_rehearsal) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        *(mission[name] for name in MISSION.split(", ")[:-1]),
+    )
+
+
+async def mission(connection: Connection, mission_id: UUID) -> Row | None:
+    """Read a mission."""
+    return await connection.fetchrow(f"SELECT {MISSION} FROM mission WHERE id = $1", mission_id)  # noqa: S608
+
+
+async def mission_by_slug(connection: Connection, slug: str) -> Row | None:
+    """Read a mission by the name in its address."""
+    return await connection.fetchrow(f"SELECT {MISSION} FROM mission WHERE slug = $1", slug)  # noqa: S608
+
+
+async def missions(connection: Connection, *, with_rehearsals: bool) -> Sequence[Row]:
+    """List missions, the latest first; at most 100."""
+    return await connection.fetch(
+        f"SELECT {MISSION} FROM mission WHERE $1 OR NOT is_rehearsal "  # noqa: S608
+        "ORDER BY starts_on DESC, slug LIMIT 100",
+        with_rehearsals,
+    )
+
+
+async def add_partner(connection: Connection, partner: Facts) -> None:
+    """Add a partner organisation to a mission."""
+    await connection.execute(
+        "INSERT INTO partner_organization (id, mission_id, name, kind) VALUES ($1, $2, $3, $4)",
+        *(partner[name] for name in ("id", "mission_id", "name", "kind")),
+    )
+
+
+async def partners_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List a mission's partner organisations."""
+    return await connection.fetch(
+        "SELECT id, mission_id, name, kind FROM partner_organization "
+        "WHERE mission_id = $1 ORDER BY name->>'en'",
+        mission_id,
+    )
+
+
+async def add_stop(connection: Connection, stop: Facts) -> None:
+    """Add a stop; raises `asyncpg.UniqueViolationError` when the slug is taken."""
+    await connection.execute(
+        "INSERT INTO stop (id, mission_id, slug, city, title, venue, timezone, held_on) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *(stop[name] for name in STOP.split(", ")[:-1]),
+    )
+
+
+async def add_roles(connection: Connection, stop_id: UUID, roles: Sequence[Facts]) -> None:
+    """Give partners their roles at a stop; the order given is the order of names."""
+    await connection.executemany(
+        "INSERT INTO partner_role (stop_id, partner_id, role, place) VALUES ($1, $2, $3, $4)",
+        [
+            (stop_id, role["partner_id"], role["role"], place)
+            for place, role in enumerate(roles, start=1)
+        ],
+    )
+
+
+async def roles_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List who organises what at a mission's stops, in order of protocol."""
+    return await connection.fetch(
+        "SELECT role.stop_id, role.partner_id, role.role, partner.name FROM partner_role AS role "
+        "JOIN partner_organization AS partner ON partner.id = role.partner_id "
+        "WHERE partner.mission_id = $1 ORDER BY role.stop_id, role.place",
+        mission_id,
+    )
+
+
+async def stop(connection: Connection, stop_id: UUID) -> Row | None:
+    """Read a stop."""
+    return await connection.fetchrow(f"SELECT {STOP} FROM stop WHERE id = $1", stop_id)  # noqa: S608
+
+
+async def stops_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List a mission's stops in the order of the journey."""
+    return await connection.fetch(
+        f"SELECT {STOP} FROM stop WHERE mission_id = $1 ORDER BY held_on, slug",  # noqa: S608
+        mission_id,
+    )
+
+
+async def add_item(connection: Connection, item: Facts) -> None:
+    """Add a programme item; raises `asyncpg.UniqueViolationError` when the slug is taken."""
+    names = ("id", "stop_id", "slug", "kind", "title", "starts_at", "ends_at", "capacity")
+    await connection.execute(
+        "INSERT INTO programme_item (id, stop_id, slug, kind, title, starts_at, ends_at, "
+        "capacity, requires_approval) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        *(item[name] for name in (*names, "requires_approval")),
+    )
+
+
+async def item(connection: Connection, item_id: UUID) -> Row | None:
+    """Read a programme item with the id of its mission."""
+    return await connection.fetchrow(
+        f"SELECT {ITEM} FROM programme_item AS item "  # noqa: S608
+        "JOIN stop ON stop.id = item.stop_id WHERE item.id = $1",
+        item_id,
+    )
+
+
+async def items_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List a mission's programme in order of time."""
+    return await connection.fetch(
+        f"SELECT {ITEM} FROM programme_item AS item "  # noqa: S608
+        "JOIN stop ON stop.id = item.stop_id "
+        "WHERE stop.mission_id = $1 ORDER BY item.starts_at, item.slug",
+        mission_id,
+    )
+
+
+async def take_place(connection: Connection, item_id: UUID) -> bool:
+    """Take a place if one is free and nobody waits; the item stays locked either way."""
+    taken = await connection.fetchval(
+        "UPDATE programme_item SET taken = taken + 1 "
+        "WHERE id = $1 AND taken < capacity AND waiting = 0 RETURNING true",
+        item_id,
+    )
+    if not taken:
+        await connection.execute(
+            "UPDATE programme_item SET waiting = waiting + 1 WHERE id = $1", item_id
+        )
+    return bool(taken)
+
+
+async def lock_item(connection: Connection, item_id: UUID) -> Row:
+    """Lock an item for a decision; items are locked before people everywhere."""
+    row = await connection.fetchrow(
+        "SELECT capacity, taken, waiting, requires_approval FROM programme_item "
+        "WHERE id = $1 FOR UPDATE",
+        item_id,
+    )
+    assert row is not None
+    return row
+
+
+async def count_places(
+    connection: Connection, item_id: UUID, *, taken: int = 0, waiting: int = 0
+) -> None:
+    """Add to the counts of an item that is locked."""
+    await connection.execute(
+        "UPDATE programme_item SET taken = taken + $2, waiting = waiting + $3 WHERE id = $1",
+        item_id,
+        taken,
+        waiting,
+    )
+
+
+async def numbers(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """Count each programme item's registrations by state."""
+    return await connection.fetch(
+        "SELECT item.id AS programme_item_id, item.slug, item.kind, item.title, item.starts_at, "
+        "item.ends_at, item.capacity, item.taken, item.waiting, "
+        "count(*) FILTER (WHERE r.status = 'confirmed') AS confirmed, "
+        "count(*) FILTER (WHERE r.status = 'pending_approval') AS pending, "
+        "count(r.checked_in_at) AS checked_in "
+        "FROM programme_item AS item LEFT JOIN registration AS r ON r.programme_item_id = item.id "
+        "WHERE item.stop_id = $1 GROUP BY item.id ORDER BY item.starts_at, item.slug",
+        stop_id,
+    )
+
+
+async def headcount(connection: Connection, stop_id: UUID) -> Row:
+    """Count people at a stop: each once, however many programme items they registered for."""
+    row = await connection.fetchrow(
+        "SELECT count(DISTINCT r.person_id) FILTER "
+        "(WHERE r.status IN ('confirmed', 'pending_approval')) AS registered, "
+        "count(DISTINCT r.person_id) FILTER (WHERE r.status = 'waitlisted') AS waitlisted, "
+        "count(DISTINCT r.person_id) FILTER (WHERE r.status = 'pending_approval') AS pending, "
+        "count(DISTINCT r.person_id) FILTER (WHERE r.checked_in_at IS NOT NULL) AS checked_in "
+        "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "WHERE item.stop_id = $1",
+        stop_id,
+    )
+    assert row is not None
+    return row
+
+
+async def open_items(connection: Connection, stop_id: UUID, now: datetime) -> Sequence[UUID]:
+    """List the items of a stop that have not ended."""
+    rows = await connection.fetch(
+        "SELECT id FROM programme_item WHERE stop_id = $1 AND ends_at > $2", stop_id, now
+    )
+    return [row["id"] for row in rows]

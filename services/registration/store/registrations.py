@@ -1,0 +1,143 @@
+"""Registrations of people to programme items."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.registration.domain.places import Status
+from shared.postgres import Connection
+
+Row = asyncpg.Record
+Facts = Mapping[str, Any]
+
+_SELECT = (
+    "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.source, r.partner_id, r.rank, "
+    "r.registered_at, r.checked_in_at, item.stop_id, item.kind AS item_kind, "
+    "person.mission_id, person.role, person.languages, person.organization_id "
+    "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
+    "JOIN person ON person.id = r.person_id "
+)
+
+
+async def add(connection: Connection, registration: Facts) -> None:
+    """Add a registration; a second one of a person to an item is refused by the database."""
+    names = ("id", "programme_item_id", "person_id", "status", "source", "partner_id")
+    await connection.execute(
+        "INSERT INTO registration (id, programme_item_id, person_id, status, source, partner_id, "
+        "registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        *(registration[name] for name in (*names, "registered_at")),
+    )
+
+
+async def revive(
+    connection: Connection, registration_id: UUID, status: Status, now: datetime
+) -> None:
+    """Register somebody again who cancelled, behind everybody who waits."""
+    await connection.execute(
+        "UPDATE registration SET status = $2, registered_at = $3, rank = DEFAULT WHERE id = $1",
+        registration_id,
+        status,
+        now,
+    )
+
+
+async def of_person(connection: Connection, item_id: UUID, person_id: UUID) -> Row | None:
+    """Find a person's registration to an item."""
+    return await connection.fetchrow(
+        _SELECT + "WHERE r.programme_item_id = $1 AND r.person_id = $2", item_id, person_id
+    )
+
+
+async def one(connection: Connection, registration_id: UUID) -> Row | None:
+    """Read a registration with what its events tell."""
+    return await connection.fetchrow(_SELECT + "WHERE r.id = $1", registration_id)
+
+
+async def first_waiting(connection: Connection, item_id: UUID) -> Row | None:
+    """Find who is next on the waiting list of an item that is locked."""
+    return await connection.fetchrow(
+        _SELECT + "WHERE r.programme_item_id = $1 AND r.status = 'waitlisted' "
+        "ORDER BY r.rank LIMIT 1",
+        item_id,
+    )
+
+
+async def set_status(connection: Connection, registration_id: UUID, status: Status) -> None:
+    """Change the state; its item is locked."""
+    await connection.execute(
+        "UPDATE registration SET status = $2 WHERE id = $1", registration_id, status
+    )
+
+
+async def check_in(connection: Connection, registration_id: UUID, now: datetime) -> None:
+    """Note when somebody arrived."""
+    await connection.execute(
+        "UPDATE registration SET checked_in_at = $2 WHERE id = $1", registration_id, now
+    )
+
+
+async def position(connection: Connection, registration_id: UUID) -> int:
+    """Count how many wait up to and including this registration."""
+    place: int = await connection.fetchval(
+        "SELECT count(*) FROM registration AS r JOIN registration AS mine "
+        "ON mine.programme_item_id = r.programme_item_id AND r.rank <= mine.rank "
+        "WHERE mine.id = $1 AND r.status = 'waitlisted'",
+        registration_id,
+    )
+    return place
+
+
+async def of_stop(
+    connection: Connection, stop_id: UUID, *, after: int, limit: int, partner_id: UUID | None
+) -> Sequence[Row]:
+    """List a stop's registrations by rank; `partner_id` narrows them to one partner's."""
+    return await connection.fetch(
+        "SELECT r.id, r.rank, r.programme_item_id, r.person_id AS participant_id, r.status, "
+        "r.source, r.partner_id, r.registered_at, r.checked_in_at, person.role, "
+        "person.full_name, person.native_name, organization.name AS organization, "
+        "organization.native_name AS native_organization, item.slug AS item, item.title "
+        "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "JOIN person ON person.id = r.person_id "
+        "LEFT JOIN organization ON organization.id = person.organization_id "
+        "WHERE item.stop_id = $1 AND r.rank > $2 AND ($4::uuid IS NULL OR r.partner_id = $4) "
+        "ORDER BY r.rank LIMIT $3",
+        stop_id,
+        after,
+        limit,
+        partner_id,
+    )
+
+
+async def find(
+    connection: Connection, stop_id: UUID, text: str, status: str | None
+) -> Sequence[Row]:
+    """Search a stop's registrations by a part of a person's or company's name; at most 50."""
+    return await connection.fetch(
+        "SELECT r.id, r.status, r.checked_in_at, person.full_name, person.native_name, "
+        "organization.name AS organization, organization.native_name AS native_organization, "
+        "item.title FROM registration AS r "
+        "JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "JOIN person ON person.id = r.person_id "
+        "LEFT JOIN organization ON organization.id = person.organization_id "
+        "WHERE item.stop_id = $1 AND ($3::text IS NULL OR r.status = $3) AND position(lower($2) IN "
+        "lower(concat_ws(' ', person.full_name, person.native_name, organization.name, "
+        "organization.native_name))) > 0 "
+        "ORDER BY person.full_name, item.starts_at LIMIT 50",
+        stop_id,
+        text,
+        status,
+    )
+
+
+async def all_of_person(connection: Connection, person_id: UUID) -> Sequence[Row]:
+    """List a person's registrations in order of time."""
+    return await connection.fetch(
+        "SELECT r.id, r.status, r.checked_in_at, item.title, item.starts_at, item.ends_at, "
+        "stop.city, stop.timezone, stop.held_on, stop.id AS stop_id, stop.venue "
+        "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "JOIN stop ON stop.id = item.stop_id WHERE r.person_id = $1 ORDER BY item.starts_at",
+        person_id,
+    )
