@@ -65,8 +65,10 @@ class Stage:
     kafka_servers: str | None = None
     prefix: str = ""
     failures: dict[UUID, Exception] = field(default_factory=dict)
+    waits: dict[UUID, asyncio.Event] = field(default_factory=dict)
     seen: int = 0
     said: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def say(self, *keys: UUID) -> None:
         """Commit one event of each key, each in its own transaction."""
@@ -80,12 +82,14 @@ class Stage:
         async with running(
             lambda: number(self.publisher), lambda: self.log.publish(self.publisher)
         ) as tasks:
+            self.tasks += tasks
             yield tasks
 
     @asynccontextmanager
     async def consuming(self, *names: str) -> AsyncIterator[list[asyncio.Task[None]]]:
         """Run a consumer of each name."""
         async with running(*(self._loop(name) for name in names)) as tasks:
+            self.tasks += tasks
             yield tasks
 
     @asynccontextmanager
@@ -109,6 +113,8 @@ class Stage:
             connection: Connection, event: SignInRequested, envelope: Envelope
         ) -> None:
             self.seen += 1
+            if event.person_id in self.waits:
+                await self.waits[event.person_id].wait()
             await connection.execute(
                 "INSERT INTO effect (consumer, key, sequence) VALUES ($1, $2, $3)",
                 name,
@@ -161,9 +167,12 @@ class Stage:
         return await rows()
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until `condition` holds, through any outage."""
+        """Wait until `condition` holds, through any outage; what ended a loop is raised."""
         async with asyncio.timeout(WAIT_SECONDS_MAX):
             while True:
+                for task in self.tasks:
+                    if task.done() and not task.cancelled():
+                        task.result()
                 with suppress(OSError, ConnectionError):
                     if await condition():
                         return
