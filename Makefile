@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check lock compose-smoke
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -34,6 +34,10 @@ check: ## linters, types, and who may import whom
 	.venv/bin/ruff format --check
 	.venv/bin/mypy $(wildcard $(CHECKED))
 	.venv/bin/lint-imports
+
+contracts: ## write the schemas, docs/asyncapi.yaml and docs/openapi.json anew
+	@scripts/setup run
+	@$(PYTHON) -m scripts.contracts
 
 lock: ## pin the requirements anew (ARGS=--upgrade for newer ones)
 	@scripts/setup dev

@@ -1,0 +1,1 @@
+"""Writes the contracts down: what others read of our events and our HTTP interface."""

@@ -1,0 +1,215 @@
+"""OpenAPI of the three services as users see them: one origin, without internal routes."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from shared import http as edge
+from shared import idempotency
+from shared.access import Tokens
+from shared.errors import Refusal
+from shared.problems import STATUS
+from shared.service import Service
+
+SERVICES = ("registration", "notify")
+TAGS = {
+    "registration": "Missions, stops, programme items, people and their places.",
+    "matching": "Recommendations, preferences, schedules and the running day's meetings.",
+    "live": "Server-sent events: every change of a meeting, and a snapshot to begin with.",
+    "deliveries": "What was sent to whom, and what became of it.",
+}
+PROBLEM = "application/problem+json"
+UNSAFE = ("post", "put", "patch", "delete")
+# Fits no running service: this application is made to be described, not to be called.
+UNUSED_KEY = "described, never called" * 2
+
+
+def document() -> dict[str, Any]:
+    """Write the whole document."""
+    services = [Service(name, routers(name), loops={}) for name in SERVICES]
+    described: dict[str, Any] = edge.create_app(services, Tokens(UNUSED_KEY)).openapi()
+    for service in services:
+        for route in _routes(service):
+            for method in sorted(route.methods or ()):
+                operation = described["paths"][route.path_format][method.lower()]
+                _complete(operation, service.name, route, method.lower())
+    schemas = described["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    used = {
+        tag for path in described["paths"].values() for op in path.values() for tag in op["tags"]
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tradewind",
+            "version": "1",
+            "description": "Every request and answer is JSON; times are RFC 3339, UTC.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": TAGS[tag]} for tag in TAGS if tag in used],
+        "paths": dict(sorted(_untitled(described["paths"]).items())),
+        "components": {
+            "schemas": dict(sorted({**_untitled(schemas), "Problem": _PROBLEM}.items())),
+            "responses": {kind.__name__: _response(kind) for kind in STATUS}
+            | {"Unavailable": _AWAY},
+            "securitySchemes": {"session": _SESSION},
+        },
+    }
+
+
+def routers(service: str) -> list[APIRouter]:
+    """Find the routers of a service: one in each module of its `api`."""
+    api = import_module(f"services.{service}.api")
+    names = sorted(module.name for module in iter_modules(api.__path__))
+    modules = [import_module(f"{api.__name__}.{name}") for name in names]
+    return [module.router for module in modules if hasattr(module, "router")]
+
+
+def _routes(service: Service) -> Iterator[APIRoute]:
+    for router in service.routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                yield route
+
+
+def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: str) -> None:
+    calls = set(_calls(route.dependant))
+    operation["operationId"] = f"{service}_{route.name}"
+    operation.setdefault("tags", [service])
+    operation["summary"], description = _told(route)
+    operation.pop("description", None)
+    if description:
+        operation["description"] = description
+    _name_headers(operation.get("parameters", []), calls)
+    # What needs a visitor only may be called by one who is not signed in.
+    if edge.visitor in calls:
+        public: list[dict[str, list[str]]] = [] if edge.caller in calls else [{}]
+        operation["security"] = [*public, {"session": []}]
+    responses = operation["responses"]
+    responses.pop("422", None)
+    for status, response in responses.items():
+        response["description"] = HTTPStatus(int(status)).phrase
+    for kind in _refusals(operation, calls, method):
+        responses[str(STATUS[kind])] = {"$ref": f"#/components/responses/{kind.__name__}"}
+    responses["503"] = {"$ref": "#/components/responses/Unavailable"}
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for inner in dependant.dependencies:
+        if inner.call:
+            yield inner.call
+        yield from _calls(inner)
+
+
+def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any]]) -> None:
+    """Write headers in their usual case, and as required where a dependency insists on them."""
+    needed = {
+        "idempotency-key": idempotency.required_key in calls,
+        "if-match": edge.revision in calls,
+    }
+    for parameter in parameters:
+        if needed.get(parameter["name"]):
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string"}
+        if parameter["in"] == "header":
+            parameter["name"] = parameter["name"].title()
+
+
+def _refusals(
+    operation: dict[str, Any], calls: set[Callable[..., Any]], method: str
+) -> list[type[Refusal]]:
+    parameters = operation.get("parameters", [])
+    has_body = "requestBody" in operation
+    has_id = any(parameter["name"].endswith("_id") for parameter in parameters)
+    is_guarded = edge.revision in calls
+    has_key = idempotency.optional_key in calls
+    wanted = {
+        "Malformed": has_body or has_key or is_guarded,
+        "Unauthenticated": edge.visitor in calls,
+        "Forbidden": edge.visitor in calls,
+        "NotFound": has_id,
+        "Conflict": method in UNSAFE and (has_id or has_key),
+        "Stale": is_guarded,
+        "Invalid": has_body or bool(parameters),
+        "PreconditionMissing": is_guarded,
+    }
+    return [kind for kind in STATUS if wanted[kind.__name__]]
+
+
+def _told(route: APIRoute) -> tuple[str, str]:
+    """Split a route's docstring into a summary and the rest."""
+    text = " ".join(inspect.cleandoc(route.endpoint.__doc__ or "").split())
+    summary, *rest = re.split(r"[.;] ", text, maxsplit=1)
+    description = rest[0] if rest else ""
+    return summary.removesuffix("."), description[:1].upper() + description[1:]
+
+
+def _untitled(node: Any) -> Any:
+    """Leave out the framework's titles: they only repeat the names."""
+    if isinstance(node, list):
+        return [_untitled(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _untitled(value)
+        for key, value in node.items()
+        if not (key == "title" and isinstance(value, str))
+    }
+
+
+def _response(kind: type[Refusal]) -> dict[str, Any]:
+    return {
+        "description": inspect.cleandoc(kind.__doc__ or "").splitlines()[0],
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+_AWAY = {
+    "description": "A part is away for now; try again.",
+    "headers": {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
+    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_SESSION = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The token that POST /api/v1/sessions answers with.",
+}
+_PROBLEM = {
+    "description": "An error (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "For a person who reads the API's answers."},
+        "code": {"type": "string", "description": "Stable; for programs."},
+        "request_id": {"type": "string", "description": "Find it in the logs."},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong in the input.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {
+                        "type": "string",
+                        "description": "A JSON Pointer into the body, or a parameter's place.",
+                    },
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
