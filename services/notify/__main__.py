@@ -1,0 +1,103 @@
+"""Notify as a process of its own."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from services.notify.api import deliveries, live
+from services.notify.commands.checking import mail_flows
+from services.notify.commands.keeping import Reconciler
+from services.notify.commands.mailbox import HOST, receiving
+from services.notify.commands.rendering import Letterhead
+from services.notify.commands.sending import MailServer, Sender
+from services.notify.consumer import LIVE_TOPICS, MAIL_TOPICS, live_consumer, mail_consumer
+from services.notify.hub import Hub
+from services.notify.pages import day, mailbox, screen
+from services.notify.resources import Resources
+from services.notify.settings import NotifySettings
+from services.notify.store.live import Live
+from shared.access import Tokens
+from shared.contacts import Contacts
+from shared.log.records import Log
+from shared.postgres import Database, migrate
+from shared.process import run
+from shared.redis import blocking_client, command_client
+from shared.service import Loop, Service
+
+HERE = Path(__file__).parent
+
+
+@asynccontextmanager
+async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
+    """Open what the service needs and close it at the end."""
+    await migrate(str(settings.database_url), [HERE / "migrations"])
+    async with AsyncExitStack() as stack:
+        held = await _resources(settings, stack)
+        server = await _mail_server(settings, held.database, stack)
+        letterhead = Letterhead(settings.mail_from, settings.public_url)
+
+        async def answers() -> None:
+            async with held.database.reading() as connection:
+                await connection.execute("SELECT 1")
+
+        yield Service(
+            name="notify",
+            routers=[live.router, deliveries.router, day.router, screen.router, mailbox.router],
+            loops=_consumers(held, log)
+            | {
+                "hub": held.hub.run,
+                "reconciler": Reconciler(held.database, held.live).run,
+                "sender": Sender(held.database, held.contacts, letterhead, server).run,
+            },
+            checks={"notify database": answers},
+            advisory_checks={
+                "redis": held.live.answers,
+                "mail": lambda: mail_flows(held.database),
+            },
+            resources=held,
+            static=HERE / "pages" / "static",
+            closing=held.hub.close,
+        )
+
+
+async def _resources(settings: NotifySettings, stack: AsyncExitStack) -> Resources:
+    database = await stack.enter_async_context(Database.connect(str(settings.database_url)))
+    commands = await stack.enter_async_context(command_client(settings.redis_url))
+    reader = await stack.enter_async_context(blocking_client(settings.redis_url))
+    tokens = Tokens(settings.secret_key.get_secret_value())
+    return Resources(
+        database=database,
+        live=Live(commands),
+        hub=Hub(reader, commands, secrets.token_hex(8)),
+        contacts=await stack.enter_async_context(Contacts.connect(settings.internal_url, tokens)),
+        has_mailbox=settings.mailbox,
+    )
+
+
+async def _mail_server(
+    settings: NotifySettings, database: Database, stack: AsyncExitStack
+) -> MailServer:
+    """Say where mail goes: to the mailbox that is opened here, or out."""
+    if settings.mailbox:
+        return MailServer(HOST, await stack.enter_async_context(receiving(database)))
+    return MailServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_user,
+        settings.smtp_password.get_secret_value(),
+        settings.smtp_starttls,
+    )
+
+
+def _consumers(held: Resources, log: Log) -> dict[str, Loop]:
+    to_live = live_consumer(held.database, held.live)
+    to_mail = mail_consumer(held.database)
+    return {
+        "live": lambda: to_live.run(log, LIVE_TOPICS),
+        "mail": lambda: to_mail.run(log, MAIL_TOPICS),
+    }
+
+
+if __name__ == "__main__":
+    run(NotifySettings, opened)

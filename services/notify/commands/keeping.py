@@ -1,0 +1,102 @@
+"""Keeping the live state: each meeting event into PostgreSQL, then into Redis, and repairs."""
+
+import asyncio
+import secrets
+from uuid import UUID
+
+import structlog
+
+from services.notify.domain.live import Entry, Position
+from services.notify.store import meetings
+from services.notify.store.live import CaughtUp, Live
+from shared.events.matching import MeetingEvent
+from shared.log.consumer import Outage
+from shared.postgres import Connection, Database
+from shared.redis import OUTAGE
+
+LOOK_SECONDS = 10
+
+log = structlog.get_logger()
+
+
+async def apply(connection: Connection, live: Live, event: MeetingEvent) -> None:
+    """Take a meeting's new state in; raises `Outage` while Redis is away.
+
+    Redis is written before the transaction commits: a crash between the two repeats this, and the
+    repeat changes nothing.
+    """
+    entry = Entry.of(event)
+    await meetings.put(connection, event, entry)
+    try:
+        while await live.apply(entry) == "wiped":
+            await rebuild(connection, live, event.stop_id)
+    except OUTAGE as error:
+        raise Outage(repr(error)) from error
+
+
+async def rebuild(
+    connection: Connection, live: Live, stop_id: UUID, *, instead_of: str = ""
+) -> None:
+    """Fill a stop from PostgreSQL under a new epoch."""
+    entries = await meetings.of_stop(connection, stop_id)
+    epoch = secrets.token_hex(4)
+    if await live.rebuild(stop_id, entries, epoch=epoch, instead_of=instead_of):
+        log.info("live state rebuilt", stop_id=str(stop_id), meetings=len(entries))
+
+
+async def catch_up(
+    database: Database,
+    live: Live,
+    stop_id: UUID,
+    person_id: UUID | None,
+    seen: Position | None = None,
+) -> CaughtUp:
+    """Read what a listener needs; a wiped Redis is filled first."""
+    while (caught := await live.catch_up(stop_id, person_id, seen)) is None:
+        async with database.reading() as connection:
+            await rebuild(connection, live, stop_id)
+    return caught
+
+
+class Reconciler:
+    """Compares Redis with PostgreSQL and repairs what stays different from one look to the next.
+
+    That is what a failover of Redis may leave, or a wipe between a write and its commit.
+    """
+
+    def __init__(self, database: Database, live: Live) -> None:
+        self._database = database
+        self._live = live
+        self._behind: dict[UUID, dict[UUID, int]] = {}
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Look once and say how many stops were repaired."""
+        repaired = 0
+        async with self._database.reading() as connection:
+            for stop_id in await meetings.stops_in_use(connection):
+                repaired += await self._look_at(connection, stop_id)
+        return repaired
+
+    async def _look_at(self, connection: Connection, stop_id: UUID) -> bool:
+        wanted = await meetings.revisions(connection, stop_id)
+        epoch, held = await self._live.revisions(stop_id)
+        behind = {
+            meeting: revision
+            for meeting, revision in wanted.items()
+            if held.get(meeting, -1) < revision
+        }
+        before = self._behind.pop(stop_id, {})
+        # What is on its way just now is there at the next look.
+        if epoch and not behind.items() & before.items():
+            if behind:
+                self._behind[stop_id] = behind
+            return False
+        log.warning("live state differs", stop_id=str(stop_id), meetings=len(behind))
+        await rebuild(connection, self._live, stop_id, instead_of=epoch)
+        return True

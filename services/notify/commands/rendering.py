@@ -1,0 +1,180 @@
+"""Rendering: a queued mail becomes text in its reader's language, at the moment it is sent."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import asyncpg
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.notify.commands.calendar import Appointment, Change, calendar
+from services.notify.domain.mail import Message, Never, NothingNew, NotYet
+from services.notify.store import facts, messages
+from shared.contacts import Contact
+from shared.postgres import Connection
+from shared.web.pages import day, local, zone_name
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "mails"),
+    # Plain text: there is nothing to escape.
+    autoescape=select_autoescape(enabled_extensions=()),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.globals |= {"local": local, "zone_name": zone_name, "day": day}
+
+SUBJECT_PREFIX = {"en": "[Rehearsal] ", "zh": "【演练】"}
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What all mails have in common."""
+
+    sender: str
+    public_url: str
+
+    @property
+    def address(self) -> str:
+        """Give the bare address of the sender."""
+        return parseaddr(self.sender)[1]
+
+    def link(self, contact: Contact, page: str = "") -> str:
+        """Write the link that signs a person in and leads to a page."""
+        onward = f"&next={quote(page, safe='')}" if page else ""
+        return f"{self.public_url.rstrip('/')}{contact.sign_in_path}{onward}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail as it goes out, and which change of which meeting it tells."""
+
+    mail: EmailMessage
+    told: tuple[tuple[UUID, int], ...] = ()
+
+
+async def render(
+    connection: Connection,
+    head: Letterhead,
+    message: Message,
+    contact: Contact | None,
+    now: datetime,
+) -> Rendered:
+    """Write a mail. Raises `NotYet`, `Never` or `NothingNew` when there is none to send."""
+    if contact is None or not contact.email:
+        raise Never("Nobody with an address is on file under this id.")
+    mission = await facts.mission(connection, message.mission_id)
+    if mission is None:
+        raise NotYet("The mission is not known yet.")
+    write = _Writing(connection, head, message, contact, mission, now)
+    if message.kind == "schedule":
+        return await write.schedule()
+    return await write.sign_in() if message.kind == "sign_in" else await write.registration()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    connection: Connection
+    head: Letterhead
+    message: Message
+    contact: Contact
+    mission: dict[str, Any]
+    now: datetime
+
+    async def sign_in(self) -> Rendered:
+        return Rendered(self._mail("sign_in", link=self.head.link(self.contact)))
+
+    async def registration(self) -> Rendered:
+        assert self.message.stop_id is not None
+        assert self.message.programme_item_id is not None
+        item = await facts.item(self.connection, self.message.programme_item_id)
+        stop = await self._stop()
+        if item is None:
+            raise NotYet("The programme item is not known yet.")
+        link = self.head.link(self.contact)
+        return Rendered(
+            self._mail("registration", link=link, status=self.message.kind, stop=stop, item=item)
+        )
+
+    async def schedule(self) -> Rendered:
+        stop = await self._stop()
+        rows = await messages.calendar(self.connection, self.message.person_id, stop["id"])
+        may_be_told = self.message.attempts > 1
+        appointments = [
+            _appointment(row, self.message.person_id)
+            for row in rows
+            # What was cancelled before anybody heard of it is no news.
+            if row["is_on"] or row["told_revision"] is not None or may_be_told
+        ]
+        if all(one.change == "known" for one in appointments):
+            raise NothingNew
+        link = self.head.link(self.contact, f"/day?stop={stop['id']}")
+        mail = self._mail(
+            "schedule",
+            link=link,
+            stop=stop,
+            appointments=[one for one in appointments if one.is_on],
+            cancelled=[one for one in appointments if one.change == "cancelled"],
+            is_first=all(row["told_revision"] is None for row in rows),
+        )
+        self._attach(mail, appointments, stop)
+        return Rendered(mail, tuple((row["meeting_id"], row["changed_revision"]) for row in rows))
+
+    async def _stop(self) -> dict[str, Any]:
+        assert self.message.stop_id is not None
+        stop = await facts.stop(self.connection, self.message.stop_id)
+        if stop is None:
+            raise NotYet("The stop is not known yet.")
+        return stop
+
+    def _mail(self, template: str, **context: object) -> EmailMessage:
+        language = self.contact.language
+        text = TEMPLATES.get_template(f"{template}.{language}.txt").render(
+            name=self.contact.name_in(language),
+            mission=self.mission,
+            lang=language,
+            **context,
+        )
+        subject, _, body = text.partition("\n\n")
+        prefix = SUBJECT_PREFIX[language] if self.mission["is_rehearsal"] else ""
+        mail = EmailMessage(SMTP)
+        mail["From"] = self.head.sender
+        mail["To"] = self.contact.email
+        mail["Subject"] = prefix + " ".join(subject.split())
+        mail["Date"] = format_datetime(self.now)
+        # The same at each attempt, so that a mail which came twice can be recognised.
+        domain = self.head.address.rpartition("@")[2]
+        mail["Message-ID"] = f"<{self.message.message_id}@{domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail["Content-Language"] = language
+        mail.set_content(body, cte="base64" if language == "zh" else "quoted-printable")
+        return mail
+
+    def _attach(
+        self, mail: EmailMessage, appointments: list[Appointment], stop: dict[str, Any]
+    ) -> None:
+        language = self.contact.language
+        place = (stop["venue"] or stop["city"]).in_(language)
+        organizer = (parseaddr(self.head.sender)[0] or "Tradewind", self.head.address)
+        mail.add_attachment(
+            calendar(appointments, stop["timezone"], place, organizer, self.now),
+            maintype="text",
+            subtype="calendar",
+            filename=f"{stop['slug']}.ics",
+            params={"method": "PUBLISH", "charset": "utf-8"},
+        )
+
+
+def _appointment(row: asyncpg.Record, person_id: UUID) -> Appointment:
+    told = row["told_revision"]
+    change: Change = "known"
+    if told is None or row["changed_revision"] > told:
+        change = "cancelled" if not row["is_on"] else "new" if told is None else "changed"
+    return Appointment.of(json.loads(row["live"]), person_id, change, is_on=row["is_on"])

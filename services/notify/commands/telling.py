@@ -1,0 +1,41 @@
+"""Telling: which events become mail."""
+
+from datetime import datetime
+
+from services.notify.domain.live import Entry
+from services.notify.domain.mail import Kind
+from services.notify.store import meetings, messages
+from shared.events.matching import MeetingEvent
+from shared.events.registration import (
+    ParticipantConfirmed,
+    ParticipantPending,
+    ParticipantRejected,
+    ParticipantWaitlisted,
+    SignInRequested,
+)
+from shared.postgres import Connection
+
+RegistrationEvent = (
+    ParticipantConfirmed | ParticipantPending | ParticipantRejected | ParticipantWaitlisted
+)
+
+
+async def tell_registration(
+    connection: Connection, kind: Kind, event: RegistrationEvent, now: datetime
+) -> None:
+    """Queue the mail about a registration."""
+    about = (event.stop_id, event.programme_item_id)
+    await messages.queue(connection, kind, event.participant_id, event.mission_id, now, about)
+
+
+async def tell_sign_in(connection: Connection, event: SignInRequested, now: datetime) -> None:
+    """Queue the mail with a sign-in link."""
+    await messages.queue(connection, "sign_in", event.person_id, event.mission_id, now)
+
+
+async def tell_change(connection: Connection, event: MeetingEvent, now: datetime) -> None:
+    """Have everybody concerned told of a change, together with what else changes just then."""
+    # The live state's consumer writes the same row. It may wait for Redis; mail does not.
+    await meetings.put(connection, event, Entry.of(event))
+    meeting = (event.meeting_id, event.stop_id, event.mission_id)
+    await messages.note_change(connection, event.concerned, meeting, event.revision, now)

@@ -1,0 +1,99 @@
+"""Kafka in: which event goes where. Two consumers, so that neither waits for the other's troubles.
+
+The live state waits while Redis is away; mail waits for nobody.
+"""
+
+from typing import Any
+
+from services.notify.commands import keeping, telling
+from services.notify.domain.mail import Kind
+from services.notify.store import facts
+from services.notify.store.live import Live
+from shared.events import matching as m
+from shared.events import registration as r
+from shared.http import now
+from shared.log.consumer import Consumer, Handler, Subscriptions, on, subscriptions
+from shared.log.records import Envelope
+from shared.postgres import Connection, Database
+
+LIVE_TOPICS = ("matching",)
+MAIL_TOPICS = ("registration", "matching")
+
+MEETING_EVENTS: tuple[type[m.MeetingEvent], ...] = (
+    m.MeetingScheduled,
+    m.MeetingMoved,
+    m.MeetingDelayed,
+    m.MeetingCalled,
+    m.MeetingStarted,
+    m.MeetingFinished,
+    m.MeetingMissed,
+    m.MeetingCancelled,
+)
+TOLD_BY_MAIL: tuple[type[m.MeetingEvent], ...] = (
+    m.MeetingScheduled,
+    m.MeetingMoved,
+    m.MeetingDelayed,
+    m.MeetingCancelled,
+)
+
+
+def live_consumer(database: Database, live: Live) -> Consumer:
+    """Make the consumer that keeps the live state."""
+
+    async def keep(connection: Connection, event: m.MeetingEvent, envelope: Envelope) -> None:
+        del envelope
+        await keeping.apply(connection, live, event)
+
+    routes = subscriptions(*(on(event, keep) for event in MEETING_EVENTS))
+    return Consumer("notify.live", database, routes)
+
+
+def mail_consumer(database: Database) -> Consumer:
+    """Make the consumer that queues mail and keeps the facts that mails need."""
+    return Consumer("notify.mail", database, _mail_routes())
+
+
+def _mail_routes() -> Subscriptions:
+    return subscriptions(
+        on(r.MissionAnnounced, _mission),
+        on(r.StopPlanned, _stop),
+        on(r.ProgrammeItemPlanned, _item),
+        on(r.ParticipantConfirmed, _registration("confirmed")),
+        on(r.ParticipantPending, _registration("pending")),
+        on(r.ParticipantWaitlisted, _registration("waitlisted")),
+        on(r.ParticipantRejected, _registration("rejected")),
+        on(r.SignInRequested, _sign_in),
+        *(on(event, _change) for event in TOLD_BY_MAIL),
+    )
+
+
+async def _mission(connection: Connection, event: r.MissionAnnounced, envelope: Envelope) -> None:
+    await facts.put_mission(connection, event, envelope.sequence)
+
+
+async def _stop(connection: Connection, event: r.StopPlanned, envelope: Envelope) -> None:
+    await facts.put_stop(connection, event, envelope.sequence)
+
+
+async def _item(connection: Connection, event: r.ProgrammeItemPlanned, envelope: Envelope) -> None:
+    await facts.put_item(connection, event, envelope.sequence)
+
+
+def _registration(kind: Kind) -> Handler[Any]:
+    async def tell(
+        connection: Connection, event: telling.RegistrationEvent, envelope: Envelope
+    ) -> None:
+        del envelope
+        await telling.tell_registration(connection, kind, event, now())
+
+    return tell
+
+
+async def _sign_in(connection: Connection, event: r.SignInRequested, envelope: Envelope) -> None:
+    del envelope
+    await telling.tell_sign_in(connection, event, now())
+
+
+async def _change(connection: Connection, event: m.MeetingEvent, envelope: Envelope) -> None:
+    del envelope
+    await telling.tell_change(connection, event, now())

@@ -1,0 +1,66 @@
+"""Mail: which events are told, how long changes are gathered, when a failed mail is tried again."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["confirmed", "waitlisted", "pending", "rejected", "sign_in", "schedule"]
+
+QUIET = timedelta(seconds=4)
+"""A schedule mail waits until no change came for this long,"""
+WAIT_MAX = timedelta(seconds=20)
+"""but not longer than this."""
+
+LEASE = timedelta(seconds=120)
+"""How long a claimed mail belongs to its sender; after a crash another one takes it then."""
+ATTEMPTS_MAX = 18
+BACKOFF_MIN = timedelta(seconds=5)
+BACKOFF_MAX = timedelta(hours=1)
+
+REASON_LENGTH_MAX = 300
+_ADDRESS = re.compile(r"<?[^\s<>\"']+@[^\s<>\"']+>?")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A mail that is to be sent, by ids."""
+
+    id: int
+    message_id: UUID
+    kind: Kind
+    person_id: UUID
+    mission_id: UUID
+    stop_id: UUID | None
+    programme_item_id: UUID | None
+    attempts: int
+    """Counts this one."""
+
+
+class NotYet(Exception):
+    """Something that the mail needs has not arrived yet."""
+
+
+class Never(Exception):
+    """The mail can never be sent, and why."""
+
+
+class NothingNew(Exception):
+    """An earlier mail has said all of it."""
+
+
+def backoff(attempts: int) -> timedelta:
+    """Give the wait after that many failed attempts: doubled each time, an hour at most."""
+    doublings: int = min(attempts - 1, 16)
+    return min(BACKOFF_MIN * (1 << doublings), BACKOFF_MAX)
+
+
+def next_attempt(attempts: int, now: datetime) -> datetime | None:
+    """Say when to try again; None is never."""
+    return now + backoff(attempts) if attempts < ATTEMPTS_MAX else None
+
+
+def without_addresses(reason: str) -> str:
+    """Shorten a server's answer and take e-mail addresses out: the queue holds none."""
+    return _ADDRESS.sub("<address>", reason)[:REASON_LENGTH_MAX]

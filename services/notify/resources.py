@@ -1,0 +1,30 @@
+"""What a process of this service holds open, and how routes reach it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from services.notify.hub import Hub
+from services.notify.store.live import Live
+from shared.contacts import Contacts
+from shared.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Opened in `__main__`, handed down from there."""
+
+    database: Database
+    live: Live
+    hub: Hub
+    contacts: Contacts
+    has_mailbox: bool
+
+
+def _resources(request: Request) -> Resources:
+    resources: Resources = request.app.state.notify
+    return resources
+
+
+Held = Annotated[Resources, Depends(_resources)]

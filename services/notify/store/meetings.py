@@ -1,0 +1,62 @@
+"""The last known state of each meeting, in PostgreSQL."""
+
+from uuid import UUID
+
+from services.notify.domain.live import Entry
+from shared.events.matching import MeetingEvent
+from shared.postgres import Connection
+
+
+async def put(connection: Connection, event: MeetingEvent, entry: Entry) -> None:
+    """Write a meeting, unless a later revision is there."""
+    await connection.execute(
+        "INSERT INTO live_meeting "
+        "(meeting_id, stop_id, revision, state, starts_at, people, live) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7) "
+        "ON CONFLICT (meeting_id) DO UPDATE SET revision = excluded.revision, "
+        "state = excluded.state, starts_at = excluded.starts_at, people = excluded.people, "
+        "live = excluded.live, updated_at = now() "
+        "WHERE live_meeting.revision < excluded.revision",
+        entry.meeting_id,
+        entry.stop_id,
+        entry.revision,
+        event.state,
+        event.starts_at,
+        entry.people,
+        entry.live,
+    )
+
+
+async def of_stop(connection: Connection, stop_id: UUID) -> list[Entry]:
+    """Read a stop's meetings."""
+    rows = await connection.fetch(
+        "SELECT meeting_id, revision, people, live FROM live_meeting WHERE stop_id = $1", stop_id
+    )
+    return [
+        Entry(
+            row["meeting_id"],
+            stop_id,
+            row["revision"],
+            tuple(row["people"]),
+            tuple(row["people"]),
+            row["live"],
+        )
+        for row in rows
+    ]
+
+
+async def revisions(connection: Connection, stop_id: UUID) -> dict[UUID, int]:
+    """Give the revision of each of a stop's meetings."""
+    rows = await connection.fetch(
+        "SELECT meeting_id, revision FROM live_meeting WHERE stop_id = $1", stop_id
+    )
+    return {row["meeting_id"]: row["revision"] for row in rows}
+
+
+async def stops_in_use(connection: Connection) -> list[UUID]:
+    """List the stops whose meetings changed in the last three days."""
+    rows = await connection.fetch(
+        "SELECT stop_id FROM live_meeting GROUP BY stop_id "
+        "HAVING max(updated_at) > now() - interval '3 days'"
+    )
+    return [row["stop_id"] for row in rows]
