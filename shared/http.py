@@ -98,7 +98,12 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> FastAPI:
     app = FastAPI(title="Tradewind", version="1", docs_url=None, redoc_url=None)
     app.state.tokens = tokens
     install_problems(app)
-    app.include_router(_health({k: v for service in services for k, v in service.checks.items()}))
+    app.include_router(
+        _health(
+            {k: v for service in services for k, v in service.checks.items()},
+            {k: v for service in services for k, v in service.advisory_checks.items()},
+        )
+    )
     app.mount("/static/shared", StaticFiles(directory=STATIC))
     for service in services:
         setattr(app.state, service.name, service.resources)
@@ -110,7 +115,7 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> FastAPI:
     return app
 
 
-def _health(checks: Mapping[str, Check]) -> APIRouter:
+def _health(checks: Mapping[str, Check], advisory: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/livez")
@@ -119,9 +124,11 @@ def _health(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/readyz")
     async def ready() -> JSONResponse:
-        answers = await asyncio.gather(*(_is_usable(check) for check in checks.values()))
-        found = dict(zip(checks, answers, strict=True))
-        return JSONResponse({"checks": found}, 200 if all(answers) else 503)
+        both = {**checks, **advisory}
+        answers = await asyncio.gather(*(_is_usable(check) for check in both.values()))
+        found = dict(zip(both, answers, strict=True))
+        is_ready = all(found[name] for name in checks)
+        return JSONResponse({"checks": found}, 200 if is_ready else 503)
 
     return router
 

@@ -19,6 +19,8 @@ class Service:
     loops: Mapping[str, Loop]
     checks: Mapping[str, Check] = field(default_factory=dict)
     """A check raises when what it looks at cannot be used; names are unique in a process."""
+    advisory_checks: Mapping[str, Check] = field(default_factory=dict)
+    """The same, of what the process can do without: a failure is told, and it stays ready."""
     resources: object = None
     """What routes reach as `request.app.state.<name>`."""
     static: Path | None = None
