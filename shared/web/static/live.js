@@ -52,10 +52,10 @@ export function follow(url, on) {
   open();
 }
 
-/** Show the stream's state in the element with the id `live-status`; its texts are data attributes. */
+/** Show the stream's state in the element with the id `live-status`; its texts and the zone of its clock are data attributes. */
 export function statusLine(element) {
   return (state, since) => {
-    const time = since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+    const time = since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: element.dataset.zone || undefined });
     element.dataset.state = state;
     element.textContent = (element.dataset[state] || "").replace("{time}", time);
   };

@@ -1,0 +1,1 @@
+"""Notify's pages: somebody's day, the venue screen, the embedded mailbox."""

@@ -1,0 +1,84 @@
+// Keeps the venue screen current, and its clock right.
+
+import { follow, statusLine } from "/static/shared/live.js";
+import { beginsAt, byLabel, byTime, clock, copy, element, running, upcoming } from "./meetings.js";
+
+const LONG_UNITS = 30;
+const SIZES = [6, 12, 20, 30, 42];
+
+const facts = JSON.parse(document.getElementById("facts").textContent);
+const time = clock(facts.zone);
+const tables = document.getElementById("tables");
+const meetings = new Map();
+
+const isLong = (name) =>
+  [...name].reduce((units, letter) => units + (letter.charCodeAt(0) < 128 ? 1 : 2), 0) > LONG_UNITS;
+
+const sides = (meeting) => [...meeting.parties].sort((a, b) => (a.side < b.side ? -1 : 1));
+
+function names(party) {
+  const line = element("p", "party", "");
+  const native = party.native_organization;
+  const both = native && native !== party.organization ? [[native, "zh"]] : [];
+  for (const [name, lang] of [...both, [party.organization, ""]])
+    line.append(element("span", isLong(name) ? "name long" : "name", name, lang));
+  return line;
+}
+
+function tile(point, those) {
+  const now = running(those);
+  const next = upcoming(those);
+  const shown = now ?? next;
+  const [made, slot] = copy("tile");
+  const state = now?.state ?? (next ? "next" : "free");
+  made.dataset.state = state;
+  slot("point").textContent = point;
+  slot("label").replaceChildren(
+    element("span", "", facts.texts[state].zh, "zh"),
+    " ",
+    element("span", "", facts.texts[state].en, "en"),
+  );
+  slot("late").hidden = !shown?.delay_minutes;
+  slot("late").textContent = `+${shown?.delay_minutes ?? 0}′`;
+  slot("time").textContent = shown ? time(beginsAt(shown)) : "";
+  slot("pair").replaceChildren(...(shown ? sides(shown).map(names) : []));
+  slot("then").hidden = !(now && next);
+  if (now && next) {
+    const companies = sides(next).map((p) => p.native_organization || p.organization);
+    slot("then").replaceChildren(
+      element("span", "number", time(beginsAt(next))),
+      ` ${companies.join(" · ")}`,
+    );
+  }
+  return made;
+}
+
+function render() {
+  const points = new Map();
+  for (const meeting of [...meetings.values()].sort(byTime)) {
+    points.set(meeting.point, [...(points.get(meeting.point) ?? []), meeting]);
+  }
+  const labels = [...points.keys()].sort(byLabel);
+  tables.replaceChildren(...labels.map((label) => tile(label, points.get(label))));
+  tables.dataset.size = SIZES.find((size) => labels.length <= size) ?? SIZES.at(-1);
+  document.getElementById("empty").hidden = labels.length > 0;
+}
+
+follow(`/api/v1/live/stops/${facts.stop}`, {
+  snapshot(all) {
+    meetings.clear();
+    for (const meeting of all) meetings.set(meeting.meeting_id, meeting);
+    render();
+  },
+  change(meeting) {
+    meetings.set(meeting.meeting_id, meeting);
+    render();
+  },
+  status: statusLine(document.getElementById("live-status")),
+});
+
+// A screen's own clock may be wrong; the server's was right when it made the page.
+const ahead = Date.parse(facts.now) - Date.now();
+setInterval(() => {
+  document.getElementById("clock").textContent = time(Date.now() + ahead);
+}, 1000);
