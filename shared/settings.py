@@ -17,7 +17,7 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRADEWIND_", frozen=True, extra="ignore")
 
     mode: Literal["development", "production"] = Field(
-        "production", description="`production` refuses weak secrets and marks cookies Secure."
+        "production", description="`production` refuses a weak secret."
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, description="Port to listen on.")
@@ -33,8 +33,13 @@ class ServiceSettings(BaseSettings):
     secret_key: SecretStr = Field(
         description="Signs sessions and links; the same in all three services."
     )
-    public_url: str = Field("http://127.0.0.1:8000", description="Where users reach the gateway.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="Where users reach the gateway. With `https:`, cookies are marked Secure.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important lines to write."
+    )
 
     @model_validator(mode="after")
     def _refuse_a_weak_secret(self) -> "ServiceSettings":

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from scripts.contracts import asyncapi, events, openapi
+from scripts.contracts import asyncapi, configuration, events, openapi
 from shared.events import EVENTS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,6 +30,7 @@ def generated() -> dict[Path, str]:
     return schemas | {
         DOCS / "events" / "headers.json": _json(events.headers()),
         DOCS / "events" / "README.md": events.index(EVENTS),
+        DOCS / "configuration.md": configuration.page(),
         DOCS / "asyncapi.yaml": _yaml(asyncapi.document()),
         DOCS / "openapi.json": _json(openapi.document()),
     }
@@ -37,8 +38,8 @@ def generated() -> dict[Path, str]:
 
 def committed() -> set[Path]:
     """List the files that are there now, among them those that nothing generates any more."""
-    found = {*(DOCS / "events").glob("*"), DOCS / "asyncapi.yaml", DOCS / "openapi.json"}
-    return {path for path in found if path.is_file()}
+    named = {DOCS / name for name in ("asyncapi.yaml", "configuration.md", "openapi.json")}
+    return {path for path in (*(DOCS / "events").glob("*"), *named) if path.is_file()}
 
 
 def _json(document: Mapping[str, Any]) -> str:
