@@ -1,0 +1,60 @@
+"""Matching as a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.matching.api import meetings, schedules, sessions, wishes
+from services.matching.commands.scheduling import solve_for_ever
+from services.matching.consumer import TOPICS, consumer
+from services.matching.pages import board
+from services.matching.resources import Resources
+from services.matching.settings import MatchingSettings
+from shared.access import Tokens
+from shared.contacts import Contacts
+from shared.log.records import Log
+from shared.postgres import Database, migrate
+from shared.process import outbox_loops, run
+from shared.service import Service
+
+HERE = Path(__file__).parent
+
+
+@asynccontextmanager
+async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]:
+    """Open what the service needs and close it at the end."""
+    dsn = str(settings.database_url)
+    tokens = Tokens(settings.secret_key.get_secret_value())
+    await migrate(dsn, [HERE / "migrations"])
+    async with (
+        Database.connect(dsn) as database,
+        Contacts.connect(settings.internal_url, tokens) as contacts,
+    ):
+        resources = Resources(database=database, contacts=contacts)
+
+        async def answers() -> None:
+            async with database.reading() as connection:
+                await connection.execute("SELECT 1")
+
+        yield Service(
+            name="matching",
+            routers=[
+                sessions.router,
+                wishes.router,
+                schedules.router,
+                meetings.router,
+                board.router,
+            ],
+            loops={
+                **outbox_loops(database, log),
+                "consumer": lambda: consumer(database).run(log, TOPICS),
+                "solver": lambda: solve_for_ever(database, resources.asked),
+            },
+            checks={"matching database": answers},
+            resources=resources,
+            static=HERE / "pages" / "static",
+        )
+
+
+if __name__ == "__main__":
+    run(MatchingSettings, opened)

@@ -1,0 +1,72 @@
+"""Schedules: asked for, solved, published."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.matching.bodies import ScheduleBody
+from services.matching.commands import looking, publishing, scheduling
+from services.matching.resources import Held, Resources
+from services.matching.store import schedules as store
+from services.matching.store import sessions
+from shared.access import Principal, Scope, require
+from shared.http import Caller, Now
+from shared.idempotency import OptionalKey
+
+router = APIRouter(prefix="/api/v1", tags=["matching"])
+
+
+@router.post("/schedules", status_code=202)
+async def ask(body: ScheduleBody, held: Held, who: Caller, key: OptionalKey, now: Now) -> Response:
+    """Have a schedule made for a stop. The solver works on it beside other requests."""
+    await _require(held, who, body.stop_id)
+    answer = await scheduling.ask(held.database, body.stop_id, body.seconds_max, key, now)
+    held.asked.set()
+    return answer.response()
+
+
+@router.get("/schedules")
+async def list_schedules(stop_id: UUID, held: Held, who: Caller) -> dict[str, list[dict[str, Any]]]:
+    """List a stop's schedules, the newest first."""
+    await _require(held, who, stop_id)
+    async with held.database.reading() as connection:
+        return {"items": [dict(row) for row in await store.of_stop(connection, stop_id)]}
+
+
+@router.get("/schedules/{schedule_id}")
+async def read_schedule(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
+    """Read a schedule: its progress, its meetings, and why wishes are not in it."""
+    async with held.database.reading() as connection:
+        schedule = dict(await looking.existing_schedule(connection, schedule_id))
+        labels = await sessions.labels(connection, schedule["stop_id"])
+    await _require(held, who, schedule["stop_id"])
+    entries, unmet = schedule.pop("entries"), schedule.pop("unmet")
+    return schedule | {
+        "entries": [entry | {"point": labels[UUID(entry["point_id"])]} for entry in entries],
+        "unmet": [
+            {
+                "participant_id": one["participant_id"],
+                "counterpart_id": one["counterpart_id"],
+                "kind": one["kind"],
+                "reason": {"code": one["code"], **one["reason"]},
+            }
+            for one in unmet
+        ],
+    }
+
+
+@router.post("/schedules/{schedule_id}/publish")
+async def publish(schedule_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Put a schedule in force and tell those whom it changes."""
+    async with held.database.reading() as connection:
+        schedule = await looking.existing_schedule(connection, schedule_id)
+    await _require(held, who, schedule["stop_id"])
+    return await publishing.publish(held.database, schedule_id, now)
+
+
+async def _require(held: Resources, who: Principal, stop_id: UUID) -> None:
+    async with held.database.reading() as connection:
+        stop = await looking.existing_stop(connection, stop_id)
+    require(who, "schedule.write", Scope(stop["mission_id"], stop_id))

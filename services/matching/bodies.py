@@ -1,0 +1,102 @@
+"""What callers send."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from services.matching.domain.wishes import PreferenceKind
+from shared.http import Body
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+
+SLOTS_MAX = 200
+POINTS_MAX = 500
+DAY_MINUTES = 24 * 60
+SOLVER_SECONDS_MAX = 60
+
+
+class BreakBody(Body):
+    """A pause after a slot."""
+
+    after_slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+    minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+
+
+class PointBody(Body):
+    """A table, a booth, or a place elsewhere."""
+
+    label: Label
+    kind: Literal["table", "booth", "offsite"]
+
+
+class SessionBody(Body):
+    """A block of slots with the points that are used in it."""
+
+    programme_item_id: UUID
+    slug: Slug
+    starts_at: AwareDatetime
+    slot_minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
+    slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+    breaks: list[BreakBody] = Field(default_factory=list, max_length=SLOTS_MAX)
+    points: list[PointBody] = Field(min_length=1, max_length=POINTS_MAX)
+
+    @model_validator(mode="after")
+    def _once_each(self) -> "SessionBody":
+        if len({point.label for point in self.points}) < len(self.points):
+            raise ValueError("Each point has a label of its own.")
+        if len({one.after_slot for one in self.breaks}) < len(self.breaks):
+            raise ValueError("There is one break at most after a slot.")
+        return self
+
+
+class ClosingBody(Body):
+    """From which slot on a point is out of use."""
+
+    from_slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+
+
+class PreferenceBody(Body):
+    """What somebody states about meeting somebody."""
+
+    stop_id: UUID
+    participant_id: UUID
+    counterpart_id: UUID
+    kind: PreferenceKind
+
+
+class RequestBody(Body):
+    """A request for a meeting."""
+
+    stop_id: UUID
+    participant_id: UUID
+    counterpart_id: UUID
+    message: Annotated[str, StringConstraints(max_length=1_000)] | None = None
+
+
+class ScheduleBody(Body):
+    """A schedule to be made; the solver takes `seconds_max` at most."""
+
+    stop_id: UUID
+    seconds_max: Annotated[int, Field(ge=1, le=SOLVER_SECONDS_MAX)] = 5
+
+
+class AbsenceBody(Body):
+    """Who did not come."""
+
+    absent: list[UUID] = Field(min_length=1, max_length=2)
+
+
+class DelayBody(Body):
+    """By how many minutes a meeting starts later than planned."""
+
+    minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+
+
+class DestinationBody(Body):
+    """Where a meeting goes: the start of a slot, and a point."""
+
+    starts_at: AwareDatetime
+    point_id: UUID
+    interpreter_id: UUID | None = None

@@ -1,0 +1,42 @@
+"""Learning: what registration's events change here."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.matching.commands.telling import tell
+from services.matching.store import facts, meetings
+from shared.events.matching import MeetingCancelled
+from shared.events.registration import (
+    ParticipantCancelled,
+    ParticipantConfirmed,
+    ParticipantPending,
+    ParticipantRejected,
+    ParticipantWaitlisted,
+)
+from shared.postgres import Connection
+
+WithoutPlace = (
+    ParticipantCancelled | ParticipantPending | ParticipantRejected | ParticipantWaitlisted
+)
+
+
+async def has_place(connection: Connection, event: ParticipantConfirmed, version: int) -> None:
+    """Take in somebody who has a place."""
+    about = (event.participant_id, event.programme_item_id, event.stop_id)
+    await facts.put_participant(connection, event, version)
+    await facts.put_participation(connection, about, is_confirmed=True, version=version)
+
+
+async def has_no_place(
+    connection: Connection, event: WithoutPlace, version: int, now: datetime
+) -> None:
+    """Take in that somebody has no place, and cancel the meetings that hung on it."""
+    about = (event.participant_id, event.programme_item_id, event.stop_id)
+    if not await facts.put_participation(connection, about, is_confirmed=False, version=version):
+        return
+    found = await meetings.open_of_person(connection, event.participant_id, event.programme_item_id)
+    cancelled = [replace(one, state="cancelled", revision=one.revision + 1) for one in found]
+    for meeting in cancelled:
+        await meetings.put(connection, meeting)
+        await meetings.book(connection, meeting)
+    await tell(connection, MeetingCancelled, cancelled, now)

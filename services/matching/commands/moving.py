@@ -1,0 +1,118 @@
+"""Moving a meeting: where it could go, and putting it there."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.matching.commands import looking
+from services.matching.commands.running import Ordered, locked, revised
+from services.matching.commands.telling import tell
+from services.matching.domain import meetings as domain
+from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.options import Point, Surroundings, free_spots
+from services.matching.store import facts, sessions
+from services.matching.store import meetings as store
+from shared.errors import Conflict, Fault, Invalid
+from shared.events.matching import MeetingMoved
+from shared.postgres import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a meeting is to go; the interpreter is kept, or chosen, when none is named."""
+
+    starts_at: datetime
+    point_id: UUID
+    interpreter_id: UUID | None
+
+
+async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
+    """Put a meeting elsewhere, where it stays in later versions.
+
+    Raises `NotFound`, `Stale`, `Conflict` by its state, `Invalid` where its session has no such
+    slot or point, and `Conflict` (`taken`) where somebody or something it needs is taken then.
+    """
+    async with database.transaction() as connection:
+        meeting = await locked(connection, order)
+        spot = await _spot(connection, meeting, to)
+        moved = revised(domain.moved(meeting, spot))
+        try:
+            async with connection.transaction():
+                await store.put(connection, moved)
+                await store.book(connection, moved)
+                await store.check_walls(connection)
+        except asyncpg.ExclusionViolationError:
+            raise await _taken(connection, meeting, spot) from None
+        former = {meeting.id: meeting.spot.interpreter_id}
+        await tell(connection, MeetingMoved, [moved], order.now, former)
+        return moved
+
+
+async def options(database: Database, meeting_id: UUID, limit: int) -> list[Spot]:
+    """List where a meeting could go now: its own slot at other points first, then the nearest."""
+    async with database.reading() as connection:
+        meeting = await looking.existing_meeting(connection, meeting_id)
+        if meeting.state not in domain.NOT_BEGUN:
+            return []
+        return free_spots(meeting, await _surroundings(connection, meeting))[:limit]
+
+
+async def _spot(connection: Connection, meeting: Meeting, to: Destination) -> Spot:
+    around = await _surroundings(connection, meeting)
+    slot = next((slot for slot in around.slots if slot.starts_at == to.starts_at), None)
+    faults = []
+    if slot is None:
+        faults.append(Fault("/starts_at", "No slot of the session starts then."))
+    if to.point_id not in {point.id for point in around.points}:
+        faults.append(Fault("/point_id", "The session has no such point."))
+    if slot is None or faults:
+        raise Invalid("A meeting goes to a slot and a point of its session.", faults=faults)
+    helper = to.interpreter_id
+    if helper is None and meeting.interpreter_needed:
+        # Nobody free: the one it has now is named as taken by the wall.
+        helper = next(around.free_helpers(slot), meeting.spot.interpreter_id)
+    return Spot(slot.starts_at, slot.ends_at, to.point_id, helper)
+
+
+async def _surroundings(connection: Connection, meeting: Meeting) -> Surroundings:
+    session = await looking.existing_session(connection, meeting.session_id)
+    points = await sessions.points_of(connection, meeting.session_id)
+    helpers = await _helpers(connection, meeting)
+    resources = [*meeting.people, *(point["id"] for point in points), *helpers]
+    return Surroundings(
+        slots=sessions.slots(session),
+        points=[Point(point["id"], point["closed_from"]) for point in points],
+        helpers=helpers,
+        taken=await store.bookings(connection, resources, without=[meeting.id]),
+    )
+
+
+async def _helpers(connection: Connection, meeting: Meeting) -> list[UUID]:
+    """List the interpreters who can speak with both, the present one first."""
+    if not meeting.interpreter_needed:
+        return []
+    spoken = await store.languages(connection, meeting.people)
+    able = [
+        row["id"]
+        for row in await facts.interpreters(connection, meeting.stop_id)
+        if all(set(row["languages"]) & set(languages) for languages in spoken)
+    ]
+    return sorted(able, key=lambda helper: helper != meeting.spot.interpreter_id)
+
+
+async def _taken(connection: Connection, meeting: Meeting, spot: Spot) -> Conflict:
+    names = {
+        spot.point_id: "the point",
+        spot.interpreter_id: "the interpreter",
+        meeting.delegate_id: "the delegate",
+        meeting.local_id: "the local participant",
+    }
+    taken = await store.bookings(connection, filter(None, names), without=[meeting.id])
+    found = [
+        names[resource]
+        for resource, times in taken.items()
+        if any(starts < spot.ends_at and spot.starts_at < ends for starts, ends in times)
+    ]
+    return Conflict(f"Taken at that time: {', '.join(found)}.", code="taken")

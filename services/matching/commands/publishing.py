@@ -1,0 +1,142 @@
+"""Publishing: a provisional version is put in force in one transaction, or not at all."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.matching.commands import looking
+from services.matching.commands.telling import tell
+from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.versions import Differences, Entry, differences
+from services.matching.store import facts, meetings
+from services.matching.store import schedules as store
+from shared.errors import Conflict
+from shared.events.matching import (
+    MeetingCancelled,
+    MeetingMoved,
+    MeetingScheduled,
+    SchedulePublished,
+)
+from shared.log import outbox
+from shared.postgres import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    stop: asyncpg.Record
+    number: int
+    entries: tuple[Entry, ...]
+
+
+async def publish(database: Database, schedule_id: UUID, now: datetime) -> dict[str, Any]:
+    """Put a version in force and tell everybody whom it changes; a repeat changes nothing.
+
+    Raises `NotFound`, or `Conflict` when it is not solved, superseded, or does not fit any more
+    (`stale_schedule`).
+    """
+    async with database.transaction() as connection:
+        schedule = await looking.existing_schedule(connection, schedule_id)
+        stop = await facts.stop(connection, schedule["stop_id"], lock=True)
+        assert stop is not None
+        schedule = await looking.existing_schedule(connection, schedule_id)
+        if schedule["state"] == "published":
+            return _content(schedule)
+        if schedule["state"] != "provisional":
+            raise Conflict(f"A schedule that is {schedule['state']} cannot be published.")
+        entries = tuple(Entry.model_validate(entry) for entry in schedule["entries"])
+        number = await store.next_number(connection, stop["id"])
+        try:
+            async with connection.transaction():
+                changed = await _put_in_force(connection, _Version(stop, number, entries), now)
+        except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
+            raise Conflict(
+                "Something changed since this schedule was made, and it does not fit any more; "
+                "make a new one.",
+                code="stale_schedule",
+            ) from None
+        await store.publish(connection, schedule_id, number, changed, now)
+        event = SchedulePublished(
+            schedule_id=schedule_id,
+            stop_id=stop["id"],
+            mission_id=stop["mission_id"],
+            number=number,
+            meetings=len(entries),
+            changed=changed,
+        )
+        await outbox.append(connection, event, sequence=number, now=now)
+        return _content(await looking.existing_schedule(connection, schedule_id))
+
+
+async def _put_in_force(connection: Connection, version: _Version, now: datetime) -> int:
+    current = await meetings.of_stop(connection, version.stop["id"], lock=True)
+    entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
+    found = differences(current, {pair: _spot(entry) for pair, entry in entries.items()})
+    await _refuse_people_without_place(connection, version, found)
+    cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
+    moved = [_revised(one, version, spot=spot, state="scheduled") for one, spot in found.moved]
+    added = [_new(entries[pair], version) for pair, _ in found.added]
+    for meeting in (*cancelled, *moved, *added):
+        await meetings.put(connection, meeting)
+        await meetings.book(connection, meeting)
+    await meetings.check_walls(connection)
+    former = {one.id: one.spot.interpreter_id for one, _ in found.moved}
+    await tell(connection, MeetingCancelled, cancelled, now)
+    await tell(connection, MeetingMoved, moved, now, former)
+    await tell(connection, MeetingScheduled, added, now)
+    return found.count
+
+
+async def _refuse_people_without_place(
+    connection: Connection, version: _Version, found: Differences
+) -> None:
+    """Refuse a version that was made before somebody in it cancelled."""
+    here = {row["participant_id"] for row in await facts.places(connection, version.stop["id"])}
+    if any(not here.issuperset(pair) for pair, _ in found.added):
+        raise Conflict(
+            "Somebody in this schedule has cancelled since it was made; make a new one.",
+            code="stale_schedule",
+        )
+
+
+def _spot(entry: Entry) -> Spot:
+    return Spot(
+        datetime.fromisoformat(entry.starts_at),
+        datetime.fromisoformat(entry.ends_at),
+        entry.point_id,
+        entry.interpreter_id,
+    )
+
+
+def _revised(meeting: Meeting, version: _Version, **changes: Any) -> Meeting:
+    revision = meeting.revision + 1
+    return replace(meeting, revision=revision, schedule_number=version.number, **changes)
+
+
+def _new(entry: Entry, version: _Version) -> Meeting:
+    return Meeting(
+        id=uuid4(),
+        stop_id=version.stop["id"],
+        mission_id=version.stop["mission_id"],
+        session_id=entry.session_id,
+        delegate_id=entry.delegate_id,
+        local_id=entry.local_id,
+        spot=_spot(entry),
+        interpreter_needed=entry.interpreter_needed,
+        state="scheduled",
+        revision=1,
+        delay_minutes=0,
+        delegate_attendance="unknown",
+        local_attendance="unknown",
+        locked=False,
+        schedule_number=version.number,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def _content(schedule: asyncpg.Record) -> dict[str, Any]:
+    names = ("id", "stop_id", "number", "state", "meetings", "changed")
+    return {name: schedule[name] for name in names}

@@ -1,0 +1,208 @@
+"""Stating the problem: what the solver is asked, from all that is known about a stop."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.matching.domain.meetings import Meeting
+from services.matching.domain.options import Point
+from services.matching.domain.problem import Candidate, FreeInterpreter, Problem, Time
+from services.matching.domain.scoring import Profile, Scorer
+from services.matching.domain.slots import Slot
+from services.matching.domain.versions import is_fixed
+from services.matching.domain.wishes import Wishes
+from services.matching.store import facts, meetings, sessions, wishes
+from shared.postgres import Connection
+
+Taken = dict[UUID, list[tuple[datetime, datetime]]]
+
+CANDIDATES_PER_SLOT = 3
+"""How many counterparts are considered for each slot of a delegate, besides all wishes."""
+CANDIDATES_OF_A_LOCAL = 3
+"""And for each local participant, so that nobody is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """The problem, and what is needed to make a version of its solution."""
+
+    problem: Problem
+    wishes: Wishes
+    fixed: Sequence[Meeting]
+    """Meetings that stay where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A slot of a session, who may meet in it, and which points it has."""
+
+    session_id: UUID
+    slot: Slot
+    people: frozenset[UUID]
+    points: tuple[Point, ...]
+
+
+async def state(
+    connection: Connection, stop_id: UUID, mission_id: UUID, seconds_max: int
+) -> Stated:
+    """Read a stop and say what is to be scheduled there."""
+    known = await facts.profiles(connection, stop_id)
+    stated = await wishes.of_stop(connection, stop_id)
+    current = [m for m in await meetings.of_stop(connection, stop_id) if m.state != "cancelled"]
+    fixed = [meeting for meeting in current if is_fixed(meeting)]
+    places = await _places(connection, stop_id)
+    helpers = await facts.interpreters(connection, stop_id)
+    resources = [
+        *(person.id for person in known),
+        *(helper["id"] for helper in helpers),
+        *{point.id for place in places for point in place.points},
+    ]
+    movable = [meeting.id for meeting in current if not is_fixed(meeting)]
+    taken = await meetings.bookings(connection, resources, without=movable)
+    barred = await meetings.pairs_elsewhere(connection, mission_id, stop_id)
+    barred |= {frozenset(meeting.people) for meeting in fixed}
+    scorer = Scorer(known, await facts.sectors(connection, mission_id))
+    candidates = _Candidates(known, scorer, stated, barred, len(places)).chosen()
+    problem = Problem(
+        times=tuple(
+            Time(
+                session_id=place.session_id,
+                starts_at=place.slot.starts_at,
+                ends_at=place.slot.ends_at,
+                points=tuple(
+                    point.id
+                    for point in place.points
+                    if point.is_open(place.slot) and _is_free(point.id, place.slot, taken)
+                ),
+            )
+            for place in places
+        ),
+        candidates=tuple(_candidates(candidates, places, taken, current)),
+        interpreters=tuple(
+            FreeInterpreter(
+                id=helper["id"],
+                languages=tuple(helper["languages"]),
+                times=_times(places, taken, [helper["id"]]),
+            )
+            for helper in helpers
+        ),
+        meetings_before=_count(meeting.local_id for meeting in fixed),
+        seconds_max=seconds_max,
+    )
+    return Stated(problem, stated, fixed)
+
+
+class _Candidates:
+    """Chooses the pairs that are worth a thought; all pairs would be most of the search."""
+
+    def __init__(
+        self,
+        known: Sequence[Profile],
+        scorer: Scorer,
+        wishes_: Wishes,
+        barred: set[frozenset[UUID]],
+        slots: int,
+    ) -> None:
+        self._delegates = [person for person in known if person.side == "delegation"]
+        self._locals = [person for person in known if person.side == "local"]
+        self._scorer = scorer
+        self._wishes = wishes_
+        self._barred = barred
+        self._slots = slots
+
+    def chosen(self) -> list[tuple[Profile, Profile, int]]:
+        """Give pairs, the delegate first, with what their meeting is worth."""
+        worth = {
+            (delegate.id, other.id): (delegate, other, self._worth(delegate, other))
+            for delegate in self._delegates
+            for other in self._locals
+            if not self._wishes.is_refused(delegate.id, other.id)
+            and frozenset((delegate.id, other.id)) not in self._barred
+        }
+        ranked = sorted(worth, key=lambda pair: (-worth[pair][2], pair))
+        kept: set[tuple[UUID, UUID]] = {pair for pair in ranked if self._wishes.worth(*pair)}
+        of_delegate, of_local = _Counted(), _Counted()
+        for pair in ranked:
+            has_room = of_delegate.take(pair[0], CANDIDATES_PER_SLOT * self._slots)
+            if of_local.take(pair[1], CANDIDATES_OF_A_LOCAL) or has_room:
+                kept.add(pair)
+        return [worth[pair] for pair in ranked if pair in kept]
+
+    def _worth(self, delegate: Profile, other: Profile) -> int:
+        score = self._scorer.score(delegate, other).score
+        return score + self._wishes.worth(delegate.id, other.id)
+
+
+class _Counted(dict[UUID, int]):
+    def take(self, key: UUID, most: int) -> bool:
+        self[key] = self.get(key, 0) + 1
+        return self[key] <= most
+
+
+async def _places(connection: Connection, stop_id: UUID) -> list[_Place]:
+    rows = await facts.places(connection, stop_id)
+    found = []
+    for session in await sessions.of_stop(connection, stop_id):
+        people = frozenset(
+            row["participant_id"]
+            for row in rows
+            if row["programme_item_id"] == session["programme_item_id"]
+        )
+        points = tuple(
+            Point(point["id"], point["closed_from"])
+            for point in await sessions.points_of(connection, session["id"])
+        )
+        found += [_Place(session["id"], slot, people, points) for slot in sessions.slots(session)]
+    return sorted(found, key=lambda place: (place.slot.starts_at, place.session_id))
+
+
+def _candidates(
+    pairs: Sequence[tuple[Profile, Profile, int]],
+    places: Sequence[_Place],
+    taken: Taken,
+    current: Sequence[Meeting],
+) -> Iterable[Candidate]:
+    now_at = {
+        meeting.people: place
+        for meeting in current
+        for place, one in enumerate(places)
+        if one.session_id == meeting.session_id and one.slot.starts_at == meeting.spot.starts_at
+    }
+    for delegate, other, worth in pairs:
+        pair = (delegate.id, other.id)
+        if times := _times(places, taken, pair, must_be_there=True):
+            yield Candidate(
+                delegate_id=delegate.id,
+                local_id=other.id,
+                worth=worth,
+                times=times,
+                languages=(tuple(sorted(delegate.languages)), tuple(sorted(other.languages))),
+                now_at=now_at.get(pair),
+            )
+
+
+def _times(
+    places: Sequence[_Place],
+    taken: Taken,
+    people: Sequence[UUID],
+    *,
+    must_be_there: bool = False,
+) -> tuple[int, ...]:
+    return tuple(
+        number
+        for number, place in enumerate(places)
+        if (not must_be_there or place.people.issuperset(people))
+        and all(_is_free(person, place.slot, taken) for person in people)
+    )
+
+
+def _is_free(resource: UUID, slot: Slot, taken: Taken) -> bool:
+    return not any(slot.overlaps(*time) for time in taken.get(resource, ()))
+
+
+def _count(people: Iterable[UUID]) -> dict[UUID, int]:
+    counts = _Counted()
+    for person in people:
+        counts.take(person, 0)
+    return dict(counts)

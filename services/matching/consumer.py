@@ -1,0 +1,56 @@
+"""Kafka in: which of registration's events goes where."""
+
+from typing import Any
+
+from services.matching.commands import learning
+from services.matching.store import facts
+from shared.events import registration as r
+from shared.http import now
+from shared.log.consumer import Consumer, Handler, on, subscriptions
+from shared.log.records import Envelope
+from shared.postgres import Connection, Database
+
+TOPICS = ("registration",)
+
+
+def consumer(database: Database) -> Consumer:
+    """Make the consumer that learns of missions, people and interpreters."""
+    routes = subscriptions(
+        on(r.MissionAnnounced, _versioned(facts.put_mission)),
+        on(r.StopPlanned, _versioned(facts.put_stop)),
+        on(r.ProgrammeItemPlanned, _versioned(facts.put_item)),
+        on(r.ParticipantConfirmed, _versioned(learning.has_place)),
+        on(r.ParticipantPending, _without_place),
+        on(r.ParticipantWaitlisted, _without_place),
+        on(r.ParticipantRejected, _without_place),
+        on(r.ParticipantCancelled, _without_place),
+        on(r.ParticipantCheckedIn, _checked_in),
+        on(r.StaffEngaged, _engaged),
+    )
+    return Consumer("matching", database, routes)
+
+
+def _versioned(put: Any) -> Handler[Any]:
+    async def handle(connection: Connection, event: Any, envelope: Envelope) -> None:
+        await put(connection, event, envelope.sequence)
+
+    return handle
+
+
+async def _without_place(
+    connection: Connection, event: learning.WithoutPlace, envelope: Envelope
+) -> None:
+    await learning.has_no_place(connection, event, envelope.sequence, now())
+
+
+async def _checked_in(
+    connection: Connection, event: r.ParticipantCheckedIn, envelope: Envelope
+) -> None:
+    del envelope
+    at = event.checked_in_at
+    await facts.check_in(connection, event.participant_id, event.programme_item_id, at)
+
+
+async def _engaged(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:
+    if event.role == "interpreter":
+        await facts.put_interpreter(connection, event, envelope.sequence)

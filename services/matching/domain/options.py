@@ -1,0 +1,64 @@
+"""Options: the places where a meeting could go, with everything it needs free."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.slots import Slot
+
+Times = Sequence[tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point, and from when on it is out of use."""
+
+    id: UUID
+    closed_from: datetime | None
+
+    def is_open(self, slot: Slot) -> bool:
+        """Say whether it is in use for the whole of a slot."""
+        return self.closed_from is None or slot.ends_at <= self.closed_from
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a meeting's session has, and when other meetings take it."""
+
+    slots: Sequence[Slot]
+    points: Sequence[Point]
+    helpers: Sequence[UUID]
+    """Interpreters who could help, the preferred first."""
+    taken: Mapping[UUID, Times]
+
+    def is_free(self, resource: UUID, slot: Slot) -> bool:
+        """Say whether no other meeting takes it then."""
+        return not any(slot.overlaps(*time) for time in self.taken.get(resource, ()))
+
+    def free_helpers(self, slot: Slot) -> Iterator[UUID]:
+        """Give the interpreters who are free then."""
+        return (helper for helper in self.helpers if self.is_free(helper, slot))
+
+
+def free_spots(meeting: Meeting, around: Surroundings) -> list[Spot]:
+    """List the spots that are free for a meeting, the nearest in time first, without its own."""
+    found = [
+        Spot(slot.starts_at, slot.ends_at, point.id, helper)
+        for slot in around.slots
+        if all(around.is_free(person, slot) for person in meeting.people)
+        for helper in _one_helper(meeting, around, slot)
+        for point in around.points
+        if point.is_open(slot) and around.is_free(point.id, slot)
+    ]
+    now = meeting.spot
+    elsewhere = [s for s in found if (s.starts_at, s.point_id) != (now.starts_at, now.point_id)]
+    return sorted(elsewhere, key=lambda spot: abs(spot.starts_at - now.starts_at))
+
+
+def _one_helper(meeting: Meeting, around: Surroundings, slot: Slot) -> Sequence[UUID | None]:
+    """Give one interpreter who is free, nobody where none is needed, and no list without one."""
+    if not meeting.interpreter_needed:
+        return [None]
+    return [*around.free_helpers(slot)][:1]

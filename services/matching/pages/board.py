@@ -1,0 +1,122 @@
+"""The board of a stop: slots by tables, the schedule's versions, and the commands of the day."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.matching.commands import looking, publishing, scheduling
+from services.matching.domain.meetings import Meeting
+from services.matching.pages.rendering import pages
+from services.matching.resources import Held, Resources
+from services.matching.store import facts, meetings, schedules, sessions
+from shared.access import Scope, may, require
+from shared.contacts import Contact
+from shared.http import Caller, Now
+from shared.postgres import Connection
+
+SOLVER_SECONDS_MAX = 10
+
+router = APIRouter(include_in_schema=False)
+
+log = structlog.get_logger()
+
+
+@router.get("/stops/{stop_id}/board")
+async def board(stop_id: UUID, request: Request, held: Held, who: Caller) -> Response:
+    """Show the board."""
+    return pages.render(request, "board.html", **await _shown(held, who, stop_id))
+
+
+@router.get("/stops/{stop_id}/board/content")
+async def content(stop_id: UUID, request: Request, held: Held, who: Caller) -> Response:
+    """Show the part of the board that changes; the page asks for it after each change."""
+    return pages.render(request, "content.html", **await _shown(held, who, stop_id))
+
+
+@router.post("/stops/{stop_id}/board/schedules")
+async def ask(stop_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Have a schedule made, and go back to the board."""
+    await _may_write(held, who, stop_id)
+    await scheduling.ask(held.database, stop_id, SOLVER_SECONDS_MAX, None, now)
+    held.asked.set()
+    return RedirectResponse(f"/stops/{stop_id}/board", 303)
+
+
+@router.post("/stops/{stop_id}/board/schedules/{schedule_id}/publish")
+async def publish(stop_id: UUID, schedule_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Publish a schedule, and go back to the board."""
+    async with held.database.reading() as connection:
+        schedule = await looking.existing_schedule(connection, schedule_id)
+    await _may_write(held, who, schedule["stop_id"])
+    await publishing.publish(held.database, schedule_id, now)
+    return RedirectResponse(f"/stops/{stop_id}/board", 303)
+
+
+async def _may_write(held: Resources, who: Caller, stop_id: UUID) -> None:
+    async with held.database.reading() as connection:
+        stop = await looking.existing_stop(connection, stop_id)
+    require(who, "schedule.write", Scope(stop["mission_id"], stop_id))
+
+
+async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
+    async with held.database.reading() as connection:
+        stop = await looking.existing_stop(connection, stop_id)
+        scope = Scope(stop["mission_id"], stop_id)
+        require(who, "board.read", scope)
+        found = await meetings.of_stop(connection, stop_id)
+        views = await looking.meeting_views(connection, stop_id, found)
+        arrived = {
+            row["participant_id"]
+            for row in await facts.places(connection, stop_id)
+            if row["checked_in_at"]
+        }
+        shown = {
+            "stop": stop,
+            "grids": await _grids(connection, stop_id, views),
+            "schedules": await schedules.of_stop(connection, stop_id),
+            "arrived": arrived,
+            "numbers": _numbers(found),
+            "may_run": may(who, "meeting.run", scope),
+            "may_write": may(who, "schedule.write", scope),
+        }
+    return shown | {"names": await _names(held, found)}
+
+
+async def _grids(
+    connection: Connection, stop_id: UUID, views: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Lay each session out: its slots, its points, and the meetings where the two cross."""
+    cells = {
+        (view["starts_at"], view["point_id"]): view
+        for view in views
+        if view["state"] != "cancelled"
+    }
+    return [
+        {
+            "slots": sessions.slots(session),
+            "points": await sessions.points_of(connection, session["id"]),
+            "cells": cells,
+        }
+        for session in await sessions.of_stop(connection, stop_id)
+    ]
+
+
+def _numbers(found: Sequence[Meeting]) -> dict[str, int]:
+    states = [meeting.state for meeting in found]
+    return {state: states.count(state) for state in dict.fromkeys(states)}
+
+
+async def _names(held: Resources, found: Sequence[Meeting]) -> dict[UUID, Contact]:
+    """Ask for names; without registration the board shows companies alone."""
+    people = {person for meeting in found for person in meeting.people}
+    people |= {m.spot.interpreter_id for m in found if m.spot.interpreter_id}
+    try:
+        return await held.contacts.of(people)
+    except httpx2.HTTPError as error:
+        log.warning("names are not to be had", error=repr(error))
+        return {}

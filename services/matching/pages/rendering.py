@@ -1,0 +1,7 @@
+"""The templates and words of this service."""
+
+from pathlib import Path
+
+from shared.web.pages import Pages
+
+pages = Pages(Path(__file__).parent)

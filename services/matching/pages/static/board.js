@@ -1,0 +1,127 @@
+// Keeps the board current, and sends the commands of the day.
+
+import { follow, statusLine } from "/static/shared/live.js";
+
+const GATHER_MILLISECONDS = 250;
+const SOLVING_MILLISECONDS = 1000;
+
+const content = document.getElementById("content");
+const dialog = document.getElementById("meeting");
+const fault = document.getElementById("meeting-fault");
+const board = `/stops/${content.dataset.stop}/board`;
+let waiting = null;
+let open = null;
+
+/** Ask for the changed part of the page, once for all changes that come together. */
+function refresh(milliseconds = GATHER_MILLISECONDS) {
+  waiting ??= setTimeout(async () => {
+    waiting = null;
+    const answer = await fetch(`${board}/content`).catch(() => null);
+    if (answer?.ok) content.innerHTML = await answer.text();
+    followSolver();
+  }, milliseconds);
+}
+
+function followSolver() {
+  const progress = content.querySelector("[data-progress]")?.dataset.progress;
+  if (progress === "queued" || progress === "running") refresh(SOLVING_MILLISECONDS);
+}
+
+function card(id) {
+  return content.querySelector(`[data-meeting="${CSS.escape(id)}"]`);
+}
+
+function complain(problem) {
+  const isStale = problem?.code === "stale_revision";
+  fault.textContent = isStale ? fault.dataset.stale : fault.dataset.other.replace("{detail}", problem?.detail ?? "");
+  fault.hidden = false;
+}
+
+async function fillOptions(id) {
+  const select = dialog.querySelector("#spot");
+  select.replaceChildren(new Option(select.dataset.none, ""));
+  const answer = await fetch(`/api/v1/meetings/${id}/options?limit=40`).catch(() => null);
+  if (!answer?.ok || id !== open) return;
+  const { items } = await answer.json();
+  if (!items.length) return;
+  select.replaceChildren(
+    ...items.map((spot) => new Option(`${timeOf(spot.starts_at)}  ${spot.point}`, JSON.stringify(spot))),
+  );
+}
+
+/** Write a time as the stop's clock shows it, whatever the browser's zone is. */
+function timeOf(moment) {
+  const shown = { hour: "2-digit", minute: "2-digit", timeZone: content.dataset.zone };
+  return new Intl.DateTimeFormat("en-GB", shown).format(new Date(moment));
+}
+
+function show(button) {
+  open = button.dataset.meeting;
+  fault.hidden = true;
+  for (const asked of dialog.querySelectorAll("[data-plain]")) asked.textContent = asked.dataset.plain;
+  dialog.querySelector("#meeting-title").textContent = `${button.dataset.time} · ${button.dataset.point}`;
+  const parties = [...button.querySelectorAll(".party")];
+  dialog.querySelector("#meeting-facts").replaceChildren(
+    ...parties.flatMap((party) => [party.cloneNode(true), document.createElement("br")]),
+  );
+  for (const control of dialog.querySelectorAll("[data-command]")) {
+    control.hidden = !control.dataset.from.split(" ").includes(button.dataset.state);
+  }
+  const absent = dialog.querySelector("#absent");
+  absent?.replaceChildren(
+    ...parties.map((party) => new Option(party.querySelector(".company").textContent, party.dataset.participant)),
+  );
+  if (absent && button.dataset.state !== "completed") fillOptions(open);
+  dialog.showModal();
+}
+
+async function send(command, body) {
+  const revision = card(open)?.dataset.revision;
+  if (revision === undefined) return complain({ code: "stale_revision" });
+  const answer = await fetch(`/api/v1/meetings/${open}/${command}`, {
+    method: "POST",
+    headers: { "If-Match": `"${revision}"`, ...(body && { "Content-Type": "application/json" }) },
+    body: body && JSON.stringify(body),
+  }).catch(() => null);
+  if (answer?.ok) {
+    dialog.close();
+  } else {
+    complain(await answer?.json().catch(() => null));
+  }
+  refresh(0);
+}
+
+function bodyOf(form) {
+  if (form.dataset.command === "no-show") return { absent: [form.elements.absent.value] };
+  if (form.dataset.command === "delay") return { minutes: Number(form.elements.minutes.value) };
+  if (form.dataset.command !== "move") return undefined;
+  const spot = JSON.parse(form.elements.spot.value);
+  return { starts_at: spot.starts_at, point_id: spot.point_id };
+}
+
+content.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-meeting]");
+  if (button) show(button);
+});
+dialog.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-command]");
+  if (button) send(button.dataset.command);
+});
+dialog.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.command) return;
+  event.preventDefault();
+  const button = form.querySelector("[data-sure]");
+  if (button && button.dataset.sure !== button.textContent) {
+    [button.dataset.plain, button.textContent] = [button.textContent, button.dataset.sure];
+  } else if (form.dataset.command !== "move" || form.elements.spot.value) {
+    send(form.dataset.command, bodyOf(form));
+  }
+});
+
+follow(`/api/v1/live/stops/${content.dataset.stop}`, {
+  snapshot: () => refresh(),
+  change: () => refresh(),
+  status: statusLine(document.getElementById("live-status")),
+});
+followSolver();

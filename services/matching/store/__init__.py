@@ -1,0 +1,1 @@
+"""SQL of matching: one statement a function, rows turned into values here."""

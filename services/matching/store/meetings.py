@@ -1,0 +1,168 @@
+"""Meetings and what they hold."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.matching.domain.meetings import Meeting, Spot
+from shared.postgres import Connection
+
+Row = asyncpg.Record
+
+MEETING = (
+    "id, stop_id, mission_id, session_id, delegate_id, local_id, point_id, interpreter_id, "
+    "interpreter_needed, starts_at, ends_at, state, revision, delay_minutes, "
+    "delegate_attendance, local_attendance, locked, schedule_number, started_at, finished_at"
+)
+
+
+async def put(connection: Connection, meeting: Meeting) -> None:
+    """Write a meeting, new or changed; its bookings are written by `book`."""
+    names = MEETING.split(", ")
+    values = ", ".join(f"${n}" for n in range(1, len(names) + 1))
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names[6:])
+    await connection.execute(
+        f"INSERT INTO meeting ({MEETING}) VALUES ({values}) "  # noqa: S608
+        f"ON CONFLICT (id) DO UPDATE SET {changes}",
+        meeting.id,
+        meeting.stop_id,
+        meeting.mission_id,
+        meeting.session_id,
+        meeting.delegate_id,
+        meeting.local_id,
+        meeting.spot.point_id,
+        meeting.spot.interpreter_id,
+        meeting.interpreter_needed,
+        meeting.spot.starts_at,
+        meeting.spot.ends_at,
+        meeting.state,
+        meeting.revision,
+        meeting.delay_minutes,
+        meeting.delegate_attendance,
+        meeting.local_attendance,
+        meeting.locked,
+        meeting.schedule_number,
+        meeting.started_at,
+        meeting.finished_at,
+    )
+
+
+async def book(connection: Connection, meeting: Meeting) -> None:
+    """Hold what a meeting needs, and nothing else; a cancelled one holds nothing."""
+    await connection.execute("DELETE FROM booking WHERE meeting_id = $1", meeting.id)
+    if meeting.state != "cancelled":
+        await connection.execute(
+            "INSERT INTO booking (meeting_id, resource_id, during) "
+            "SELECT $1, resource_id, tstzrange($3, $4) FROM unnest($2::uuid[]) AS resource_id",
+            meeting.id,
+            meeting.resources,
+            meeting.spot.starts_at,
+            meeting.spot.ends_at,
+        )
+
+
+async def check_walls(connection: Connection) -> None:
+    """Check now that nobody is in two places; raises `asyncpg.ExclusionViolationError`."""
+    await connection.execute("SET CONSTRAINTS nobody_in_two_places IMMEDIATE")
+
+
+async def one(connection: Connection, meeting_id: UUID, *, lock: bool = False) -> Meeting | None:
+    """Read a meeting."""
+    row = await connection.fetchrow(
+        f"SELECT {MEETING} FROM meeting WHERE id = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608
+        meeting_id,
+    )
+    return _meeting(row) if row else None
+
+
+async def of_stop(connection: Connection, stop_id: UUID, *, lock: bool = False) -> list[Meeting]:
+    """List a stop's meetings in order of time."""
+    rows = await connection.fetch(
+        f"SELECT {MEETING} FROM meeting WHERE stop_id = $1 "  # noqa: S608
+        f"ORDER BY starts_at, id{' FOR UPDATE' if lock else ''}",
+        stop_id,
+    )
+    return [_meeting(row) for row in rows]
+
+
+async def open_of_person(
+    connection: Connection, participant_id: UUID, item_id: UUID
+) -> list[Meeting]:
+    """List the meetings not begun that somebody has at a programme item, locked."""
+    rows = await connection.fetch(
+        f"SELECT {MEETING} FROM meeting WHERE $1 IN (delegate_id, local_id) "  # noqa: S608
+        "AND state IN ('scheduled', 'called') AND session_id IN "
+        "(SELECT id FROM meeting_session WHERE programme_item_id = $2) ORDER BY id FOR UPDATE",
+        participant_id,
+        item_id,
+    )
+    return [_meeting(row) for row in rows]
+
+
+async def on_point(connection: Connection, point_id: UUID, since: datetime) -> list[Meeting]:
+    """List the meetings not begun that stand on a point and end after a time."""
+    rows = await connection.fetch(
+        f"SELECT {MEETING} FROM meeting WHERE point_id = $1 AND ends_at > $2 "  # noqa: S608
+        "AND state IN ('scheduled', 'called') ORDER BY starts_at, id",
+        point_id,
+        since,
+    )
+    return [_meeting(row) for row in rows]
+
+
+async def pairs_elsewhere(
+    connection: Connection, mission_id: UUID, stop_id: UUID
+) -> set[frozenset[UUID]]:
+    """List the pairs that meet at another stop of the mission."""
+    rows = await connection.fetch(
+        "SELECT delegate_id, local_id FROM meeting "
+        "WHERE mission_id = $1 AND stop_id <> $2 AND state <> 'cancelled'",
+        mission_id,
+        stop_id,
+    )
+    return {frozenset(row) for row in rows}
+
+
+async def bookings(
+    connection: Connection, resources: Iterable[UUID], without: Iterable[UUID] = ()
+) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    """Give the times at which people, points and interpreters are taken by other meetings."""
+    rows = await connection.fetch(
+        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM booking "
+        "WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[])",
+        list(resources),
+        list(without),
+    )
+    found: dict[UUID, list[tuple[datetime, datetime]]] = {}
+    for row in rows:
+        found.setdefault(row["resource_id"], []).append((row["starts_at"], row["ends_at"]))
+    return found
+
+
+async def companies(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Row]:
+    """Read which companies people are from."""
+    rows = await connection.fetch(
+        "SELECT id, side, organization, native_organization FROM participant "
+        "WHERE id = ANY($1::uuid[])",
+        list(people),
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def languages(connection: Connection, people: Iterable[UUID]) -> list[list[str]]:
+    """Read what each of these people speaks."""
+    rows = await connection.fetch(
+        "SELECT languages FROM participant WHERE id = ANY($1::uuid[])", list(people)
+    )
+    return [row["languages"] for row in rows]
+
+
+def _meeting(row: Any) -> Meeting:
+    facts = dict(row)
+    spot = Spot(
+        *(facts.pop(name) for name in ("starts_at", "ends_at", "point_id", "interpreter_id"))
+    )
+    return Meeting(spot=spot, **facts)

@@ -1,0 +1,93 @@
+"""Meeting sessions and the points where meetings are held."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.matching.domain.slots import Break, Slot, slots_of
+from shared.postgres import Connection
+
+Row = asyncpg.Record
+Facts = Mapping[str, Any]
+
+SESSION = "id, stop_id, programme_item_id, slug, starts_at, slot_minutes, slots, breaks"
+
+
+async def add(connection: Connection, session: Facts) -> None:
+    """Add a session; raises `asyncpg.UniqueViolationError` when the slug is taken."""
+    await connection.execute(
+        f"INSERT INTO meeting_session ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",  # noqa: S608
+        *(session[name] for name in SESSION.split(", ")),
+    )
+
+
+async def add_point(connection: Connection, stop_id: UUID, new_id: UUID, point: Facts) -> UUID:
+    """Find the stop's point with this label, or add it, and give its id."""
+    await connection.execute(
+        "INSERT INTO meeting_point (id, stop_id, label, kind) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (stop_id, label) DO NOTHING",
+        new_id,
+        stop_id,
+        point["label"],
+        point["kind"],
+    )
+    found: UUID = await connection.fetchval(
+        "SELECT id FROM meeting_point WHERE stop_id = $1 AND label = $2", stop_id, point["label"]
+    )
+    return found
+
+
+async def use_points(connection: Connection, session_id: UUID, points: Sequence[UUID]) -> None:
+    """Give a session its points, in their order."""
+    await connection.executemany(
+        "INSERT INTO session_point (session_id, point_id, place) VALUES ($1, $2, $3)",
+        [(session_id, point, place) for place, point in enumerate(points)],
+    )
+
+
+async def of_stop(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List a stop's sessions in order of time."""
+    return await connection.fetch(
+        f"SELECT {SESSION} FROM meeting_session WHERE stop_id = $1 ORDER BY starts_at, slug",  # noqa: S608
+        stop_id,
+    )
+
+
+async def one(connection: Connection, session_id: UUID) -> Row | None:
+    """Read a session."""
+    return await connection.fetchrow(
+        f"SELECT {SESSION} FROM meeting_session WHERE id = $1",  # noqa: S608
+        session_id,
+    )
+
+
+async def points_of(connection: Connection, session_id: UUID) -> Sequence[Row]:
+    """List a session's points in their order."""
+    return await connection.fetch(
+        "SELECT point.id, point.label, point.kind, point.closed_from FROM session_point AS used "
+        "JOIN meeting_point AS point ON point.id = used.point_id WHERE used.session_id = $1 "
+        "ORDER BY used.place",
+        session_id,
+    )
+
+
+async def labels(connection: Connection, stop_id: UUID) -> dict[UUID, str]:
+    """Give the label of each of a stop's points."""
+    rows = await connection.fetch("SELECT id, label FROM meeting_point WHERE stop_id = $1", stop_id)
+    return {row["id"]: row["label"] for row in rows}
+
+
+async def close_point(connection: Connection, point_id: UUID, at: datetime) -> None:
+    """Take a point out of use from a time on; an earlier closing stays."""
+    await connection.execute(
+        "UPDATE meeting_point SET closed_from = least(closed_from, $2) WHERE id = $1", point_id, at
+    )
+
+
+def slots(session: Row) -> tuple[Slot, ...]:
+    """Lay out a session's slots."""
+    breaks = [Break(**one) for one in session["breaks"]]
+    return slots_of(session["starts_at"], session["slot_minutes"], session["slots"], breaks)
