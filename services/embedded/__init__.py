@@ -1,1 +1,1 @@
-"""Everything in one process, with the servers it needs started beside it."""
+"""The embedded shape: everything in one process, on servers that it starts by itself."""
