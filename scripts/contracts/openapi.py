@@ -19,13 +19,14 @@ from shared.errors import Refusal
 from shared.problems import STATUS
 from shared.service import Service
 
-SERVICES = ("registration", "notify")
+SERVICES = ("registration", "matching", "notify")
 TAGS = {
     "registration": "Missions, stops, programme items, people and their places.",
     "matching": "Recommendations, preferences, schedules and the running day's meetings.",
     "live": "Server-sent events: every change of a meeting, and a snapshot to begin with.",
     "deliveries": "What was sent to whom, and what became of it.",
 }
+PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
 UNSAFE = ("post", "put", "patch", "delete")
 # Fits no running service: this application is made to be described, not to be called.
@@ -84,7 +85,8 @@ def _routes(service: Service) -> Iterator[APIRoute]:
 
 def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: str) -> None:
     calls = set(_calls(route.dependant))
-    operation["operationId"] = f"{service}_{route.name}"
+    resource = route.path_format.removeprefix(PREFIX).split("/")[0].replace("-", "_")
+    operation["operationId"] = f"{resource}_{route.name}"
     operation.setdefault("tags", [service])
     operation["summary"], description = _told(route)
     operation.pop("description", None)
@@ -99,7 +101,7 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     responses.pop("422", None)
     for status, response in responses.items():
         response["description"] = HTTPStatus(int(status)).phrase
-    for kind in _refusals(operation, calls, method):
+    for kind in _refusals(operation, route, method):
         responses[str(STATUS[kind])] = {"$ref": f"#/components/responses/{kind.__name__}"}
     responses["503"] = {"$ref": "#/components/responses/Unavailable"}
 
@@ -125,22 +127,22 @@ def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any
             parameter["name"] = parameter["name"].title()
 
 
-def _refusals(
-    operation: dict[str, Any], calls: set[Callable[..., Any]], method: str
-) -> list[type[Refusal]]:
-    parameters = operation.get("parameters", [])
-    has_body = "requestBody" in operation
-    has_id = any(parameter["name"].endswith("_id") for parameter in parameters)
+def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[type[Refusal]]:
+    calls = set(_calls(route.dependant))
+    body = [parameter.field_info.annotation for parameter in route.dependant.body_params]
+    parameters = [parameter["name"] for parameter in operation.get("parameters", [])]
+    names = [*parameters, *(name for model in body for name in getattr(model, "model_fields", ()))]
+    has_id = any(name.endswith("_id") for name in names)
     is_guarded = edge.revision in calls
     has_key = idempotency.optional_key in calls
     wanted = {
-        "Malformed": has_body or has_key or is_guarded,
-        "Unauthenticated": edge.visitor in calls,
+        "Malformed": bool(body) or has_key or is_guarded,
+        "Unauthenticated": edge.visitor in calls or "token" in names,
         "Forbidden": edge.visitor in calls,
         "NotFound": has_id,
         "Conflict": method in UNSAFE and (has_id or has_key),
         "Stale": is_guarded,
-        "Invalid": has_body or bool(parameters),
+        "Invalid": bool(names),
         "PreconditionMissing": is_guarded,
     }
     return [kind for kind in STATUS if wanted[kind.__name__]]
