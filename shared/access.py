@@ -100,12 +100,12 @@ _PEOPLE: dict[Role, Rule] = {"delegate": _self, "local": _self}
 
 POLICY: dict[Action, dict[Role, Rule]] = {
     "mission.write": _STAFF,
-    "people.invite": _STAFF,
+    "people.invite": _STAFF | {"partner_staff": _own_invitee},
     "people.read": _STAFF | {"partner_staff": _own_stop},
     "registration.read": _STOP_STAFF | _PEOPLE,
     "registration.cancel": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
     "registration.decide": _STAFF,
-    "check_in": _STOP_STAFF,
+    "check_in": _STAFF | {"partner_staff": _own_invitee, "door_staff": _own_stop},
     "board.read": _STOP_STAFF,
     "schedule.write": _STAFF,
     "meeting.run": _STAFF | {"door_staff": _own_stop},

@@ -5,9 +5,10 @@ from uuid import uuid4
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.problems import answer
+from shared.problems import failed
 
 BODY_BYTES_MAX = 1_048_576
 REQUEST_ID_LENGTH_MAX = 64
@@ -56,8 +57,7 @@ class Edge:
                 log.exception("request failed", method=scope["method"], path=scope["path"])
                 if started:
                     raise
-                failure = answer(500, "failed", "Something went wrong here.", request_id)
-                await failure(scope, receive, send_with_headers)
+                await failed(Request(scope))(scope, receive, send_with_headers)
 
 
 def _request_id(headers: Headers) -> str:

@@ -30,6 +30,8 @@ class Key:
     scope: str
     value: str
     digest: bytes
+    is_patient: bool = False
+    """Whether a twin waits for the first request's answer instead of being refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class Answer:
     status: int = 201
     is_replayed: bool = False
 
-    def response(self) -> JSONResponse:
-        """Make the HTTP answer; a repeated one says so."""
+    def response(self, **more: str) -> JSONResponse:
+        """Make the HTTP answer; a repeated one says so. `more` is added and stored nowhere."""
         headers = {"Idempotent-Replayed": "true"} if self.is_replayed else None
-        return JSONResponse(self.content, self.status, headers)
+        return JSONResponse(self.content | more, self.status, headers)
 
 
 async def optional_key(
@@ -99,12 +101,7 @@ async def _once(
 ) -> Answer:
     if key is None:
         return await effect(connection)
-    if not await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))",
-        key.scope,
-        key.value,
-    ):
-        raise Conflict("The first request with this key is under way.", code="in_progress")
+    await _lock(connection, key)
     row = await connection.fetchrow(
         "SELECT digest, status, answer FROM idempotency WHERE scope = $1 AND key = $2",
         key.scope,
@@ -126,3 +123,14 @@ async def _once(
         answer.content,
     )
     return answer
+
+
+async def _lock(connection: Connection, key: Key) -> None:
+    name = f"{key.scope} {key.value}"
+    if key.is_patient:
+        # Bounded by the time-out of statements.
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+    elif not await connection.fetchval(
+        "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name
+    ):
+        raise Conflict("The first request with this key is under way.", code="in_progress")

@@ -45,7 +45,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
+    # A NUL, in a text and within JSON.
     app.add_exception_handler(asyncpg.CharacterNotInRepertoireError, _unstorable)
+    app.add_exception_handler(asyncpg.UntranslatableCharacterError, _unstorable)
     for outage in {*DATABASE_OUTAGE, *REDIS_OUTAGE}:
         app.add_exception_handler(outage, _outage)
 
@@ -81,6 +83,11 @@ def _answer(
             request, "problem.html", status=status, code=code, detail=detail, faults=faults
         )
     return answer(status, code, detail, request.state.request_id, faults)
+
+
+def failed(request: Request) -> Response:
+    """Answer what nobody foresaw; what it was is in the log."""
+    return _answer(request, 500, "failed", "Something went wrong here.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -100,6 +100,8 @@ class Pages:
         )
         response = HTMLResponse(page, status, headers={"Content-Language": language})
         response.headers["Vary"] = "Accept-Language, Cookie"
+        # A page may be somebody's own; the browser's way back may still show it at once.
+        response.headers["Cache-Control"] = "private, no-cache"
         if request.query_params.get("lang") == language:
             response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR_SECONDS, samesite="lax")
         return response
