@@ -1,6 +1,6 @@
 """What callers send."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -27,6 +27,14 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 LISTINGS_MAX = 20
+
+# Bounds of good sense: at the ends of the calendar no clock can be moved to another zone.
+YEARS = (2000, 2200)
+Day = Annotated[date, Field(ge=date(YEARS[0], 1, 1), lt=date(YEARS[1], 1, 1))]
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), lt=datetime(YEARS[1], 1, 1, tzinfo=UTC)),
+]
 
 
 def _is_zone(name: str) -> str:
@@ -62,8 +70,8 @@ class MissionBody(Body):
     title: BothNames
     summary: BothTexts
     organizer: BothNames | None = None
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
     home_country: Country
     host_country: Country
     sectors: dict[Code, BothNames] = Field(min_length=1, max_length=100)
@@ -98,7 +106,7 @@ class StopBody(Body):
     title: BothNames
     venue: BothNames | None = None
     timezone: Annotated[str, AfterValidator(_is_zone)]
-    date: date
+    date: Day
     roles: list[RoleBody] = Field(default_factory=list, max_length=50)
 
     @model_validator(mode="after")
@@ -114,8 +122,8 @@ class ItemBody(Body):
     slug: Slug
     kind: ItemKind
     title: BothNames
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     capacity: Annotated[int, Field(ge=0, le=100_000)]
     requires_approval: bool = False
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from services.registration.bodies import (
     ItemBody,
@@ -43,8 +43,8 @@ async def list_missions(
     """List missions, or find one by its slug. Rehearsals are for mission staff alone."""
     is_staff = who is not None and may(who, "mission.write", Scope(mission_id=who.mission_id))
     async with held.database.reading() as connection:
-        rows = await store.missions(connection, with_rehearsals=is_staff)
-    return {"items": [_public(row) for row in rows if slug in (None, row["slug"])]}
+        rows = await store.missions(connection, with_rehearsals=is_staff, slug=slug)
+    return {"items": [_public(row) for row in rows]}
 
 
 @router.get("/missions/{mission_id}")
@@ -113,8 +113,7 @@ async def engage(
     async with held.database.reading() as connection:
         engaged = await principal_of(connection, UUID(answer.content["id"]))
     assert engaged is not None
-    path = sign_in_path(held.tokens, engaged, now)
-    return JSONResponse({**answer.content, "sign_in_path": path}, answer.status)
+    return answer.response(sign_in_path=sign_in_path(held.tokens, engaged, now))
 
 
 @router.get("/missions/{mission_id}/staff")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
 from services.registration.commands import deciding
@@ -36,15 +36,14 @@ async def add_registration(
     """Register a person to a programme item. Local participants may do so themselves."""
     await _may_register(held, item_id, body, who)
     answer = await register(held.database, item_id, body.value(), key, now)
-    content = dict(answer.content)
-    if content.pop("is_new", False):
+    more = {}
+    if answer.content.get("is_new"):
         # Made anew each time: what is stored under an idempotency key holds no credential.
         async with held.database.reading() as connection:
-            person = await principal_of(connection, UUID(content["participant_id"]))
+            person = await principal_of(connection, UUID(answer.content["participant_id"]))
         if person is not None:
-            content["sign_in_path"] = sign_in_path(held.tokens, person, now)
-    headers = {"Idempotent-Replayed": "true"} if answer.is_replayed else None
-    return JSONResponse(content, answer.status, headers)
+            more["sign_in_path"] = sign_in_path(held.tokens, person, now)
+    return answer.response(**more)
 
 
 async def _may_register(
@@ -111,7 +110,7 @@ async def list_registrations(
     stop_id: UUID,
     held: Held,
     who: Caller,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 100,
 ) -> dict[str, Any]:
     """List a stop's registrations; partner staff sees those its own partner brought."""

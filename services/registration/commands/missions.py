@@ -33,7 +33,7 @@ async def add_mission(database: Database, facts: Facts, key: Key | None, now: da
             await store.add_mission(connection, {**facts, "id": mission_id})
         except asyncpg.UniqueViolationError:
             raise _taken(facts["slug"]) from None
-        names = ("slug", "title", "starts_on", "ends_on", "is_rehearsal")
+        names = ("slug", "title", "starts_on", "ends_on", "is_rehearsal", "sectors")
         event = MissionAnnounced(mission_id=mission_id, **{name: facts[name] for name in names})
         await outbox.append(connection, event, sequence=1, now=now)
         return Answer({"id": str(mission_id), "slug": facts["slug"]})
@@ -127,8 +127,7 @@ async def engage(
     async def effect(connection: Connection) -> Answer:
         await existing_mission(connection, mission_id)
         await _check_stops(connection, mission_id, facts["stop_ids"])
-        if facts["partner_id"]:
-            await _check_partners(connection, mission_id, [facts])
+        await check_partner(connection, mission_id, facts["partner_id"])
         person_id = uuid4()
         if not await people.add_person(
             connection, person, id=person_id, mission_id=mission_id, **facts
@@ -181,6 +180,15 @@ async def _check_stops(connection: Connection, mission_id: UUID, stop_ids: list[
     ]
     if faults:
         raise Invalid("Some stops are wrong.", faults=faults)
+
+
+async def check_partner(connection: Connection, mission_id: UUID, partner_id: UUID | None) -> None:
+    """Raise `Invalid` when there is a partner and it is none of this mission's."""
+    if partner_id is None:
+        return
+    if partner_id not in {row["id"] for row in await store.partners_of(connection, mission_id)}:
+        fault = Fault("/partner_id", "This is not a partner of this mission.")
+        raise Invalid("The partner is wrong.", faults=[fault])
 
 
 async def _check_partners(connection: Connection, mission_id: UUID, roles: list[Facts]) -> None:

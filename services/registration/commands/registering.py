@@ -6,7 +6,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.registration.commands.missions import existing_item, existing_mission
+from services.registration.commands.missions import (
+    check_partner,
+    existing_item,
+    existing_mission,
+)
 from services.registration.commands.telling import tell
 from services.registration.domain.people import SignUp, check, role_of
 from services.registration.domain.places import Status, granted
@@ -32,10 +36,12 @@ async def register(
         item = await existing_item(connection, item_id)
         mission = await existing_mission(connection, item["mission_id"])
         check(sign_up, mission["sectors"])
+        await check_partner(connection, item["mission_id"], sign_up.partner_id)
         person_id, is_new = await _person(connection, item["mission_id"], sign_up, now)
-        known = await store.of_person(connection, item_id, person_id)
+        known = None if is_new else await _known(connection, item_id, person_id)
         if known is not None and known["status"] != Status.CANCELLED:
-            return Answer(_content(known, Status(known["status"])), status=200)
+            content = _content(known, Status(known["status"]))
+            return Answer({**content, "is_new": False}, status=200)
         has_place = await missions.take_place(connection, item_id)
         status = (
             granted(requires_approval=item["requires_approval"]) if has_place else Status.WAITLISTED
@@ -65,6 +71,12 @@ async def register(
         return Answer({**content, "is_new": is_new})
 
     return await once(database, key, effect)
+
+
+async def _known(connection: Connection, item_id: UUID, person_id: UUID) -> Row | None:
+    """Find a person's registration once the item is locked: another request may be adding it."""
+    await missions.lock_item(connection, item_id)
+    return await store.of_person(connection, item_id, person_id)
 
 
 def _content(registration: Row, status: Status) -> dict[str, Any]:

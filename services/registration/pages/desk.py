@@ -1,8 +1,11 @@
 """The desk: what mission, partner and door staff work with."""
 
+from collections.abc import Sequence
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+import asyncpg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -50,19 +53,20 @@ async def stop_desk(
         stop = await existing_stop(connection, stop_id)
         scope = Scope(stop["mission_id"], stop_id)
         require(who, "board.read", scope)
+        partner_id = who.partner_id if who.role == "partner_staff" else None
         items = await store.numbers(connection, stop_id)
-        found = await registrations.find(connection, stop_id, q, None) if q.strip() else []
-        pending = (
-            await registrations.find(connection, stop_id, "", "pending_approval")
-            if may(who, "registration.decide", scope)
-            else []
-        )
+        found: Sequence[asyncpg.Record] = []
+        pending: Sequence[asyncpg.Record] = []
+        if q.strip() and may(who, "check_in", Scope(stop["mission_id"], stop_id, (), partner_id)):
+            found = await registrations.find(connection, stop_id, q.strip(), partner_id=partner_id)
+        if may(who, "registration.decide", scope):
+            pending = await registrations.find(connection, stop_id, status="pending_approval")
     return pages.render(
         request,
         "stop_desk.html",
         stop=stop,
         items=items,
-        found=found if may(who, "check_in", scope) else [],
+        found=found,
         pending=pending,
         q=q,
         can_make_links=may(who, "mission.write", scope),
@@ -80,17 +84,23 @@ async def decide(
 
 
 @router.post("/desk/arrivals/{registration_id}")
-async def arrive(registration_id: UUID, held: Held, who: Caller, now: Now) -> Response:
-    """Check somebody in, and go back to the stop."""
+async def arrive(
+    registration_id: UUID,
+    held: Held,
+    who: Caller,
+    now: Now,
+    q: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Check somebody in, and go back to what was searched for: it shows who arrived."""
     stop_id = await _require(held, who, registration_id, is_arrival=True)
     await deciding.check_in(held.database, registration_id, now)
-    return RedirectResponse(f"/desk/stops/{stop_id}", 303)
+    return RedirectResponse(f"/desk/stops/{stop_id}?{urlencode({'q': q})}", 303)
 
 
 async def _require(held: Held, who: Principal, registration_id: UUID, *, is_arrival: bool) -> UUID:
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
-    scope = Scope(found["mission_id"], found["stop_id"])
+    scope = Scope(found["mission_id"], found["stop_id"], partner_id=found["partner_id"])
     require(who, "check_in" if is_arrival else "registration.decide", scope)
     stop_id: UUID = found["stop_id"]
     return stop_id

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from services.registration.bodies import RegistrationBody
 from services.registration.domain.people import SignUp
 from shared.errors import Fault, Invalid, NotFound
-from shared.idempotency import KEY_LENGTH_MAX, Key
+from shared.idempotency import Key
 
 SINGLE = (
     "full_name",
@@ -34,6 +34,7 @@ SEVERAL = ("items", "sectors", "languages")
 FIELDS = {
     "/person/full_name": "full_name",
     "/person/native_name": "native_name",
+    "/person/latin_name": "full_name",
     "/person/email": "email",
     "/person/language": "language",
     "/person/languages": "languages",
@@ -73,11 +74,12 @@ def stop_facts(facts: Mapping[str, Any], slug: str) -> StopFacts:
     )
 
 
-def empty(items: Sequence[asyncpg.Record]) -> dict[str, Any]:
+def empty(items: Sequence[asyncpg.Record], country: str) -> dict[str, Any]:
     """Give what the form shows first: everything is chosen that needs no approval."""
     chosen = [str(item["id"]) for item in items if not item["requires_approval"]]
     return dict.fromkeys(SINGLE, "") | {
         "items": chosen,
+        "country": country,
         "sectors": [],
         "languages": [],
         "consent": False,
@@ -141,21 +143,19 @@ def chosen(given: FormData, items: Sequence[asyncpg.Record]) -> Sequence[UUID]:
 
 
 def key(given: FormData, item_id: UUID) -> Key:
-    """Make the idempotency key of one item from the key that was made when the form opened."""
+    """Make the idempotency key of one item: what this form said when it was opened as this one.
+
+    The same again, by a second press of the button, is one request; a form that was gone back to
+    and changed is another.
+    """
     text = repr(sorted((name, str(value)) for name, value in given.multi_items()))
-    return Key(
-        scope=f"form {item_id}",
-        value=str(given.get("key", ""))[:KEY_LENGTH_MAX],
-        digest=hashlib.sha256(text.encode()).digest(),
-    )
+    digest = hashlib.sha256(text.encode())
+    return Key(f"form {item_id}", digest.hexdigest(), digest.digest(), is_patient=True)
 
 
-def by_field(faults: Sequence[Fault]) -> dict[str, str]:
-    """Sort faults by the form's fields; what fits nowhere is under an empty name."""
-    found: dict[str, str] = {}
-    for fault in faults:
-        field = next(
-            (FIELDS[start] for start in FIELDS if f"{fault.pointer}/".startswith(f"{start}/")), ""
-        )
-        found.setdefault(field, fault.detail)
-    return found
+def wrong(faults: Sequence[Fault]) -> set[str]:
+    """Name the form's fields that are wrong; what fits none is under an empty name."""
+    return {
+        next((FIELDS[start] for start in FIELDS if f"{fault.pointer}/".startswith(f"{start}/")), "")
+        for fault in faults
+    }

@@ -11,12 +11,12 @@ from starlette.datastructures import FormData
 from services.registration.commands import deciding, registering, signing_in
 from services.registration.domain.places import Decision
 from services.registration.pages import form
-from services.registration.pages.rendering import pages
+from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held, Resources
 from services.registration.store import missions as store
 from services.registration.store import registrations
 from shared.access import Principal, Role, Scope, require
-from shared.errors import Fault, Invalid, NotFound
+from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.http import SESSION_COOKIE, Caller, Now, Visitor
 from shared.problems import pointer
 
@@ -65,8 +65,10 @@ async def _mission(held: Resources, slug: str) -> dict[str, Any]:
 async def registration_form(slug: str, stop_slug: str, request: Request, held: Held) -> Response:
     """Show the registration form of a stop."""
     facts = await _stop(held, slug, stop_slug)
-    empty = form.empty(facts["items"])
-    return pages.render(request, "register.html", **facts, given=empty, faults={}, key=uuid4())
+    given = form.empty(facts["items"], facts["mission"]["host_country"])
+    return pages.render(
+        request, "register.html", **facts, given=given, wrong=(), key=uuid4(), countries=COUNTRIES
+    )
 
 
 @router.post("/missions/{slug}/stops/{stop_slug}/register")
@@ -85,12 +87,14 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
             ]
         except (ValidationError, Invalid) as error:
             return _with_faults(request, facts, given, error)
-        if not any(answer.content.get("is_new") for answer in answers):
-            # Whoever types an address that is on file has not shown that it is theirs.
-            email = sign_up.person.email
-            mission_id = facts["mission"]["id"]
-            await signing_in.ask_for_link(held.database, mission_id, email, now)
-            return pages.render(request, "sent.html", mission=facts["mission"])
+        except Conflict:
+            # A delegate's or a colleague's address: the answer must not say so.
+            answers = []
+    if not any(answer.content["is_new"] for answer in answers):
+        # Whoever types an address that is on file has not shown that it is theirs.
+        mission_id = facts["mission"]["id"]
+        await signing_in.ask_for_link(held.database, mission_id, sign_up.person.email, now)
+        return pages.render(request, "sent.html", mission=facts["mission"])
     async with held.database.reading() as connection:
         who = await signing_in.principal_of(connection, UUID(answers[0].content["participant_id"]))
     assert who is not None
@@ -119,8 +123,9 @@ def _with_faults(
         status=422,
         **facts,
         given=form.shown(given),
-        faults=form.by_field(found),
+        wrong=form.wrong(found),
         key=given.get("key", ""),
+        countries=COUNTRIES,
     )
 
 

@@ -43,12 +43,16 @@ async def mission_by_slug(connection: Connection, slug: str) -> Row | None:
     return await connection.fetchrow(f"SELECT {MISSION} FROM mission WHERE slug = $1", slug)  # noqa: S608
 
 
-async def missions(connection: Connection, *, with_rehearsals: bool) -> Sequence[Row]:
-    """List missions, the latest first; at most 100."""
+async def missions(
+    connection: Connection, *, with_rehearsals: bool, slug: str | None = None
+) -> Sequence[Row]:
+    """List missions, the latest first; at most 100. `slug` narrows them to that one."""
     return await connection.fetch(
-        f"SELECT {MISSION} FROM mission WHERE $1 OR NOT is_rehearsal "  # noqa: S608
+        f"SELECT {MISSION} FROM mission "  # noqa: S608
+        "WHERE ($1 OR NOT is_rehearsal) AND ($2::text IS NULL OR slug = $2) "
         "ORDER BY starts_on DESC, slug LIMIT 100",
         with_rehearsals,
+        slug,
     )
 
 

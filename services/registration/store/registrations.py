@@ -112,9 +112,17 @@ async def of_stop(
 
 
 async def find(
-    connection: Connection, stop_id: UUID, text: str, status: str | None
+    connection: Connection,
+    stop_id: UUID,
+    text: str = "",
+    *,
+    status: str | None = None,
+    partner_id: UUID | None = None,
 ) -> Sequence[Row]:
-    """Search a stop's registrations by a part of a person's or company's name; at most 50."""
+    """Search a stop's registrations by a part of a person's or company's name; at most 50.
+
+    `status` and `partner_id` narrow them to one state and to one partner's.
+    """
     return await connection.fetch(
         "SELECT r.id, r.status, r.checked_in_at, person.full_name, person.native_name, "
         "organization.name AS organization, organization.native_name AS native_organization, "
@@ -122,20 +130,24 @@ async def find(
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "LEFT JOIN organization ON organization.id = person.organization_id "
-        "WHERE item.stop_id = $1 AND ($3::text IS NULL OR r.status = $3) AND position(lower($2) IN "
+        "WHERE item.stop_id = $1 AND ($3::text IS NULL OR r.status = $3) "
+        "AND ($4::uuid IS NULL OR r.partner_id = $4) AND position(lower($2) IN "
         "lower(concat_ws(' ', person.full_name, person.native_name, organization.name, "
         "organization.native_name))) > 0 "
         "ORDER BY person.full_name, item.starts_at LIMIT 50",
         stop_id,
         text,
         status,
+        partner_id,
     )
 
 
 async def all_of_person(connection: Connection, person_id: UUID) -> Sequence[Row]:
-    """List a person's registrations in order of time."""
+    """List a person's registrations in order of time, with the position among those who wait."""
     return await connection.fetch(
         "SELECT r.id, r.status, r.checked_in_at, item.title, item.starts_at, item.ends_at, "
+        "(SELECT count(*) FROM registration AS other WHERE other.status = 'waitlisted' AND "
+        "other.programme_item_id = r.programme_item_id AND other.rank <= r.rank) AS position, "
         "stop.city, stop.timezone, stop.held_on, stop.id AS stop_id, stop.venue "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN stop ON stop.id = item.stop_id WHERE r.person_id = $1 ORDER BY item.starts_at",
