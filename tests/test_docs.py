@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from scripts.contracts.configuration import SETTINGS, variable
+from services.__main__ import TOKEN_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/*/*.md")])
 CONFIGURED = (ROOT / ".env.example", ROOT / "docker-compose.yml")
 VARIABLES = {
-    variable(settings, name) for settings in SETTINGS.values() for name in settings.model_fields
+    TOKEN_VARIABLE,
+    *(variable(settings, name) for settings in SETTINGS.values() for name in settings.model_fields),
 }
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import AnyUrl, SecretStr
 from pydantic.fields import FieldInfo
 
+from services.__main__ import TOKEN_VARIABLE
 from services.matching.settings import MatchingSettings
 from services.notify.settings import NotifySettings
 from services.registration.settings import RegistrationSettings
@@ -18,6 +19,20 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "matching": MatchingSettings,
     "notify": NotifySettings,
 }
+EMBEDDED = (
+    "",
+    "## The embedded shape",
+    "",
+    "`make run` starts its own servers and keeps their data in `./var`, unless these name others.",
+    "`python -m services --help` lists its flags, for example `make run ARGS='--port 8001'`.",
+    "",
+    "| Variable | Meaning |",
+    "| --- | --- |",
+    "| `DATABASE_URL` | A PostgreSQL and a user of it who may create databases. |",
+    "| `REDIS_URL` | A Redis for the live state. |",
+    f"| `{TOKEN_VARIABLE}` | A session token of mission staff, for a rehearsal of a running "
+    "installation (`--url`). |",
+)
 
 
 def page() -> str:
@@ -27,7 +42,8 @@ def page() -> str:
         "",
         "Generated from the code: `make contracts`. Each service, run by itself as in",
         "`python -m services.registration`, reads these environment variables once, and does not",
-        "start when one of them is missing or wrong. The embedded shape (`make run`) needs none.",
+        "start when one of them is missing or wrong. The embedded shape needs none of them; see",
+        "below.",
         "",
         "## Every service",
         "",
@@ -38,7 +54,7 @@ def page() -> str:
         if own:
             names = [name for name in settings.model_fields if name in own]
             lines += ["", f"## {service.capitalize()} as well", "", *_table(settings, names)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *EMBEDDED]) + "\n"
 
 
 def variable(settings: type[ServiceSettings], name: str) -> str:
