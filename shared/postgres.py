@@ -61,7 +61,14 @@ class Database:
     async def connect(cls, dsn: str, *, size: int = POOL_SIZE_MAX) -> AsyncIterator[Self]:
         """Open a pool of at most `size` connections and close it at the end."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=size, init=_set_codecs, command_timeout=STATEMENT_SECONDS_MAX
+            dsn,
+            min_size=1,
+            max_size=size,
+            init=_set_codecs,
+            # By default a query at each release, for what no connection of the pool ever keeps:
+            # advisory locks of the session, listeners and settings have connections of their own.
+            reset=_keep_as_is,
+            command_timeout=STATEMENT_SECONDS_MAX,
         )
         try:
             yield cls(pool, dsn)
@@ -106,6 +113,10 @@ async def stand_by(connection: "asyncpg.Connection[asyncpg.Record]", lock: int) 
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):  # noqa: ASYNC110
         # A blocking call would run into the time-out of statements.
         await asyncio.sleep(1)
+
+
+async def _keep_as_is(connection: Connection) -> None:
+    del connection
 
 
 async def _set_codecs(connection: Connection) -> None:

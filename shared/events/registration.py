@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.base import Bilingual, Event, Facts, ItemKind, ListingKind, Side
 
 
@@ -25,6 +27,8 @@ class MissionAnnounced(_Registration):
     starts_on: date
     ends_on: date
     is_rehearsal: bool = False
+    sectors: dict[str, Bilingual] = Field(default_factory=dict)
+    """Each sector's code and name."""
 
 
 class StopPlanned(_Registration):
