@@ -1,14 +1,18 @@
-"""Registration as a process of its own."""
+"""Registration as a process of its own; with `link`, the operator's sign-in link instead."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from services.registration.api import contacts, missions, registrations, sessions
+from services.registration.commands.signing_in import sign_in_path
 from services.registration.pages import desk, public
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
-from shared.access import Tokens
+from shared.access import Principal, Tokens
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
@@ -49,5 +53,19 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
         )
 
 
+def operator_link(settings: RegistrationSettings, now: datetime) -> str:
+    """Make a link that signs in as mission staff of every mission: the first way in."""
+    operator = Principal(role="mission_staff", subject=uuid4())
+    tokens = Tokens(settings.secret_key.get_secret_value())
+    return settings.public_url.rstrip("/") + sign_in_path(tokens, operator, now)
+
+
 if __name__ == "__main__":
-    run(RegistrationSettings, opened)
+    match sys.argv[1:]:
+        case []:
+            run(RegistrationSettings, opened)
+        case ["link"]:
+            link = operator_link(RegistrationSettings.model_validate({}), datetime.now(UTC))
+            sys.stdout.write(f"{link}\n")
+        case _:
+            sys.exit("usage: python -m services.registration [link]")
