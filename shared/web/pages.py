@@ -20,6 +20,7 @@ STATIC = HERE / "static"
 LANGUAGE_COOKIE = "tradewind_language"
 YEAR_SECONDS = 365 * 24 * 3600
 WEEKDAYS_ZH = "一二三四五六日"
+ZONES_ZH = {"Asia/Shanghai": "北京时间", "Asia/Hong_Kong": "香港时间"}
 
 
 def language_of(request: Request) -> str:
@@ -35,10 +36,12 @@ def local(moment: datetime, zone: str) -> str:
     return moment.astimezone(ZoneInfo(zone)).strftime("%H:%M")
 
 
-def zone_name(moment: datetime, zone: str) -> str:
+def zone_name(moment: datetime, zone: str, language: str = "en") -> str:
     """Name a zone for people, with its distance from UTC: `Shanghai, UTC+8`."""
     offset = moment.astimezone(ZoneInfo(zone)).strftime("%z")
     hours = f"{int(offset[:3]):+d}" + (f":{offset[3:]}" if offset[3:] != "00" else "")
+    if language == "zh":
+        return ZONES_ZH.get(zone, f"UTC{hours}")
     return f"{zone.rpartition('/')[2].replace('_', ' ')}, UTC{hours}"
 
 
@@ -91,7 +94,7 @@ class Pages:
             b=lambda value: bilingual(value, language),
             day=lambda on: day(on, language),
             local=local,
-            zone_name=zone_name,
+            zone_name=lambda moment, zone: zone_name(moment, zone, language),
             path=request.url.path,
             query={k: v for k, v in request.query_params.items() if k not in ("lang", "token")},
             is_signed_in="tradewind_session" in request.cookies,

@@ -126,7 +126,7 @@ async def find(
     return await connection.fetch(
         "SELECT r.id, r.status, r.checked_in_at, person.full_name, person.native_name, "
         "organization.name AS organization, organization.native_name AS native_organization, "
-        "item.title FROM registration AS r "
+        "item.title, item.starts_at FROM registration AS r "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "LEFT JOIN organization ON organization.id = person.organization_id "
