@@ -6,9 +6,9 @@ Its routers and its loops, how they start, and how they end on a signal.
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import uvicorn
@@ -27,6 +27,7 @@ from shared.service import Loop, Service
 from shared.settings import ServiceSettings
 
 SHUTDOWN_SECONDS_MAX = 5
+CANCEL_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 5.0
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -124,8 +125,7 @@ async def serve(
         try:
             await server.serve()
         finally:
-            for task in tasks:
-                task.cancel()
+            await cancel(tasks)
     if not quiet:
         log.info("stopped")
 
@@ -150,6 +150,19 @@ async def cancelling(awaitable: Awaitable[None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
+        await cancel([task])
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def cancel(tasks: "Iterable[asyncio.Future[Any]]") -> None:
+    """Cancel tasks and wait for their end.
+
+    More than once: a library may lose a cancellation that comes just as its own wait ends
+    (`asyncio.wait_for` before Python 3.12), and its loop would go on for ever.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_SECONDS)
