@@ -6,8 +6,8 @@ from typing import Any
 
 from shared.web.pages import Pages
 
-LONG_UNITS = 30
-"""From here on a name needs smaller letters on a screen; a Chinese character counts twice."""
+FITS = {24: "", 32: "long"}
+"""Up to how many letters a name has which size on a screen; a Chinese one counts twice."""
 
 
 def begins_at(meeting: dict[str, Any]) -> datetime:
@@ -16,14 +16,15 @@ def begins_at(meeting: dict[str, Any]) -> datetime:
     return planned + timedelta(minutes=meeting["delay_minutes"])
 
 
-def is_long(name: str) -> bool:
-    """Say whether a name needs smaller letters on a screen."""
-    return sum(1 if letter.isascii() else 2 for letter in name) > LONG_UNITS
+def fit(name: str) -> str:
+    """Say how small a name must be written on a screen."""
+    units = sum(1 if letter.isascii() else 2 for letter in name)
+    return next((size for most, size in FITS.items() if units <= most), "longer")
 
 
 pages = Pages(Path(__file__).parent)
 pages.environment.globals |= {
     "moment": datetime.fromisoformat,
     "begins_at": begins_at,
-    "is_long": is_long,
+    "fit": fit,
 }

@@ -57,6 +57,6 @@ export function statusLine(element) {
   return (state, since) => {
     const time = since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: element.dataset.zone || undefined });
     element.dataset.state = state;
-    element.textContent = (element.dataset[state] || "").replace("{time}", time);
+    element.textContent = (element.dataset[state] || "").replaceAll("{time}", time);
   };
 }

@@ -3,7 +3,6 @@
 import { follow, statusLine } from "/static/shared/live.js";
 import { beginsAt, byLabel, byTime, clock, copy, element, running, upcoming } from "./meetings.js";
 
-const LONG_UNITS = 30;
 const SIZES = [6, 12, 20, 30, 42];
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
@@ -11,8 +10,11 @@ const time = clock(facts.zone);
 const tables = document.getElementById("tables");
 const meetings = new Map();
 
-const isLong = (name) =>
-  [...name].reduce((units, letter) => units + (letter.charCodeAt(0) < 128 ? 1 : 2), 0) > LONG_UNITS;
+// The server's `rendering.py` has the same sizes.
+function fit(name) {
+  const units = [...name].reduce((sum, letter) => sum + (letter.charCodeAt(0) < 128 ? 1 : 2), 0);
+  return units <= 24 ? "" : units <= 32 ? "long" : "longer";
+}
 
 const sides = (meeting) => [...meeting.parties].sort((a, b) => (a.side < b.side ? -1 : 1));
 
@@ -21,7 +23,7 @@ function names(party) {
   const native = party.native_organization;
   const both = native && native !== party.organization ? [[native, "zh"]] : [];
   for (const [name, lang] of [...both, [party.organization, ""]])
-    line.append(element("span", isLong(name) ? "name long" : "name", name, lang));
+    line.append(element("span", `name ${fit(name)}`, name, lang));
   return line;
 }
 
