@@ -18,7 +18,7 @@ async def welcome(client: Client, url: str, loaded: Loaded) -> None:
     mission = await client.get(f"/api/v1/missions/{loaded.mission_id}")
     stop = _shown_stop(mission["stops"])
     staff = (await client.get(f"/api/v1/missions/{loaded.mission_id}/staff"))["items"]
-    meetings = (await client.get("/api/v1/meetings", params={"stop_id": stop["id"]}))["items"]
+    meetings = (await client.get("/api/v1/meetings", stop_id=stop["id"]))["items"]
     rows = [
         ("Mission staff", _first(staff, "mission_staff", stop["id"])),
         (f"Partner staff, {stop['city']['en']}", _first(staff, "partner_staff", stop["id"])),

@@ -97,6 +97,7 @@ class Reconciler:
             if behind:
                 self._behind[stop_id] = behind
             return False
-        log.warning("live state differs", stop_id=str(stop_id), meetings=len(behind))
+        if epoch:
+            log.warning("live state differs", stop_id=str(stop_id), meetings=len(behind))
         await rebuild(connection, self._live, stop_id, instead_of=epoch)
         return True
