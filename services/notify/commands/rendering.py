@@ -153,8 +153,9 @@ class _Writing:
         domain = self.head.address.rpartition("@")[2]
         mail["Message-ID"] = f"<{self.message.message_id}@{domain}>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = language
         mail.set_content(body, cte="base64" if language == "zh" else "quoted-printable")
+        # After the content, which takes all headers of its kind away when it is set.
+        mail["Content-Language"] = language
         return mail
 
     def _attach(

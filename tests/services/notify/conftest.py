@@ -1,0 +1,384 @@
+"""A stage for notify's tests: its own database and Redis, and a registration that knows people."""
+
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+import pytest
+from anyio.from_thread import BlockingPortal
+from redis.asyncio import Redis
+
+from services.notify.api import deliveries
+from services.notify.api import live as live_api
+from services.notify.commands import keeping
+from services.notify.commands.following import Following
+from services.notify.domain.live import Entry
+from services.notify.hub import Hub
+from services.notify.pages import day, mailbox, screen
+from services.notify.resources import Resources
+from services.notify.store import facts, meetings
+from services.notify.store.live import Live
+from shared.access import Principal, Role, Tokens
+from shared.contacts import Contact, Contacts
+from shared.events import matching as m
+from shared.events.base import Bilingual
+from shared.events.registration import MissionAnnounced, ProgrammeItemPlanned, StopPlanned
+from shared.http import create_app
+from shared.postgres import Database, migrate
+from shared.process import cancelling
+from shared.redis import blocking_client, command_client
+from shared.service import Service
+
+MIGRATIONS = Path(__file__).parents[3] / "services" / "notify" / "migrations"
+NOW = datetime(2023, 4, 12, 1, 0, tzinfo=UTC)
+KEY = "a secret of tests that is long enough"
+
+EVENTS: dict[str, type[m.MeetingEvent]] = {
+    "scheduled": m.MeetingScheduled,
+    "called": m.MeetingCalled,
+    "in_progress": m.MeetingStarted,
+    "completed": m.MeetingFinished,
+    "cancelled": m.MeetingCancelled,
+}
+
+
+@dataclass
+class World:
+    """A mission with two stops, and the people and meetings a test makes up."""
+
+    mission: UUID = field(default_factory=uuid4)
+    stop: UUID = field(default_factory=uuid4)
+    other_stop: UUID = field(default_factory=uuid4)
+    item: UUID = field(default_factory=uuid4)
+    delegate: UUID = field(default_factory=uuid4)
+    local: UUID = field(default_factory=uuid4)
+    interpreter: UUID = field(default_factory=uuid4)
+
+    def meeting(self, state: str = "scheduled", revision: int = 1, **facts: Any) -> m.MeetingEvent:
+        """Make a meeting's event; what is not said is as in every other."""
+        number = facts.pop("number", 0)
+        starts_at = NOW + timedelta(minutes=30 + 30 * number)
+        kind = facts.pop("kind", EVENTS[state])
+        return kind(
+            **{
+                "meeting_id": uuid4(),
+                "stop_id": self.stop,
+                "mission_id": self.mission,
+                "revision": revision,
+                "state": state,
+                "starts_at": starts_at,
+                "ends_at": starts_at + timedelta(minutes=25),
+                "point": f"T{number + 1}",
+                "parties": self.parties(),
+                "schedule_number": 1,
+                "occurred_at": NOW,
+                **facts,
+            }
+        )
+
+    def parties(
+        self, delegate: UUID | None = None, local: UUID | None = None
+    ) -> tuple[m.Party, ...]:
+        return (
+            m.Party(
+                participant_id=delegate or self.delegate,
+                side="delegation",
+                organization="Synthetic Hydrogen Ltd",
+            ),
+            m.Party(
+                participant_id=local or self.local,
+                side="local",
+                organization="Sample Wind Co., Ltd.",
+                native_organization="样例风电有限公司",
+            ),
+        )
+
+    def then(self, event: m.MeetingEvent, state: str, **facts: Any) -> m.MeetingEvent:
+        """Make the next event of the same meeting."""
+        kind = facts.pop("kind", EVENTS[state])
+        return kind(**event.model_dump() | {"revision": event.revision + 1, "state": state} | facts)
+
+    def stop_planned(self, stop_id: UUID | None = None) -> StopPlanned:
+        return StopPlanned(
+            stop_id=stop_id or self.stop,
+            mission_id=self.mission,
+            slug="shanghai",
+            city=Bilingual(en="Shanghai", zh="上海"),
+            title=Bilingual(en="Synthetic matchmaking day", zh="样例对接日"),
+            venue=Bilingual(en="Example Hall", zh="示例展馆"),
+            timezone="Asia/Shanghai",
+            on=date(2023, 4, 12),
+        )
+
+    def mission_announced(self, *, is_rehearsal: bool = False) -> MissionAnnounced:
+        return MissionAnnounced(
+            mission_id=self.mission,
+            slug="synthetic",
+            title=Bilingual(en="Synthetic Mission", zh="样例代表团"),
+            starts_on=date(2023, 4, 10),
+            ends_on=date(2023, 4, 20),
+            is_rehearsal=is_rehearsal,
+        )
+
+    def item_planned(self) -> ProgrammeItemPlanned:
+        return ProgrammeItemPlanned(
+            programme_item_id=self.item,
+            stop_id=self.stop,
+            mission_id=self.mission,
+            kind="matchmaking",
+            title=Bilingual(en="Matchmaking", zh="洽谈会"),
+            starts_at=NOW,
+            ends_at=NOW + timedelta(hours=8),
+        )
+
+
+@dataclass
+class Registration:
+    """Registration as notify sees it: its internal API, which may be away."""
+
+    people: dict[UUID, Contact] = field(default_factory=dict)
+    is_away: bool = False
+
+    def know(self, person_id: UUID, email: str, **facts: Any) -> None:
+        self.people[person_id] = Contact.model_validate(
+            {
+                "person_id": person_id,
+                "name": "Sample Person",
+                "email": email,
+                "language": "en",
+                "role": "delegate",
+                "sign_in_path": "/sign-in?token=abc",
+                **facts,
+            }
+        )
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        if self.is_away:
+            raise httpx2.ConnectError("Connection refused")
+        asked = [UUID(text) for text in request.url.params["ids"].split(",")]
+        known = [self.people[i].model_dump(mode="json") for i in asked if i in self.people]
+        return httpx2.Response(200, json={"items": known})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(scope="session")
+def notify_database(postgres_url: str, portal: BlockingPortal) -> Iterator[str]:
+    """A migrated database of notify, made once."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+
+    async def command(sql: str) -> None:
+        connection = await asyncpg.connect(postgres_url)
+        await connection.execute(sql)
+        await connection.close()
+
+    portal.call(command, f"CREATE DATABASE {name} TEMPLATE template0")
+    portal.call(migrate, url, [MIGRATIONS])
+    yield url
+    portal.call(command, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(notify_database: str) -> AsyncIterator[Database]:
+    """Notify's database, empty."""
+    async with Database.connect(notify_database, size=4) as database:
+        async with database.transaction() as connection:
+            tables = await connection.fetchval(
+                "SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'public' "
+                "AND tablename NOT IN ('migration', 'outbox_head')"
+            )
+            for table in tables:
+                await connection.execute(f"DELETE FROM {table}")  # noqa: S608  # our own tables
+        yield database
+
+
+@pytest.fixture
+async def planned(database: Database, world: World) -> World:
+    """The world, with its mission, stops and programme item known to notify."""
+    async with database.transaction() as connection:
+        await facts.put_mission(connection, world.mission_announced(), 1)
+        await facts.put_stop(connection, world.stop_planned(), 1)
+        await facts.put_stop(connection, world.stop_planned(world.other_stop), 1)
+        await facts.put_item(connection, world.item_planned(), 1)
+    return world
+
+
+@pytest.fixture
+async def redis(redis_db: str) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    async with command_client(redis_db) as client:
+        yield client
+
+
+@pytest.fixture
+def live(redis: Redis) -> Live:
+    return Live(redis)
+
+
+@pytest.fixture
+async def hub(redis_db: str, redis: Redis) -> AsyncIterator[Hub]:
+    """A hub that reads."""
+    async with blocking_client(redis_db) as reader:
+        hub = Hub(reader, redis, uuid4().hex)
+        async with cancelling(hub.run()):
+            yield hub
+
+
+Keep = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def keep(database: Database, live: Live) -> Keep:
+    """A function that takes events in as the live consumer does."""
+
+    async def keep(*events: m.MeetingEvent) -> None:
+        for event in events:
+            async with database.transaction() as connection:
+                await keeping.apply(connection, live, event)
+
+    return keep
+
+
+@pytest.fixture
+def stored(database: Database) -> Keep:
+    """A function that writes meetings to PostgreSQL alone."""
+
+    async def store(*events: m.MeetingEvent) -> None:
+        for event in events:
+            async with database.transaction() as connection:
+                await meetings.put(connection, event, Entry.of(event))
+
+    return store
+
+
+@pytest.fixture
+def registration() -> Registration:
+    return Registration()
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(KEY)
+
+
+@pytest.fixture
+async def contacts(registration: Registration, tokens: Tokens) -> AsyncIterator[Contacts]:
+    transport = httpx2.MockTransport(registration.answer)
+    async with httpx2.AsyncClient(base_url="http://registration", transport=transport) as client:
+        yield Contacts(client, tokens)
+
+
+@pytest.fixture
+def resources(database: Database, live: Live, hub: Hub, contacts: Contacts) -> Resources:
+    return Resources(database, live, hub, contacts, has_mailbox=True)
+
+
+@dataclass
+class Browser:
+    """Asks the application as somebody."""
+
+    client: httpx2.AsyncClient
+    tokens: Tokens
+
+    async def get(self, path: str, who: Principal | None, language: str = "en") -> httpx2.Response:
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        if who:
+            token = self.tokens.sign(who, "session", datetime.now(UTC))
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.get(path, headers=headers)
+
+
+@pytest.fixture
+def browse(tokens: Tokens) -> Any:
+    """A function that opens a browser on an application with these resources."""
+    routers = [live_api.router, deliveries.router, day.router, screen.router, mailbox.router]
+
+    @asynccontextmanager
+    async def browse(resources: Resources) -> AsyncIterator[Browser]:
+        service = Service(name="notify", routers=routers, loops={}, resources=resources)
+        transport = httpx2.ASGITransport(create_app([service], tokens))
+        async with httpx2.AsyncClient(base_url="http://notify", transport=transport) as client:
+            yield Browser(client, tokens)
+
+    return browse
+
+
+@pytest.fixture
+async def browser(browse: Any, resources: Resources) -> AsyncIterator[Browser]:
+    async with browse(resources) as browser:
+        yield browser
+
+
+@pytest.fixture
+def person(world: World) -> Callable[..., Principal]:
+    """A function that makes somebody of the world's mission."""
+
+    def person(role: Role, subject: UUID | None = None, *stops: UUID) -> Principal:
+        return Principal(role, subject or uuid4(), world.mission, stops)
+
+    return person
+
+
+@pytest.fixture
+async def follow(resources: Resources) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """A function that opens a stream; all are closed at the end."""
+    opened = []
+
+    async def follow(stop_id: UUID, person_id: UUID | None = None, seen: str | None = None) -> Any:
+        sources = (resources.database, resources.live, resources.hub)
+        following = await Following.begin(sources, stop_id, person_id, seen)
+        frames = following.frames()
+        opened.append((following, frames))
+        return frames
+
+    yield follow
+    for following, frames in opened:
+        following.leave()
+        await frames.aclose()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One event of a stream, as a browser reads it."""
+
+    event: str
+    id: str
+    data: Any
+
+
+@pytest.fixture
+def read() -> Callable[[bytes], list[Frame]]:
+    """A function that reads the events in some bytes of a stream."""
+
+    def read(text: bytes) -> list[Frame]:
+        frames = []
+        for block in text.decode().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+            if "event" in fields:
+                frames.append(Frame(fields["event"], fields["id"], json.loads(fields["data"])))
+        return frames
+
+    return read
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
