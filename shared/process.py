@@ -68,11 +68,12 @@ def _will_pass(error: Exception) -> bool:
 
 def log_of(settings: ServiceSettings) -> Log:
     """Give the log that the settings name."""
-    scheme, _, servers = settings.log_url.partition("://")
+    scheme, _, place = settings.log_url.partition("://")
     if scheme == "kafka":
-        from shared.log.kafka import KafkaLog  # the embedded shape never loads Kafka
+        from shared.log.kafka import PREFIX, KafkaLog  # the embedded shape never loads Kafka
 
-        return KafkaLog(servers)
+        servers, _, prefix = place.partition("/")
+        return KafkaLog(servers, prefix=prefix or PREFIX)
     return PostgresLog(settings.log_databases)
 
 

@@ -23,7 +23,8 @@ class ServiceSettings(BaseSettings):
     port: int = Field(8000, description="Port to listen on.")
     database_url: PostgresDsn = Field(description="This service's own database and role.")
     log_url: str = Field(
-        description="`kafka://host:port`, or for the Postgres log `postgresql:` and nothing more: "
+        description="`kafka://host:port`, with `/prefix` behind it where the topics are not to be "
+        "called `tradewind.…`; or for the Postgres log `postgresql:` and nothing more: "
         "each publisher's outbox is then read from the addresses in `log_databases`."
     )
     log_databases: dict[str, str] = Field(

@@ -18,6 +18,7 @@ from shared.log import outbox as rows
 from shared.log.records import Record
 from shared.postgres import Database, own_connection, stand_by
 
+PREFIX = "tradewind"
 PUBLISHER = "kafka"
 PUBLISHER_LOCK = 7_411_003
 BATCH_SIZE_MAX = 500
@@ -33,7 +34,7 @@ class KafkaLog:
     """Topics are named `<prefix>.<publisher>` and made with `partitions` when missing."""
 
     def __init__(
-        self, servers: str, *, prefix: str = "tradewind", partitions: int = 12, replicas: int = 1
+        self, servers: str, *, prefix: str = PREFIX, partitions: int = 12, replicas: int = 1
     ) -> None:
         self._servers = servers
         self._prefix = prefix
