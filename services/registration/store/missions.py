@@ -1,7 +1,6 @@
 """Missions, stops, programme items and partner organisations."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -210,11 +209,3 @@ async def headcount(connection: Connection, stop_id: UUID) -> Row:
     )
     assert row is not None
     return row
-
-
-async def open_items(connection: Connection, stop_id: UUID, now: datetime) -> Sequence[UUID]:
-    """List the items of a stop that have not ended."""
-    rows = await connection.fetch(
-        "SELECT id FROM programme_item WHERE stop_id = $1 AND ends_at > $2", stop_id, now
-    )
-    return [row["id"] for row in rows]

@@ -1,7 +1,9 @@
 """A registration service on a database of its own, with one mission to register for."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +32,10 @@ TABLES = (
     "partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
+WAITING = (
+    "SELECT FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 NOBODY = UUID(int=0)
 BOSS = Principal("mission_staff", uuid4())
 MISSION: dict[str, Any] = {
@@ -184,6 +190,25 @@ class House:
         assert answer.status_code == 200, answer.text
         content: dict[str, Any] = answer.json()
         return content
+
+    @asynccontextmanager
+    async def crossing(self, count: int, item: str = "talks") -> AsyncIterator[None]:
+        """Hold an item until `count` requests of the block wait, so that they truly meet."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                "SELECT FROM programme_item WHERE id = $1 FOR UPDATE", self.items[item]
+            )
+            yield
+            async with asyncio.timeout(10):
+                # By another connection: inside a transaction these numbers stand still.
+                while len(await self.rows(WAITING)) < count:
+                    await asyncio.sleep(0.02)
+
+    async def meeting(self, *requests: Coroutine[Any, Any, httpx2.Response]) -> list[int]:
+        """Send requests that meet at an item, and give the statuses of their answers in order."""
+        async with self.crossing(len(requests)):
+            tasks = [asyncio.create_task(request) for request in requests]
+        return sorted(answer.status_code for answer in await asyncio.gather(*tasks))
 
     def person(self, registration: dict[str, Any], role: Role = "local") -> Principal:
         """Give who registered, as a session names that person."""

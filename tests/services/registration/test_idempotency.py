@@ -69,12 +69,9 @@ async def test_keys_of_different_callers_and_addresses_do_not_meet(house: "House
 
 
 async def test_a_twin_is_refused_while_the_first_is_under_way(house: "House") -> None:
-    async with house.database.transaction() as connection:
-        await connection.execute(
-            "SELECT FROM programme_item WHERE id = $1 FOR UPDATE", house.items["talks"]
-        )
+    async with house.crossing(1):
         first = asyncio.create_task(house.register("ana", key=KEY))
-        await until_somebody_waits(house)
+        await until_it_holds_the_key(house)
         twin = await asyncio.wait_for(house.register("ana", key=KEY), 5)
     answer = await asyncio.wait_for(first, 5)
 
@@ -83,11 +80,11 @@ async def test_a_twin_is_refused_while_the_first_is_under_way(house: "House") ->
     assert (await house.register("ana", key=KEY)).headers["Idempotent-Replayed"] == "true"
 
 
-async def until_somebody_waits(house: "House") -> None:
+async def until_it_holds_the_key(house: "House") -> None:
     async with asyncio.timeout(5):
         while not await house.rows(
-            "SELECT FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            "SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = pg_locks.database "
+            "WHERE d.datname = current_database() AND locktype = 'advisory' AND granted"
         ):
             await asyncio.sleep(0.02)
 
