@@ -121,24 +121,33 @@ class Client:
         """Send until there is an answer. Raises `Refused` or `Unreachable`."""
         patience = _Patience(self.retry_seconds_max, self.convergence_seconds_max)
         while True:
-            patience.sent += 1
-            try:
-                async with self.gate:
-                    answer = await self.http.request(
-                        request.method,
-                        request.path,
-                        json=request.body,
-                        params=request.params,
-                        headers=self._headers(request),
-                    )
-            except httpx2.TransportError as error:
-                await patience.wait(request, repr(error))
-                continue
+            async with self.gate:
+                # Who finds a part away waits inside: a thousand others would only find the same.
+                answer = await self._answered(request, patience)
             if answer.status_code < ERRORS_FROM:
                 return _content(answer)
             problem = _problem(answer)
             if not patience.lets_repeat(request, answer.status_code, problem):
                 raise Refused(str(request), answer.status_code, problem, patience.sent)
+            await patience.wait(request, f"status {answer.status_code}")
+
+    async def _answered(self, request: Request, patience: "_Patience") -> httpx2.Response:
+        """Send until a part that is not away answers; raises `Unreachable`."""
+        while True:
+            patience.sent += 1
+            try:
+                answer = await self.http.request(
+                    request.method,
+                    request.path,
+                    json=request.body,
+                    params=request.params,
+                    headers=self._headers(request),
+                )
+            except httpx2.TransportError as error:
+                await patience.wait(request, repr(error))
+                continue
+            if answer.status_code not in AWAY:
+                return answer
             after = answer.headers.get("retry-after", "")
             asked = float(after) if after.isdigit() else 0.0
             await patience.wait(request, f"status {answer.status_code}", asked)
@@ -165,7 +174,7 @@ class _Patience:
             if self._converged_by is None:
                 self._converged_by = now + self._convergence_seconds_max
             return now < self._converged_by
-        return status in AWAY or problem.get("code") == "in_progress"
+        return problem.get("code") == "in_progress"
 
     async def wait(self, request: Request, why: str, asked: float = 0.0) -> None:
         """Wait before the next sending; raises `Unreachable` when there is no time left."""

@@ -37,6 +37,7 @@ class Day:
     """People who come late, and when."""
     checked_in: set[str] = field(default_factory=set)
     """Registrations whose check-in was acknowledged."""
+    _inside: set[str] = field(default_factory=set)
 
     async def play(self) -> None:
         """Play the day from the doors' opening to the last meeting."""
@@ -81,6 +82,10 @@ class Day:
         missing = [person for person in meeting.people if self._is_missing(person, meeting)]
         if missing:
             await self.floor.take(meeting.meeting_id, "no-show", {"absent": missing})
+            if self.absent & {*missing}:
+                self.outcome.incidents.absent_missed += 1
+            else:
+                self.outcome.incidents.late_missed += 1
             return None
         return await self.floor.take(meeting.meeting_id, "start")
 
@@ -105,14 +110,32 @@ class Day:
             (person for person, rows in confirmed.items() if rows[0]["role"] == "local"),
             key=lambda person: refs[person],
         )
-        slug = self.stop.stop.slug
-        self.absent = set(self.example.share_of(locals_, troubles.no_show_share, slug, "no-show"))
+        self.absent = self._absent(locals_)
         self.outcome.incidents.absent = len(self.absent)
         late = set(troubles.late_bus.delegates) if troubles.late_bus else set()
         present = [p for p in confirmed if p not in self.absent and refs[p] not in late]
         doors = cycle(self.doors)
         await together(self._arrive(next(doors), confirmed[person]) for person in present)
         self.tell(f"{self.stop.stop.city.en}: {len(present)} people checked in")
+
+    def _absent(self, people: list[str]) -> set[str]:
+        """Draw who does not come, so that how many meetings are missed is no matter of luck.
+
+        The share counts for people and for meetings: some of the absent have one, others none.
+        """
+        slug = self.stop.stop.slug
+        troubles = self.example.troubles_of(slug)
+        bus = troubles.late_bus.delegates if troubles.late_bus else ()
+        late = {self.desk.people.ids[ref] for ref in bus}
+        meetings = {person: self.floor.of(person) for person in people}
+        single = [
+            p for p in people if len(meetings[p]) == 1 and not late & {*meetings[p][0].people}
+        ]
+        free = [p for p in people if not meetings[p]]
+        count = round(troubles.no_show_share * len(people))
+        wanted = min(count, len(single), round(troubles.no_show_share * len(self.floor.meetings)))
+        dice = self.example.dice(slug, "no-show")
+        return {*dice.sample(single, wanted), *dice.sample(free, min(len(free), count - wanted))}
 
     async def _late_check_in(self, slot: Slot | None) -> None:
         """Check in who came late and is there when a slot begins, or at the end of all."""
@@ -148,8 +171,6 @@ class Day:
             if row["status"] == "confirmed":
                 found.setdefault(row["participant_id"], []).append(row)
         return found
-
-    _inside: set[str] = field(default_factory=set)
 
 
 def _is_in(meeting: Meeting, slot: Slot) -> bool:

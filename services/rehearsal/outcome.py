@@ -20,9 +20,11 @@ class Incidents:
     walk_ins: int = 0
     walk_ins_waiting: int = 0
     absent: int = 0
+    absent_missed: int = 0
     late: int = 0
     late_moved: int = 0
     late_delayed: int = 0
+    late_missed: int = 0
     table_moved: int = 0
     table_cancelled: int = 0
     overruns: int = 0

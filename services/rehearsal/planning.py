@@ -5,7 +5,8 @@ finds what is there and adds what is not.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -45,13 +46,20 @@ class Planned:
     """Sign-in links of staff and interpreters by id, as far as they were answered."""
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Do all at once and give the results in order; the first failure ends the others."""
+@contextmanager
+def alone() -> Iterator[None]:
+    """Raise what failed first in a group of tasks: it says why, what followed from it does not."""
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
+        yield
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Do all at once and give the results in order; the first failure ends the others."""
+    with alone():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
     return [task.result() for task in tasks]
 
 

@@ -1,5 +1,6 @@
 """Rehearsing: a mission played from the first registration to its summary."""
 
+import asyncio
 import secrets
 import sys
 import time
@@ -14,7 +15,7 @@ from services.rehearsal.example import Example
 from services.rehearsal.meetings import Floor, Meeting, UnsettledError, read_all
 from services.rehearsal.outcome import Outcome, StopOutcome
 from services.rehearsal.pace import Pace
-from services.rehearsal.planning import Planned, PlannedStop, plan, together
+from services.rehearsal.planning import Planned, PlannedStop, alone, plan, together
 from services.rehearsal.registering import Desk, DoubledError, People, listed
 from services.rehearsal.scheduling import Proposal, ScheduleFailedError
 from services.rehearsal.signing_in import SignIns
@@ -149,13 +150,17 @@ class Play:
         signed_in.links = {**planned.links, **self.people.links}
         among: list[Sides] = await together(sides(self.client, stop, self.people) for stop in stops)
         wishes = Wishes()
-        for stop, those in zip(stops, among, strict=True):
-            await scheduling.known(self.client, stop, those)
-            await Wishing(stop, those, signed_in, self.example, self.people, wishes).all()
-        self.tell(f"wishes: {wishes.preferences} preferences, {wishes.requests} requests")
-        found = await together(scheduling.propose(self.client, stop) for stop in stops)
+        found: list[asyncio.Task[Proposal]] = []
+        with alone():
+            async with asyncio.TaskGroup() as group:
+                for stop, those in zip(stops, among, strict=True):
+                    await scheduling.known(self.client, stop, those)
+                    await Wishing(stop, those, signed_in, self.example, self.people, wishes).all()
+                    # The solver works on it while the next stop's people state their wishes.
+                    found.append(group.create_task(scheduling.propose(self.client, stop)))
+                self.tell(f"wishes: {wishes.preferences} preferences, {wishes.requests} requests")
         self.tell("timetables are made")
-        return {stop.id: proposal for stop, proposal in zip(stops, found, strict=True)}
+        return {stop.id: task.result() for stop, task in zip(stops, found, strict=True)}
 
     async def _day(
         self, stop: PlannedStop, desk: Desk, signed_in: SignIns, proposal: Proposal | None

@@ -13,6 +13,7 @@ import httptools
 
 from services.rehearsal.client import AWAY, NOT_FOUND, Client, Unreachable
 from services.rehearsal.events import Frames, StreamEvent
+from services.rehearsal.planning import alone
 from services.rehearsal.updates import Updates
 
 CONNECT_SECONDS_MAX = 10
@@ -133,7 +134,7 @@ async def listening(
     """Have people listen at a stop while the block runs; it begins when each has a snapshot."""
     listeners = [Listener(one, person, stop_id, updates) for person, one in clients.items()]
     gate = asyncio.Semaphore(OPENINGS_MAX)
-    try:
+    with alone():
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(listener.follow(gate)) for listener in listeners]
             try:
@@ -146,9 +147,6 @@ async def listening(
                     updates.leave(person, stop_id)
                 for task in tasks:
                     task.cancel()
-    except BaseExceptionGroup as errors:
-        # What failed first says why; what followed from it does not.
-        raise errors.exceptions[0] from None
 
 
 async def _until_ready(listeners: Collection[Listener]) -> None:

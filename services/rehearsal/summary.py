@@ -192,8 +192,7 @@ class Content:
             (found.table_moved + found.table_cancelled, "lost_table"),
             (found.overruns, "overruns"),
         ]
-        values = vars(found) | {"missed": stop.count("no_show")}
-        return [self._t(f"incident_{name}", **values) for count, name in pairs if count]
+        return [self._t(f"incident_{name}", **vars(found)) for count, name in pairs if count]
 
     def _live(self) -> Json:
         updates = self.outcome.updates

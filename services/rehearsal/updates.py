@@ -75,8 +75,12 @@ class Updates:
 
     def samples(self) -> list[str]:
         """Name some of what did not arrive."""
-        places = list(self._open.items())[:SAMPLES_MAX]
-        return [f"person {p}: meeting {m} at revision {r}" for (p, m), r in places]
+        found = [
+            f"person {person}: meeting {meeting} at revision {revision}"
+            for (person, meeting), revisions in self._open.items()
+            for revision in revisions
+        ]
+        return found[:SAMPLES_MAX]
 
     async def arrive(self, idle_seconds_max: float) -> None:
         """Wait until everything arrived, or nothing more did for a while."""
