@@ -27,6 +27,7 @@ from shared.log.sequencer import number
 from shared.postgres import Database, migrate
 from shared.process import cancel, cancelling, persist
 from shared.redis import command_client
+from shared.service import Service
 
 WAIT_SECONDS = 10
 
@@ -57,6 +58,26 @@ def announce(publisher: Database) -> Callable[..., Awaitable[None]]:
                 await outbox.append(connection, event, sequence=sequence, now=now())
 
     return announce
+
+
+def settings_for(database_url: str, redis_url: str, free_port: int) -> NotifySettings:
+    return NotifySettings.model_validate(
+        {
+            "database_url": database_url,
+            "log_url": "postgresql:",
+            "secret_key": "a secret of tests that is long enough",
+            "redis_url": redis_url,
+            "internal_url": f"http://127.0.0.1:{free_port}",
+            "mailbox": True,
+        }
+    )
+
+
+async def readiness(service: Service) -> tuple[int, dict[str, bool]]:
+    transport = httpx2.ASGITransport(create_app([service], Tokens("")))
+    async with httpx2.AsyncClient(base_url="http://notify", transport=transport) as client:
+        answer = await client.get("/readyz")
+    return answer.status_code, answer.json()["checks"]
 
 
 async def until(ask: Callable[[], Awaitable[Any]]) -> Any:
@@ -185,16 +206,7 @@ async def test_calls_on_the_day_are_no_mail(
 async def test_the_whole_service_carries_an_event_to_a_listener_and_a_reader(
     new_database: Any, redis_db: str, log: Any, announce: Any, world: Any, free_port: int
 ) -> None:
-    settings = NotifySettings.model_validate(
-        {
-            "database_url": await new_database(),
-            "log_url": "postgresql:",
-            "secret_key": "a secret of tests that is long enough",
-            "redis_url": redis_db,
-            "internal_url": f"http://127.0.0.1:{free_port}",
-            "mailbox": True,
-        }
-    )
+    settings = settings_for(await new_database(), redis_db, free_port)
     event = world.meeting()
     async with opened(settings, log) as service:
         tasks = [asyncio.create_task(persist(name, loop)) for name, loop in service.loops.items()]
@@ -205,11 +217,18 @@ async def test_the_whole_service_carries_an_event_to_a_listener_and_a_reader(
             return (await held.live.revisions(world.stop))[1] == {event.meeting_id: 1}
 
         await until(revision)
-        transport = httpx2.ASGITransport(create_app([service], Tokens("")))
-        async with httpx2.AsyncClient(base_url="http://notify", transport=transport) as client:
-            ready = await client.get("/readyz")
-        assert ready.json() == {"checks": {"notify database": True, "redis": True, "mail": True}}
+        fine = {"notify database": True, "redis": True, "mail": True}
+        assert await readiness(service) == (200, fine)
         assert not any(task.done() for task in tasks)
         service.closing()
         async with asyncio.timeout(WAIT_SECONDS):
             await cancel(tasks)
+
+
+async def test_a_service_whose_redis_is_away_says_so_and_stays_ready(
+    new_database: Any, log: Any, free_port: int
+) -> None:
+    nowhere = f"redis://127.0.0.1:{free_port}"
+    async with opened(settings_for(await new_database(), nowhere, free_port), log) as service:
+        found = {"notify database": True, "redis": False, "mail": True}
+        assert await readiness(service) == (200, found)
