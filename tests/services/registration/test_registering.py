@@ -75,6 +75,7 @@ async def test_who_cancels_while_waiting_leaves_the_list(house: "House", crowd: 
         "chen": "cancelled",
         "dai": "confirmed",
     }
+    assert await house.places() == (2, 0)
 
 
 async def test_who_registers_again_after_cancelling_queues_behind_everybody(
