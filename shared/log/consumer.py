@@ -79,12 +79,37 @@ class Consumer:
 
     async def _handle_all(self, records: Sequence[Record]) -> None:
         try:
-            for record in records:
-                await self._handle(record)
+            if not await self._take_together(records):
+                for record in records:
+                    await self._handle(record)
         except Exception as error:
             if is_outage(error):
                 raise Outage(repr(error)) from error
             raise
+
+    async def _take_together(self, records: Sequence[Record]) -> bool:
+        """Take a batch in one transaction; False, with no effect, when a record needs care.
+
+        One commit for many records; one by one shows which of them is at fault.
+        """
+        if len(records) == 1:
+            return False
+        try:
+            async with self._database.transaction() as connection:
+                for record in records:
+                    await self._take_readable(connection, record)
+        except Exception as error:
+            if isinstance(error, Outage) or is_outage(error):
+                raise
+            return False
+        return True
+
+    async def _take_readable(self, connection: Connection, record: Record) -> None:
+        envelope = Envelope.of(record)
+        if envelope.type in self._routes:
+            event_type, _ = self._routes[envelope.type]
+            event = event_type.model_validate_json(record.value)
+            await self._once(connection, record, envelope, event)
 
     async def _handle(self, record: Record) -> None:
         try:
@@ -100,7 +125,7 @@ class Consumer:
 
     async def _try(self, record: Record, envelope: Envelope) -> str | None:
         """Take the record's effect, or say why that will never work."""
-        event_type, handler = self._routes[envelope.type]
+        event_type, _ = self._routes[envelope.type]
         try:
             event = event_type.model_validate_json(record.value)
         except pydantic.ValidationError as error:
@@ -109,12 +134,8 @@ class Consumer:
             return f"The payload is not a {envelope.type}: {count} faults, first {first}."
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                with structlog.contextvars.bound_contextvars(
-                    correlation_id=envelope.correlation_id
-                ):
-                    await self._take_effect(
-                        record, envelope, lambda connection: handler(connection, event, envelope)
-                    )
+                async with self._database.transaction() as connection:
+                    await self._once(connection, record, envelope, event)
             except Exception as error:
                 if isinstance(error, Outage) or is_outage(error):
                     raise
@@ -132,28 +153,31 @@ class Consumer:
                 return None
         return failure
 
-    async def _take_effect(
+    async def _once(
         self,
+        connection: Connection,
         record: Record,
         envelope: Envelope,
-        effect: Callable[[Connection], Awaitable[None]],
+        event: Event,
     ) -> None:
-        async with self._database.transaction() as connection:
-            # One statement: where two members of a group overlap, this one waits until the other
-            # has ended with the event before, and then sees whether that was parked.
-            is_key_parked = await connection.fetchval(
-                "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING "
-                "RETURNING EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND topic = $3 "
-                "AND key = $4 AND released_at IS NULL)",
-                self._name,
-                envelope.event_id,
-                record.topic,
-                record.key,
-            )
-            if is_key_parked:
-                await self._bury(connection, record, record.key, PARKED_BEFORE)
-            elif is_key_parked is False:
-                await effect(connection)
+        """Take an event's effect unless it was taken before, or its key is parked."""
+        # One statement: where two members of a group overlap, this one waits until the other has
+        # ended with the event before, and then sees whether that was parked.
+        is_key_parked = await connection.fetchval(
+            "INSERT INTO inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING "
+            "RETURNING EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND topic = $3 "
+            "AND key = $4 AND released_at IS NULL)",
+            self._name,
+            envelope.event_id,
+            record.topic,
+            record.key,
+        )
+        if is_key_parked:
+            await self._bury(connection, record, record.key, PARKED_BEFORE)
+        elif is_key_parked is False:
+            _, handler = self._routes[envelope.type]
+            with structlog.contextvars.bound_contextvars(correlation_id=envelope.correlation_id):
+                await handler(connection, event, envelope)
 
     async def _park(self, record: Record, envelope: Envelope, reason: str) -> None:
         async with self._database.transaction() as connection:

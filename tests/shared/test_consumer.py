@@ -60,7 +60,8 @@ async def test_a_handler_that_raises_for_good_parks_its_key(stage: "Stage") -> N
         (broken, "ValueError: no such \N{REPLACEMENT CHARACTER} stop ?"),
         (broken, PARKED_BEFORE),
     ]
-    assert stage.seen == ATTEMPTS_MAX + 2
+    # A batch in which something fails is taken again one by one: three may be seen once more.
+    assert ATTEMPTS_MAX + 2 <= stage.seen <= ATTEMPTS_MAX + 2 + 3
 
 
 async def test_a_handler_that_recovers_within_its_attempts_parks_nothing(stage: "Stage") -> None:
