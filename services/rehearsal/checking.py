@@ -69,6 +69,15 @@ def meeting_faults(
     return _some(faults, stop)
 
 
+def unplayed_faults(meetings: Iterable[Meeting], stop: str) -> list[str]:
+    """Say which meetings the day left open."""
+    done = ("completed", "no_show", "cancelled")
+    left = [
+        f"{stop}: meeting {m.meeting_id} is {_told(m)}." for m in meetings if m.state not in done
+    ]
+    return _some(left, stop)
+
+
 def _told(meeting: Meeting) -> str:
     where = f"{meeting.starts_at.isoformat()} at {meeting.point}"
     return f"{meeting.state} at revision {meeting.revision}, {where}"

@@ -73,7 +73,9 @@ class Client:
     @classmethod
     @asynccontextmanager
     async def connect(cls, url: str, token: str | None) -> AsyncIterator[Self]:
-        """Open the connections' pool and close it at the end."""
+        """Open the connections' pool and close it at the end; raises `Unreachable`."""
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+            raise Unreachable(f"{url} is not an address such as http://127.0.0.1:8000.")
         limits = httpx2.Limits(
             max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY, keepalive_expiry=30
         )

@@ -53,10 +53,12 @@ class Day:
             first = timetable.slots[0].starts_at
             arrival = await repairs.late_bus(troubles.late_bus, late, first)
             self.arrives = dict.fromkeys(late, arrival)
+        lost = troubles.lost_table
         for slot in timetable.slots:
             await self.pace.until(slot.starts_at)
-            if troubles.lost_table and troubles.lost_table.from_slot == slot.number:
-                await repairs.lost_table(troubles.lost_table, timetable, slot)
+            if lost is not None and lost.from_slot == slot.number:
+                await repairs.lost_table(lost, timetable, slot)
+                lost = None
             await self._late_check_in(slot)
             await self._slot(slot, repairs, troubles.overrun_minutes)
         await self._late_check_in(None)

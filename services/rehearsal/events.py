@@ -45,7 +45,9 @@ class Frames:
 
     def resumed(self) -> "Frames":
         """Give the reader of the next connection: a half event of this one is void."""
-        return Frames(self.last_event_id)
+        frames = Frames(self.last_event_id)
+        frames.retry_seconds = self.retry_seconds
+        return frames
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")

@@ -18,7 +18,7 @@ class Pace:
 
     async def until(self, moment: datetime) -> None:
         """Wait until the day's clock shows a moment."""
-        if self._speed is None:
+        if not self._speed:
             return
         assert self._began is not None
         began, at = self._began

@@ -69,18 +69,18 @@ async def rehearse(folder: Path, url: str, token: str, options: Options) -> Outc
     def tell(message: str) -> None:
         options.tell(f"[{time.monotonic() - started:6.1f} s] {message}")
 
-    async with Client.connect(url, token) as client:
-        play = Play(client, example, options.speed, tell)
-        try:
-            await play.all()
-        except STOPPED_BY as error:
-            play.outcome.failures.append(f"The rehearsal stopped: {error}")
+    outcome = Outcome()
+    try:
+        async with Client.connect(url, token) as client:
+            await Play(client, example, options.speed, tell, outcome).all()
+    except STOPPED_BY as error:
+        outcome.failures.append(f"The rehearsal stopped: {error}")
     out = options.out or DEFAULT_OUT / example.plan.mission.slug
     tell("writing the summaries")
-    write(example, play.outcome, out)
-    play.outcome.seconds = time.monotonic() - started
+    write(example, outcome, out)
+    outcome.seconds = time.monotonic() - started
     tell(f"summaries are in {out}")
-    return play.outcome
+    return outcome
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Play:
     example: Example
     speed: float | None
     tell: Callable[[str], None]
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Outcome
     people: People = field(default_factory=People)
     days: list[Day] = field(default_factory=list)
 
@@ -225,6 +225,7 @@ class Play:
             found = {meeting.meeting_id: meeting for meeting in outcome.meetings}
             everywhere += outcome.meetings
             failures += checking.meeting_faults(day.floor.meetings, found, slug)
+            failures += checking.unplayed_faults(outcome.meetings, slug)
             rows = await listed(self.client, stop)
             mine = self.people.at(slug)
             failures += checking.registration_faults(mine, day.checked_in, rows, slug)

@@ -21,6 +21,7 @@ SILENCE_SECONDS_MAX = 45
 """Three heartbeats."""
 READY_SECONDS_MAX = 120
 RECONNECT_SECONDS = (0.2, 1.0)
+"""Until the server has asked for a pause of its own."""
 OPENINGS_MAX = 16
 READ_BYTES = 65_536
 OK = 200
@@ -72,7 +73,8 @@ class Listener:
             with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 await self._connection(gate)
             self._frames = self._frames.resumed()
-            await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311  # no secret
+            spread = random.uniform(*RECONNECT_SECONDS)  # noqa: S311  # no secret
+            await asyncio.sleep(self._frames.retry_seconds or spread)
 
     async def _connection(self, gate: asyncio.Semaphore) -> None:
         address = urlsplit(self._client.url)

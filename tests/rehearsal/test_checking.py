@@ -10,6 +10,7 @@ from services.rehearsal.checking import (
     meeting_faults,
     number_faults,
     registration_faults,
+    unplayed_faults,
 )
 from services.rehearsal.meetings import Meeting
 from services.rehearsal.registering import Acknowledged
@@ -113,6 +114,23 @@ def test_lost_and_strange_meetings_are_found(meeting: Make) -> None:
 
     assert meeting_faults(known, known, "shenzhen") == []
     assert len(meeting_faults(known, found, "shenzhen")) == 2
+
+
+def test_a_meeting_that_was_left_open_is_found(meeting: Make) -> None:
+    ended = [meeting(f"m{n}", state=s) for n, s in enumerate(("completed", "no_show", "cancelled"))]
+    left = [meeting("x", state=state) for state in ("scheduled", "called", "in_progress")]
+
+    assert unplayed_faults(ended, "shenzhen") == []
+    assert len(unplayed_faults([*ended, *left], "shenzhen")) == 3
+
+
+def test_many_losses_are_counted_and_some_are_named(meeting: Make) -> None:
+    left = [meeting(f"m{n}") for n in range(9)]
+
+    faults = unplayed_faults(left, "shenzhen")
+
+    assert len(faults) == 6
+    assert faults[-1] == "shenzhen: and 4 more like these."
 
 
 def row(name: str, **changes: Any) -> dict[str, Any]:

@@ -84,6 +84,13 @@ async def test_what_nobody_will_learn_is_refused(server: Serve) -> None:
             await replace(client, convergence_seconds_max=0.3).get("/x", converges=True)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://example.com", "http://"])
+async def test_what_is_no_address_is_told_at_once(address: str) -> None:
+    with pytest.raises(Unreachable, match="is not an address"):
+        async with Client.connect(address, "token"):
+            pass
+
+
 async def test_patience_has_an_end(server: Serve) -> None:
     async with server(lambda _: None) as here, client_of(here.url) as client:
         with pytest.raises(Unreachable, match="GET /x had no answer"):
