@@ -164,7 +164,8 @@ class _Patience:
 
     def __init__(self, seconds_max: float, convergence_seconds_max: float) -> None:
         self.sent = 0
-        self._ends = time.monotonic() + seconds_max
+        self._seconds_max = seconds_max
+        self._ends: float | None = None
         self._convergence_seconds_max = convergence_seconds_max
         self._converged_by: float | None = None
         self._pause = BACKOFF_SECONDS[0]
@@ -180,6 +181,9 @@ class _Patience:
 
     async def wait(self, request: Request, why: str, asked: float = 0.0) -> None:
         """Wait before the next sending; raises `Unreachable` when there is no time left."""
+        if self._ends is None:
+            # From the first failure on: the wait for a turn among a thousand others is no outage.
+            self._ends = time.monotonic() + self._seconds_max
         pause = max(asked, self._pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
         if time.monotonic() + pause > self._ends:
             raise Unreachable(f"{request} had no answer after {self.sent} sendings: {why}.")
