@@ -28,6 +28,8 @@ class Candidate(Facts):
     languages: tuple[tuple[str, ...], tuple[str, ...]]
     now_at: int | None = None
     """Where the schedule in force has it: staying there is worth something."""
+    now_point_id: UUID | None = None
+    now_interpreter_id: UUID | None = None
 
     @property
     def needs_interpreter(self) -> bool:
@@ -57,6 +59,17 @@ class Problem(Facts):
     meetings_before: dict[UUID, int]
     """How many fixed meetings each local participant has already."""
     seconds_max: int
+
+    def overlapping(self) -> tuple[frozenset[int], ...]:
+        """Give for each time those that overlap it, itself among them."""
+        return tuple(
+            frozenset(
+                place
+                for place, other in enumerate(self.times)
+                if other.starts_at < one.ends_at and one.starts_at < other.ends_at
+            )
+            for one in self.times
+        )
 
 
 class Placed(Facts):

@@ -50,25 +50,32 @@ class Room:
     taken: set[tuple[UUID, int]] = field(default_factory=set)
     placed: list[Placed] = field(default_factory=list)
     counts: dict[UUID, int] = field(default_factory=dict)
-    last: dict[tuple[UUID, str], UUID] = field(default_factory=dict)
+    last: dict[UUID, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
+    """The point and the interpreter that a delegate had last."""
 
-    def place(self, candidate: Candidate, time: int) -> bool:
-        """Hold a meeting then if its people, a point and an interpreter are free."""
+    def place(self, candidate: Candidate, time: int, kind: Kind | None = None) -> bool:
+        """Hold a meeting then if its people, a point and an interpreter (of a kind) are free."""
         people = (candidate.delegate_id, candidate.local_id)
         if not all(self._is_free(person, time) for person in people):
             return False
-        point = self._pick(candidate, "point", time, self.problem.times[time].points)
+        able = [
+            one.id
+            for one in _able(self.problem, candidate, time)
+            if kind is None or kind == frozenset(one.languages)
+        ]
+        now = (candidate.now_point_id, candidate.now_interpreter_id)
+        # Where it was, then what the delegate had last: both spare everybody the walk.
+        wanted = [now] if time == candidate.now_at else []
+        wanted.append(self.last.get(candidate.delegate_id, (None, None)))
+        points = [point for point, _ in wanted]
+        point = self._pick(self.problem.times[time].points, time, points)
         interpreter = None
         if candidate.needs_interpreter:
-            able = [one.id for one in _able(self.problem, candidate, time)]
-            interpreter = self._pick(candidate, "interpreter", time, able)
-            if interpreter is None:
-                return False
-        if point is None:
+            interpreter = self._pick(able, time, [helper for _, helper in wanted])
+        if point is None or (candidate.needs_interpreter and interpreter is None):
             return False
-        self.taken |= {
-            (one, slot) for one in (*people, point, interpreter) if one for slot in [time]
-        }
+        self.last[candidate.delegate_id] = (point, interpreter)
+        self.taken |= {(one, time) for one in (*people, point, interpreter) if one}
         self.counts[candidate.local_id] = self.count(candidate.local_id) + 1
         self.placed.append(
             Placed(
@@ -88,50 +95,52 @@ class Room:
     def _is_free(self, resource: UUID, time: int) -> bool:
         return not any((resource, other) in self.taken for other in self.overlapping[time])
 
-    def _pick(
-        self, candidate: Candidate, what: str, time: int, among: Iterable[UUID]
-    ) -> UUID | None:
-        """Take the one the delegate had last, to spare everybody the walk, or the first free."""
+    def _pick(self, among: Iterable[UUID], time: int, wanted: Sequence[UUID | None]) -> UUID | None:
         free = [one for one in among if self._is_free(one, time)]
-        if not free:
-            return None
-        last = self.last.get((candidate.delegate_id, what))
-        chosen = last if last in free else free[0]
-        self.last[candidate.delegate_id, what] = chosen
-        return chosen
+        return next((one for one in wanted if one in free), free[0] if free else None)
 
 
 def solve(problem: Problem) -> Solution:
     """Find the most valuable timetable within the time given; never worse than the greedy one."""
-    overlapping = _overlapping(problem)
-    greedy = _greedy(problem, overlapping)
     if not problem.candidates or not problem.times:
         return Solution(placed=(), objective=0, bound=0, is_optimal=True)
+    overlapping = problem.overlapping()
+    room = greedy(problem, overlapping)
+    value = _value(problem, room.placed)
     model = _Model(problem, overlapping)
-    model.hint(greedy.placed)
+    model.hint(room.placed)
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = float(problem.seconds_max)
     solver.parameters.num_workers = WORKERS
     solver.parameters.relative_gap_limit = GAP_MAX
     solver.parameters.random_seed = 1
     status = solver.solve(model.model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        value = _value(problem, greedy.placed)
-        return Solution(
-            placed=tuple(greedy.placed), objective=value, bound=model.most, is_optimal=False
-        )
-    room = Room(problem, overlapping)
-    chosen = [choice for choice, variable in model.choices.items() if solver.value(variable)]
-    for choice in sorted(chosen, key=lambda c: (c.time, c.candidate)):
-        room.place(problem.candidates[choice.candidate], choice.time)
-    value = _value(problem, room.placed)
-    bound = max(value, int(solver.best_objective_bound))
+    bound = model.most
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        bound = int(solver.best_objective_bound)
+        chosen = [choice for choice, variable in model.choices.items() if solver.value(variable)]
+        found = _furnished(problem, overlapping, chosen)
+        if (found_value := _value(problem, found.placed)) >= value:
+            room, value = found, found_value
+    bound = max(value, bound)
     return Solution(
-        placed=tuple(room.placed),
-        objective=value,
-        bound=bound,
-        is_optimal=value >= bound,
+        placed=tuple(room.placed), objective=value, bound=bound, is_optimal=value >= bound
     )
+
+
+def _furnished(
+    problem: Problem, overlapping: Sequence[frozenset[int]], chosen: Iterable[Choice]
+) -> Room:
+    """Give each meeting a point and an interpreter: in order of time, those that stay first."""
+
+    def order(choice: Choice) -> tuple[object, ...]:
+        has_moved = problem.candidates[choice.candidate].now_at != choice.time
+        return problem.times[choice.time].starts_at, choice.time, has_moved, choice.candidate
+
+    room = Room(problem, overlapping)
+    for choice in sorted(chosen, key=order):
+        room.place(problem.candidates[choice.candidate], choice.time, choice.kind)
+    return room
 
 
 class _Model:
@@ -145,15 +154,25 @@ class _Model:
     @property
     def most(self) -> int:
         """Give a bound that needs no search."""
-        return sum(candidate.worth + FIRST_MEETING_WORTH for candidate in self._problem.candidates)
+        each = FIRST_MEETING_WORTH + STAYING_WORTH
+        return sum(candidate.worth + each for candidate in self._problem.candidates)
 
     def hint(self, placed: Sequence[Placed]) -> None:
         """Start the search from a timetable."""
-        held = {(one.delegate_id, one.local_id): one.time for one in placed}
+        kinds = {one.id: frozenset(one.languages) for one in self._problem.interpreters}
+        held = {
+            (
+                one.delegate_id,
+                one.local_id,
+                one.time,
+                one.interpreter_id and kinds[one.interpreter_id],
+            )
+            for one in placed
+        }
         for choice, variable in self.choices.items():
             candidate = self._problem.candidates[choice.candidate]
             pair = (candidate.delegate_id, candidate.local_id)
-            self.model.add_hint(variable, held.get(pair) == choice.time)
+            self.model.add_hint(variable, (*pair, choice.time, choice.kind) in held)
 
     def _constrain(self, overlapping: Sequence[frozenset[int]]) -> None:
         by_pair, by_time, by_resource = _Groups(), _Groups(), _Groups()
@@ -220,7 +239,8 @@ def _choices(problem: Problem) -> Iterator[Choice]:
             if not candidate.needs_interpreter:
                 yield Choice(place, time, None)
                 continue
-            for kind in {frozenset(one.languages) for one in _able(problem, candidate, time)}:
+            kinds = {frozenset(one.languages) for one in _able(problem, candidate, time)}
+            for kind in sorted(kinds, key=sorted):
                 yield Choice(place, time, kind)
 
 
@@ -228,29 +248,22 @@ def _able(problem: Problem, candidate: Candidate, time: int) -> list[FreeInterpr
     return [one for one in problem.interpreters if time in one.times and one.serves(candidate)]
 
 
-def _overlapping(problem: Problem) -> list[frozenset[int]]:
-    """Give for each time those that overlap it, itself among them."""
-    return [
-        frozenset(
-            place
-            for place, other in enumerate(problem.times)
-            if other.starts_at < one.ends_at and one.starts_at < other.ends_at
-        )
-        for one in problem.times
-    ]
-
-
-def _greedy(problem: Problem, overlapping: Sequence[frozenset[int]]) -> Room:
-    """Give everybody a first meeting, then fill up: the most valuable pair first."""
+def greedy(problem: Problem, overlapping: Sequence[frozenset[int]]) -> Room:
+    """Keep what can stay, give everybody a first meeting, then fill up: the most valuable first."""
     room = Room(problem, overlapping)
     order = sorted(problem.candidates, key=lambda c: -c.worth)
+    for candidate in order:
+        if (
+            candidate.now_at in candidate.times
+            and room.count(candidate.local_id) < LOCAL_MEETINGS_MAX
+        ):
+            room.place(candidate, candidate.now_at)
     for limit in range(1, LOCAL_MEETINGS_MAX + 1):
         met = {(one.delegate_id, one.local_id) for one in room.placed}
         for candidate in order:
             pair = (candidate.delegate_id, candidate.local_id)
             if pair not in met and room.count(candidate.local_id) < limit:
-                wanted = sorted(candidate.times, key=lambda t: t != candidate.now_at)
-                any(room.place(candidate, time) for time in wanted)
+                any(room.place(candidate, time) for time in candidate.times)
     return room
 
 
