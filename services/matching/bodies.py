@@ -1,5 +1,6 @@
 """What callers send."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,6 +10,11 @@ from services.matching.domain.wishes import PreferenceKind
 from shared.http import Body
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+]
+"""A time whose neighbours can be told in every zone."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 
 SLOTS_MAX = 200
@@ -36,7 +42,7 @@ class SessionBody(Body):
 
     programme_item_id: UUID
     slug: Slug
-    starts_at: AwareDatetime
+    starts_at: Moment
     slot_minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
     slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
     breaks: list[BreakBody] = Field(default_factory=list, max_length=SLOTS_MAX)
@@ -48,6 +54,9 @@ class SessionBody(Body):
             raise ValueError("Each point has a label of its own.")
         if len({one.after_slot for one in self.breaks}) < len(self.breaks):
             raise ValueError("There is one break at most after a slot.")
+        minutes = self.slots * self.slot_minutes + sum(one.minutes for one in self.breaks)
+        if minutes > DAY_MINUTES:
+            raise ValueError("A session is part of one day.")
         return self
 
 

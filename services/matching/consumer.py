@@ -24,7 +24,7 @@ def consumer(database: Database) -> Consumer:
         on(r.ParticipantWaitlisted, _without_place),
         on(r.ParticipantRejected, _without_place),
         on(r.ParticipantCancelled, _without_place),
-        on(r.ParticipantCheckedIn, _checked_in),
+        on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),
         on(r.StaffEngaged, _engaged),
     )
     return Consumer("matching", database, routes)
@@ -41,14 +41,6 @@ async def _without_place(
     connection: Connection, event: learning.WithoutPlace, envelope: Envelope
 ) -> None:
     await learning.has_no_place(connection, event, envelope.sequence, now())
-
-
-async def _checked_in(
-    connection: Connection, event: r.ParticipantCheckedIn, envelope: Envelope
-) -> None:
-    del envelope
-    at = event.checked_in_at
-    await facts.check_in(connection, event.participant_id, event.programme_item_id, at)
 
 
 async def _engaged(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:

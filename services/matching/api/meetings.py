@@ -4,8 +4,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
+from pydantic_core import to_jsonable_python
 
 from services.matching.bodies import AbsenceBody, DelayBody, DestinationBody
 from services.matching.commands import looking, moving, running
@@ -148,4 +148,4 @@ async def _require(held: Resources, who: Principal, meeting_id: UUID) -> Meeting
 async def _shown(held: Resources, meeting: Meeting) -> Response:
     async with held.database.reading() as connection:
         (view,) = await looking.meeting_views(connection, meeting.stop_id, [meeting])
-    return JSONResponse(jsonable_encoder(view), headers=etag(meeting.revision))
+    return JSONResponse(to_jsonable_python(view), headers=etag(meeting.revision))

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
+from pydantic_core import to_jsonable_python
 
 from services.matching.bodies import ClosingBody, SessionBody
 from services.matching.commands import looking
@@ -34,7 +34,7 @@ async def add_session(body: SessionBody, held: Held, who: Caller, key: OptionalK
         session = await looking.existing_session(connection, UUID(answer.content["id"]))
         content = await looking.session_view(connection, session)
     headers = {"Idempotent-Replayed": "true"} if answer.is_replayed else None
-    return JSONResponse(jsonable_encoder(content), answer.status, headers)
+    return JSONResponse(to_jsonable_python(content), answer.status, headers)
 
 
 @router.get("/meeting-sessions")

@@ -8,6 +8,7 @@ from services.matching.store import facts, meetings
 from shared.events.matching import MeetingCancelled
 from shared.events.registration import (
     ParticipantCancelled,
+    ParticipantCheckedIn,
     ParticipantConfirmed,
     ParticipantPending,
     ParticipantRejected,
@@ -27,10 +28,19 @@ async def has_place(connection: Connection, event: ParticipantConfirmed, version
     await facts.put_participation(connection, about, is_confirmed=True, version=version)
 
 
+async def has_arrived(connection: Connection, event: ParticipantCheckedIn, version: int) -> None:
+    """Take in that somebody arrived, and so has a place, even before that is heard of."""
+    about = (event.participant_id, event.programme_item_id, event.stop_id)
+    if await facts.put_participation(connection, about, is_confirmed=True, version=version):
+        await facts.check_in(connection, *about[:2], event.checked_in_at)
+
+
 async def has_no_place(
     connection: Connection, event: WithoutPlace, version: int, now: datetime
 ) -> None:
     """Take in that somebody has no place, and cancel the meetings that hung on it."""
+    # A schedule that is being published has this person, or sees that there is no place any more.
+    await facts.stop(connection, event.stop_id, lock=True)
     about = (event.participant_id, event.programme_item_id, event.stop_id)
     if not await facts.put_participation(connection, about, is_confirmed=False, version=version):
         return

@@ -32,9 +32,12 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
     """Put a meeting elsewhere, where it stays in later versions.
 
     Raises `NotFound`, `Stale`, `Conflict` by its state, `Invalid` where its session has no such
-    slot or point, and `Conflict` (`taken`) where somebody or something it needs is taken then.
+    slot, point or interpreter, and `Conflict` (`taken`) where something it needs is taken then.
     """
     async with database.transaction() as connection:
+        stop_id = (await looking.existing_meeting(connection, order.meeting_id)).stop_id
+        # Two who take one place would wait for one another at the wall.
+        await facts.stop(connection, stop_id, lock=True)
         meeting = await locked(connection, order)
         spot = await _spot(connection, meeting, to)
         moved = revised(domain.moved(meeting, spot))
@@ -65,11 +68,16 @@ async def _spot(connection: Connection, meeting: Meeting, to: Destination) -> Sp
     faults = []
     if slot is None:
         faults.append(Fault("/starts_at", "No slot of the session starts then."))
-    if to.point_id not in {point.id for point in around.points}:
+    point = next((point for point in around.points if point.id == to.point_id), None)
+    if point is None:
         faults.append(Fault("/point_id", "The session has no such point."))
-    if slot is None or faults:
-        raise Invalid("A meeting goes to a slot and a point of its session.", faults=faults)
     helper = to.interpreter_id
+    if helper is not None and helper not in around.helpers:
+        faults.append(Fault("/interpreter_id", "None who speaks with both, or none is needed."))
+    if slot is None or point is None or faults:
+        raise Invalid("A meeting goes to a slot and a point of its session.", faults=faults)
+    if not point.is_open_until(slot.ends_at):
+        raise Conflict("Taken at that time: the point, which is closed.", code="taken")
     if helper is None and meeting.interpreter_needed:
         # Nobody free: the one it has now is named as taken by the wall.
         helper = next(around.free_helpers(slot), meeting.spot.interpreter_id)

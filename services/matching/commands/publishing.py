@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.matching.commands import looking
+from services.matching.commands.fitting import changed_entries, refuse_stale
 from services.matching.commands.telling import tell
-from services.matching.domain.meetings import Meeting, Spot
-from services.matching.domain.versions import Differences, Entry, differences
+from services.matching.domain.meetings import Meeting
+from services.matching.domain.versions import Entry, differences, stale
 from services.matching.store import facts, meetings
 from services.matching.store import schedules as store
 from shared.errors import Conflict
@@ -52,11 +53,7 @@ async def publish(database: Database, schedule_id: UUID, now: datetime) -> dict[
             async with connection.transaction():
                 changed = await _put_in_force(connection, _Version(stop, number, entries), now)
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
-            raise Conflict(
-                "Something changed since this schedule was made, and it does not fit any more; "
-                "make a new one.",
-                code="stale_schedule",
-            ) from None
+            raise stale("Something it needs was taken") from None
         await store.publish(connection, schedule_id, number, changed, now)
         event = SchedulePublished(
             schedule_id=schedule_id,
@@ -73,10 +70,11 @@ async def publish(database: Database, schedule_id: UUID, now: datetime) -> dict[
 async def _put_in_force(connection: Connection, version: _Version, now: datetime) -> int:
     current = await meetings.of_stop(connection, version.stop["id"], lock=True)
     entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
-    found = differences(current, {pair: _spot(entry) for pair, entry in entries.items()})
-    await _refuse_people_without_place(connection, version, found)
+    found = differences(current, {pair: entry.spot for pair, entry in entries.items()})
+    changed = changed_entries(version.entries, found)
+    await refuse_stale(connection, version.stop["id"], changed, current)
     cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
-    moved = [_revised(one, version, spot=spot, state="scheduled") for one, spot in found.moved]
+    moved = [_moved(one, entries[one.people], version) for one, _ in found.moved]
     added = [_new(entries[pair], version) for pair, _ in found.added]
     for meeting in (*cancelled, *moved, *added):
         await meetings.put(connection, meeting)
@@ -89,24 +87,14 @@ async def _put_in_force(connection: Connection, version: _Version, now: datetime
     return found.count
 
 
-async def _refuse_people_without_place(
-    connection: Connection, version: _Version, found: Differences
-) -> None:
-    """Refuse a version that was made before somebody in it cancelled."""
-    here = {row["participant_id"] for row in await facts.places(connection, version.stop["id"])}
-    if any(not here.issuperset(pair) for pair, _ in found.added):
-        raise Conflict(
-            "Somebody in this schedule has cancelled since it was made; make a new one.",
-            code="stale_schedule",
-        )
-
-
-def _spot(entry: Entry) -> Spot:
-    return Spot(
-        datetime.fromisoformat(entry.starts_at),
-        datetime.fromisoformat(entry.ends_at),
-        entry.point_id,
-        entry.interpreter_id,
+def _moved(meeting: Meeting, entry: Entry, version: _Version) -> Meeting:
+    return _revised(
+        meeting,
+        version,
+        session_id=entry.session_id,
+        spot=entry.spot,
+        interpreter_needed=entry.interpreter_needed,
+        delay_minutes=0,
     )
 
 
@@ -123,7 +111,7 @@ def _new(entry: Entry, version: _Version) -> Meeting:
         session_id=entry.session_id,
         delegate_id=entry.delegate_id,
         local_id=entry.local_id,
-        spot=_spot(entry),
+        spot=entry.spot,
         interpreter_needed=entry.interpreter_needed,
         state="scheduled",
         revision=1,

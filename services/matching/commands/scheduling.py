@@ -11,7 +11,7 @@ import structlog
 
 from services.matching.commands import looking
 from services.matching.commands.stating import Stated, state
-from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.meetings import Meeting
 from services.matching.domain.problem import Problem, Solution
 from services.matching.domain.versions import Entry, unmet
 from services.matching.store import schedules as store
@@ -87,8 +87,7 @@ async def solve_next(database: Database) -> bool:
             await store.fail(connection, job["id"], str(failure))
         return True
     entries = entries_of(stated, solution)
-    met = {frozenset(meeting.people) for meeting in stated.fixed}
-    missing = unmet(stated.problem, solution, stated.wishes, met)
+    missing = unmet(stated.problem, solution, stated.wishes, stated.met)
     async with database.transaction() as connection:
         await store.finish(connection, job["id"], solution, entries, missing)
     log.info("schedule solved", schedule_id=str(job["id"]), meetings=len(entries))
@@ -99,16 +98,18 @@ def entries_of(stated: Stated, solution: Solution) -> Sequence[Entry]:
     """Give the whole version: what stays, and what was placed around it."""
     problem = stated.problem
     needs = {(c.delegate_id, c.local_id): c.needs_interpreter for c in problem.candidates}
+    now = {meeting.people: meeting.id for meeting in stated.current}
     placed = [
         Entry(
             session_id=problem.times[one.time].session_id,
             delegate_id=one.delegate_id,
             local_id=one.local_id,
-            starts_at=problem.times[one.time].starts_at.isoformat(),
-            ends_at=problem.times[one.time].ends_at.isoformat(),
+            starts_at=problem.times[one.time].starts_at,
+            ends_at=problem.times[one.time].ends_at,
             point_id=one.point_id,
             interpreter_id=one.interpreter_id,
             interpreter_needed=needs[one.delegate_id, one.local_id],
+            meeting_id=now.get((one.delegate_id, one.local_id)),
         )
         for one in solution.placed
     ]
@@ -116,16 +117,17 @@ def entries_of(stated: Stated, solution: Solution) -> Sequence[Entry]:
 
 
 def _kept(meeting: Meeting) -> Entry:
-    spot: Spot = meeting.spot
+    spot = meeting.spot
     return Entry(
         session_id=meeting.session_id,
         delegate_id=meeting.delegate_id,
         local_id=meeting.local_id,
-        starts_at=spot.starts_at.isoformat(),
-        ends_at=spot.ends_at.isoformat(),
+        starts_at=spot.starts_at,
+        ends_at=spot.ends_at,
         point_id=spot.point_id,
         interpreter_id=spot.interpreter_id,
         interpreter_needed=meeting.interpreter_needed,
+        meeting_id=meeting.id,
     )
 
 

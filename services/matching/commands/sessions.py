@@ -76,12 +76,13 @@ async def close_point(
     """Take a point out of use from a slot on, and give the meetings that must go elsewhere."""
     async with database.transaction() as connection:
         session = await looking.existing_session(connection, session_id)
+        # No meeting is put there in the same moment.
+        await known.stop(connection, session["stop_id"], lock=True)
         if point_id not in {p["id"] for p in await store.points_of(connection, session_id)}:
             raise NotFound("This session has no such point.")
         slots = store.slots(session)
         if from_slot > len(slots):
             fault = Fault("/from_slot", f"The session has {len(slots)} slots.")
             raise Invalid("There is no such slot.", faults=[fault])
-        at = slots[from_slot - 1].starts_at
-        await store.close_point(connection, point_id, at)
+        at = await store.close_point(connection, point_id, slots[from_slot - 1].starts_at)
         return at, await meetings.on_point(connection, point_id, at)

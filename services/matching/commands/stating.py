@@ -1,5 +1,6 @@
 """Stating the problem: what the solver is asked, from all that is known about a stop."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,8 +30,15 @@ class Stated:
 
     problem: Problem
     wishes: Wishes
-    fixed: Sequence[Meeting]
-    """Meetings that stay where they are."""
+    current: Sequence[Meeting]
+    """The meetings there are."""
+    met: set[frozenset[UUID]]
+    """The pairs that meet already: at another stop, or here where it is not to be changed."""
+
+    @property
+    def fixed(self) -> Sequence[Meeting]:
+        """Give the meetings that stay where they are."""
+        return [meeting for meeting in self.current if is_fixed(meeting)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +68,10 @@ async def state(
     ]
     movable = [meeting.id for meeting in current if not is_fixed(meeting)]
     taken = await meetings.bookings(connection, resources, without=movable)
-    barred = await meetings.pairs_elsewhere(connection, mission_id, stop_id)
-    barred |= {frozenset(meeting.people) for meeting in fixed}
+    met = await meetings.pairs_elsewhere(connection, mission_id, stop_id)
+    met |= {frozenset(meeting.people) for meeting in fixed}
     scorer = Scorer(known, await facts.sectors(connection, mission_id))
-    candidates = _Candidates(known, scorer, stated, barred, len(places)).chosen()
+    candidates = _Candidates(known, scorer, stated, met, len(places)).chosen()
     problem = Problem(
         times=tuple(
             Time(
@@ -73,7 +81,8 @@ async def state(
                 points=tuple(
                     point.id
                     for point in place.points
-                    if point.is_open(place.slot) and _is_free(point.id, place.slot, taken)
+                    if point.is_open_until(place.slot.ends_at)
+                    and _is_free(point.id, place.slot, taken)
                 ),
             )
             for place in places
@@ -87,10 +96,10 @@ async def state(
             )
             for helper in helpers
         ),
-        meetings_before=_count(meeting.local_id for meeting in fixed),
+        meetings_before=dict(Counter(meeting.local_id for meeting in fixed)),
         seconds_max=seconds_max,
     )
-    return Stated(problem, stated, fixed)
+    return Stated(problem, stated, current, met)
 
 
 class _Candidates:
@@ -101,14 +110,14 @@ class _Candidates:
         known: Sequence[Profile],
         scorer: Scorer,
         wishes_: Wishes,
-        barred: set[frozenset[UUID]],
+        met: set[frozenset[UUID]],
         slots: int,
     ) -> None:
         self._delegates = [person for person in known if person.side == "delegation"]
         self._locals = [person for person in known if person.side == "local"]
         self._scorer = scorer
         self._wishes = wishes_
-        self._barred = barred
+        self._met = met
         self._slots = slots
 
     def chosen(self) -> list[tuple[Profile, Profile, int]]:
@@ -117,8 +126,7 @@ class _Candidates:
             (delegate.id, other.id): (delegate, other, self._worth(delegate, other))
             for delegate in self._delegates
             for other in self._locals
-            if not self._wishes.is_refused(delegate.id, other.id)
-            and frozenset((delegate.id, other.id)) not in self._barred
+            if self._is_possible(delegate, other)
         }
         ranked = sorted(worth, key=lambda pair: (-worth[pair][2], pair))
         kept: set[tuple[UUID, UUID]] = {pair for pair in ranked if self._wishes.worth(*pair)}
@@ -128,6 +136,13 @@ class _Candidates:
             if of_local.take(pair[1], CANDIDATES_OF_A_LOCAL) or has_room:
                 kept.add(pair)
         return [worth[pair] for pair in ranked if pair in kept]
+
+    def _is_possible(self, delegate: Profile, other: Profile) -> bool:
+        """Who lists nothing is matched where somebody wishes it, nowhere else."""
+        pair = (delegate.id, other.id)
+        if self._wishes.is_refused(*pair) or frozenset(pair) in self._met:
+            return False
+        return bool((delegate.listings and other.listings) or self._wishes.worth(*pair))
 
     def _worth(self, delegate: Profile, other: Profile) -> int:
         score = self._scorer.score(delegate, other).score
@@ -163,23 +178,21 @@ def _candidates(
     taken: Taken,
     current: Sequence[Meeting],
 ) -> Iterable[Candidate]:
-    now_at = {
-        meeting.people: place
-        for meeting in current
-        for place, one in enumerate(places)
-        if one.session_id == meeting.session_id and one.slot.starts_at == meeting.spot.starts_at
-    }
+    number = {(one.session_id, one.slot.starts_at): n for n, one in enumerate(places)}
+    now = {meeting.people: meeting for meeting in current}
     for delegate, other, worth in pairs:
         pair = (delegate.id, other.id)
-        if times := _times(places, taken, pair, must_be_there=True):
-            yield Candidate(
-                delegate_id=delegate.id,
-                local_id=other.id,
-                worth=worth,
-                times=times,
-                languages=(tuple(sorted(delegate.languages)), tuple(sorted(other.languages))),
-                now_at=now_at.get(pair),
-            )
+        meeting = now.get(pair)
+        yield Candidate(
+            delegate_id=delegate.id,
+            local_id=other.id,
+            worth=worth,
+            times=_times(places, taken, pair, must_be_there=True),
+            languages=(tuple(sorted(delegate.languages)), tuple(sorted(other.languages))),
+            now_at=number.get((meeting.session_id, meeting.spot.starts_at)) if meeting else None,
+            now_point_id=meeting.spot.point_id if meeting else None,
+            now_interpreter_id=meeting.spot.interpreter_id if meeting else None,
+        )
 
 
 def _times(
@@ -199,10 +212,3 @@ def _times(
 
 def _is_free(resource: UUID, slot: Slot, taken: Taken) -> bool:
     return not any(slot.overlaps(*time) for time in taken.get(resource, ()))
-
-
-def _count(people: Iterable[UUID]) -> dict[UUID, int]:
-    counts = _Counted()
-    for person in people:
-        counts.take(person, 0)
-    return dict(counts)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+from pydantic_core import to_jsonable_python
 
 from services.matching.commands import looking
 from services.matching.domain import wishes as domain
@@ -21,10 +22,8 @@ async def state_preference(database: Database, facts: Facts, now: datetime) -> N
     """Take a preference in; raises `NotFound`, `Invalid` for one's own side, or `Conflict`."""
     async with database.transaction() as connection:
         await _check_pair(connection, facts)
-        pair = (facts["stop_id"], facts["participant_id"], facts["counterpart_id"])
-        before = await store.preference(connection, *pair)
-        kind = domain.stated(before, facts["kind"])
-        await store.put_preference(connection, {**facts, "kind": kind}, now)
+        if not await store.put_preference(connection, facts, now):
+            raise Conflict("A no_thanks is final.", code="final")
 
 
 async def request(database: Database, facts: Facts, key: Key, now: datetime) -> Answer:
@@ -60,10 +59,8 @@ async def answer(
 
 def request_content(row: asyncpg.Record) -> dict[str, Any]:
     """Write a request as JSON can hold it."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value and str(value)
-        for name, value in row.items()
-    }
+    content: dict[str, Any] = to_jsonable_python(dict(row))
+    return content
 
 
 async def _check_pair(connection: Connection, facts: Facts) -> None:

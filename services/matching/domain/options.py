@@ -18,9 +18,9 @@ class Point:
     id: UUID
     closed_from: datetime | None
 
-    def is_open(self, slot: Slot) -> bool:
-        """Say whether it is in use for the whole of a slot."""
-        return self.closed_from is None or slot.ends_at <= self.closed_from
+    def is_open_until(self, ends_at: datetime) -> bool:
+        """Say whether a meeting that ends then can be held there."""
+        return self.closed_from is None or ends_at <= self.closed_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def free_spots(meeting: Meeting, around: Surroundings) -> list[Spot]:
         if all(around.is_free(person, slot) for person in meeting.people)
         for helper in _one_helper(meeting, around, slot)
         for point in around.points
-        if point.is_open(slot) and around.is_free(point.id, slot)
+        if point.is_open_until(slot.ends_at) and around.is_free(point.id, slot)
     ]
     now = meeting.spot
     elsewhere = [s for s in found if (s.starts_at, s.point_id) != (now.starts_at, now.point_id)]

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.matching.domain.meetings import Meeting, Spot
@@ -18,11 +19,18 @@ class Entry(Facts):
     session_id: UUID
     delegate_id: UUID
     local_id: UUID
-    starts_at: str
-    ends_at: str
+    starts_at: datetime
+    ends_at: datetime
     point_id: UUID
     interpreter_id: UUID | None
     interpreter_needed: bool
+    meeting_id: UUID | None = None
+    """The meeting that the pair had when this was solved."""
+
+    @property
+    def spot(self) -> Spot:
+        """When and where it is, and who interprets."""
+        return Spot(self.starts_at, self.ends_at, self.point_id, self.interpreter_id)
 
 
 class Unmet(Facts):
@@ -54,6 +62,11 @@ def is_fixed(meeting: Meeting) -> bool:
     return meeting.locked or meeting.state not in ("scheduled", "cancelled")
 
 
+def stale(what: str) -> Conflict:
+    """Refuse a version that what happened since it was made does not leave room for."""
+    return Conflict(f"{what} since this schedule was made; make a new one.", code="stale_schedule")
+
+
 def differences(
     current: Iterable[Meeting], wanted: Mapping[tuple[UUID, UUID], Spot]
 ) -> Differences:
@@ -67,10 +80,7 @@ def differences(
         if is_fixed(meeting):
             if spot is None:
                 continue
-            raise Conflict(
-                "A meeting was moved or begun since this schedule was made; make a new one.",
-                code="stale_schedule",
-            )
+            raise stale("A meeting was moved or begun")
         if spot is None:
             cancelled.append(meeting)
         else:
@@ -137,13 +147,15 @@ def _blocking(problem: Problem, solution: Solution, wishes: Wishes, wish: Wish) 
 
 
 def _in_the_way(problem: Problem, solution: Solution, candidate: Candidate) -> str:
+    overlapping = problem.overlapping()
     used: dict[UUID, set[int]] = defaultdict(set)
     for one in solution.placed:
         for resource in (one.delegate_id, one.local_id, one.point_id, one.interpreter_id):
             if resource:
-                used[resource].add(one.time)
-    before = problem.meetings_before.get(candidate.local_id, 0)
-    if before + len(used[candidate.local_id]) >= LOCAL_MEETINGS_MAX:
+                used[resource] |= overlapping[one.time]
+    meetings = sum(one.local_id == candidate.local_id for one in solution.placed)
+    meetings += problem.meetings_before.get(candidate.local_id, 0)
+    if meetings >= LOCAL_MEETINGS_MAX:
         return "enough_meetings"
     taken = used[candidate.delegate_id] | used[candidate.local_id]
     able = [one for one in problem.interpreters if one.serves(candidate)]

@@ -44,6 +44,12 @@ class Wishes:
         """Say whether either side does not want to meet: one no is final."""
         return any(wish.kind == "no_thanks" for wish in self._of(one, other))
 
+    def is_refused_by(self, one: UUID, other: UUID) -> bool:
+        """Say whether `one` does not want to meet the other: what the other said stays private."""
+        return any(
+            wish.kind == "no_thanks" and wish.participant_id == one for wish in self._of(one, other)
+        )
+
     def worth(self, one: UUID, other: UUID) -> int:
         """Give what the wishes of a pair add to the value of its meeting."""
         return sum(
@@ -59,13 +65,6 @@ class Wishes:
 
     def _of(self, one: UUID, other: UUID) -> list[Wish]:
         return self._by_pair.get(frozenset((one, other)), [])
-
-
-def stated(before: PreferenceKind | None, kind: PreferenceKind) -> PreferenceKind:
-    """Take a preference in; raises `Conflict` where a no was said before."""
-    if before == "no_thanks" and kind != "no_thanks":
-        raise Conflict("A no_thanks is final.", code="final")
-    return kind
 
 
 def answered(status: RequestStatus, answer: Answer) -> RequestStatus:

@@ -121,7 +121,9 @@ async def put_participation(
     written = await connection.fetchval(
         "INSERT INTO participation (participant_id, programme_item_id, stop_id, is_confirmed, "
         "version) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (participant_id, programme_item_id) "
-        "DO UPDATE SET is_confirmed = excluded.is_confirmed, version = excluded.version "
+        "DO UPDATE SET is_confirmed = excluded.is_confirmed, version = excluded.version, "
+        # Who registers again after a cancellation has not arrived yet.
+        "checked_in_at = CASE WHEN excluded.is_confirmed THEN participation.checked_in_at END "
         "WHERE participation.version < excluded.version RETURNING true",
         participant_id,
         programme_item_id,
@@ -194,10 +196,7 @@ async def profile_at(connection: Connection, stop_id: UUID, participant_id: UUID
 
 
 async def profiles(connection: Connection, stop_id: UUID) -> list[Profile]:
-    """Read everybody who has a place at a matchmaking item of the stop and can be matched.
-
-    Who lists nothing takes no meetings.
-    """
+    """Read everybody who has a place at a matchmaking item of the stop."""
     rows = await connection.fetch(
         f"SELECT {PROFILE} FROM participant AS p WHERE p.id IN "  # noqa: S608
         "(SELECT place.participant_id FROM participation AS place JOIN programme_item AS item "
@@ -205,7 +204,7 @@ async def profiles(connection: Connection, stop_id: UUID) -> list[Profile]:
         "AND item.kind = 'matchmaking') ORDER BY p.id",
         stop_id,
     )
-    return [profile(row) for row in rows if row["listings"]]
+    return [profile(row) for row in rows]
 
 
 async def places(connection: Connection, stop_id: UUID) -> Sequence[Row]:

@@ -23,7 +23,7 @@ async def put(connection: Connection, meeting: Meeting) -> None:
     """Write a meeting, new or changed; its bookings are written by `book`."""
     names = MEETING.split(", ")
     values = ", ".join(f"${n}" for n in range(1, len(names) + 1))
-    changes = ", ".join(f"{name} = excluded.{name}" for name in names[6:])
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     await connection.execute(
         f"INSERT INTO meeting ({MEETING}) VALUES ({values}) "  # noqa: S608
         f"ON CONFLICT (id) DO UPDATE SET {changes}",
@@ -145,7 +145,7 @@ async def bookings(
 async def companies(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Row]:
     """Read which companies people are from."""
     rows = await connection.fetch(
-        "SELECT id, side, organization, native_organization FROM participant "
+        "SELECT id, side, organization, native_organization, partner_id FROM participant "
         "WHERE id = ANY($1::uuid[])",
         list(people),
     )

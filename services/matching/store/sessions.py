@@ -80,11 +80,24 @@ async def labels(connection: Connection, stop_id: UUID) -> dict[UUID, str]:
     return {row["id"]: row["label"] for row in rows}
 
 
-async def close_point(connection: Connection, point_id: UUID, at: datetime) -> None:
-    """Take a point out of use from a time on; an earlier closing stays."""
-    await connection.execute(
-        "UPDATE meeting_point SET closed_from = least(closed_from, $2) WHERE id = $1", point_id, at
+async def closings(connection: Connection, stop_id: UUID) -> dict[UUID, datetime]:
+    """Give from when on each of a stop's closed points is out of use."""
+    rows = await connection.fetch(
+        "SELECT id, closed_from FROM meeting_point WHERE stop_id = $1 AND closed_from IS NOT NULL",
+        stop_id,
     )
+    return {row["id"]: row["closed_from"] for row in rows}
+
+
+async def close_point(connection: Connection, point_id: UUID, at: datetime) -> datetime:
+    """Take a point out of use from a time on, or from an earlier closing, and give which."""
+    closed_from: datetime = await connection.fetchval(
+        "UPDATE meeting_point SET closed_from = least(closed_from, $2) WHERE id = $1 "
+        "RETURNING closed_from",
+        point_id,
+        at,
+    )
+    return closed_from
 
 
 def slots(session: Row) -> tuple[Slot, ...]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.matching.domain.wishes import PreferenceKind, Wish, Wishes
+from services.matching.domain.wishes import Wish, Wishes
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -16,34 +16,21 @@ Facts = Mapping[str, Any]
 REQUEST = "id, stop_id, participant_id, counterpart_id, message, status, requested_at, answered_at"
 
 
-async def preference(
-    connection: Connection, stop_id: UUID, participant_id: UUID, counterpart_id: UUID
-) -> PreferenceKind | None:
-    """Read what somebody stated about somebody; it stays locked."""
-    kind: PreferenceKind | None = await connection.fetchval(
-        "SELECT kind FROM preference WHERE stop_id = $1 AND participant_id = $2 "
-        "AND counterpart_id = $3 FOR UPDATE",
-        stop_id,
-        participant_id,
-        counterpart_id,
-    )
-    return kind
-
-
-async def put_preference(connection: Connection, preference: Facts, now: datetime) -> None:
-    """Write what somebody states."""
-    await connection.execute(
+async def put_preference(connection: Connection, preference: Facts, now: datetime) -> bool:
+    """Write what somebody states, unless a no was stated before; say whether it is written."""
+    is_written = await connection.fetchval(
         "INSERT INTO preference (stop_id, participant_id, counterpart_id, kind, stated_at) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stop_id, participant_id, counterpart_id) "
         "DO UPDATE SET kind = excluded.kind, stated_at = excluded.stated_at "
-        # A twin that said no in the same moment keeps the last word.
-        "WHERE preference.kind <> 'no_thanks'",
+        # One statement: a twin that says no in the same moment has the last word.
+        "WHERE preference.kind <> 'no_thanks' OR excluded.kind = 'no_thanks' RETURNING true",
         preference["stop_id"],
         preference["participant_id"],
         preference["counterpart_id"],
         preference["kind"],
         now,
     )
+    return bool(is_written)
 
 
 async def preferences_of(
