@@ -1,6 +1,7 @@
 """The board of a stop: slots by tables, the schedule's versions, and the commands of the day."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +85,8 @@ async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
             "may_run": may(who, "meeting.run", scope),
             "may_write": may(who, "schedule.write", scope),
         }
-    return shown | {"names": await _names(held, found)}
+        people = await _named(connection, who, scope, found)
+    return shown | {"names": await _names(held, people)}
 
 
 async def _grids(
@@ -111,10 +113,27 @@ def _numbers(found: Sequence[Meeting]) -> dict[str, int]:
     return {state: states.count(state) for state in dict.fromkeys(states)}
 
 
-async def _names(held: Resources, found: Sequence[Meeting]) -> dict[UUID, Contact]:
-    """Ask for names; without registration the board shows companies alone."""
+async def _named(
+    connection: Connection, who: Caller, scope: Scope, found: Sequence[Meeting]
+) -> set[UUID]:
+    """Give whose names somebody may see: a partner those of its own people, others everybody's."""
     people = {person for meeting in found for person in meeting.people}
+    partners = {
+        person: row["partner_id"]
+        for person, row in (await meetings.companies(connection, people)).items()
+    }
     people |= {m.spot.interpreter_id for m in found if m.spot.interpreter_id}
+    return {
+        person
+        for person in people
+        if may(
+            who, "check_in", replace(scope, person_ids=(person,), partner_id=partners.get(person))
+        )
+    }
+
+
+async def _names(held: Resources, people: set[UUID]) -> dict[UUID, Contact]:
+    """Ask for names; without registration the board shows companies alone."""
     try:
         return await held.contacts.of(people)
     except httpx2.HTTPError as error:
