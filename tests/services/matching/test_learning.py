@@ -1,0 +1,165 @@
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from services.matching.store import facts
+from shared.events import registration as r
+from shared.events.base import Bilingual, Event
+from shared.log.records import Record
+
+if TYPE_CHECKING:
+    from tests.services.matching.conftest import House
+
+LEAVING = [r.ParticipantCancelled, r.ParticipantRejected, r.ParticipantWaitlisted]
+
+
+async def place(house: "House", name: str) -> Any:
+    (row,) = await house.rows(
+        "SELECT is_confirmed, checked_in_at, version FROM participation WHERE participant_id = $1",
+        house.people[name],
+    )
+    return row
+
+
+def arrived(house: "House", name: str) -> r.ParticipantCheckedIn:
+    at = house.slot(1)
+    return r.ParticipantCheckedIn(**house.about(name), checked_in_at=at)
+
+
+async def test_people_stops_and_interpreters_are_learned_from_events(house: "House") -> None:
+    async with house.database.reading() as connection:
+        people = {p.id: p for p in await facts.profiles(connection, house.stop)}
+        sectors = await facts.sectors(connection, house.mission)
+    lin = people[house.people["lin"]]
+
+    assert set(people) == set(house.people.values())
+    assert lin.side == "local"
+    assert set(lin.languages | lin.sectors) == {"zh", "batteries"}
+    assert sectors["hydrogen"].zh == "氢能"
+    found = (await house.get(f"/interpreters?stop_id={house.stop}"))["items"]
+    assert {one["id"] for one in found} == {str(helper) for helper in house.helpers.values()}
+
+
+async def test_staff_who_do_not_interpret_are_nobody_here(house: "House") -> None:
+    door = house.interpreter("doorman").model_copy(update={"role": "door_staff"})
+    await house.hear((door, 1))
+
+    assert len(await house.rows("SELECT FROM interpreter")) == 3
+
+
+async def test_a_record_that_comes_twice_has_one_effect(
+    house: "House", written: Callable[[Event, int], Record]
+) -> None:
+    await house.day()
+    leaving = written(r.ParticipantCancelled(**house.about("lin")), 2)
+    await house.hear_records(leaving, leaving)
+
+    meeting = await house.meeting("dora lin")
+    assert await house.told(meeting) == ["meeting.scheduled", "meeting.cancelled"]
+
+
+@pytest.mark.parametrize("leaving", LEAVING)
+async def test_a_place_lost_is_not_given_back_by_an_older_event(
+    house: "House", leaving: type[Any]
+) -> None:
+    await house.hear((leaving(**house.about("lin")), 3), (house.confirmed("lin"), 2))
+
+    assert (await place(house, "lin"))["is_confirmed"] is False
+    path = f"/recommendations?stop_id={house.stop}&participant_id={house.people['lin']}"
+    assert (await house.ask("GET", f"/api/v1{path}")).status_code == 404
+
+
+async def test_a_newer_confirmation_wins_over_an_older_cancellation(house: "House") -> None:
+    await house.day()
+    renewed = house.confirmed("lin", languages=("zh", "en"))
+    await house.hear((renewed, 3), (r.ParticipantCancelled(**house.about("lin")), 2))
+
+    assert (await place(house, "lin"))["is_confirmed"] is True
+    assert (await house.states())["dora lin"] == "scheduled"
+    (row,) = await house.rows(
+        "SELECT languages FROM participant WHERE id = $1", house.people["lin"]
+    )
+    assert row["languages"] == ["zh", "en"]
+
+
+async def test_facts_that_are_older_than_those_known_are_passed_over(house: "House") -> None:
+    old = house.stop_planned().model_copy(update={"timezone": "UTC"})
+    moved = house.item_planned(starts_at=house.slot(2))
+    ivy = house.interpreter("ivy", "fr")
+    await house.hear((old, 1), (moved, 0), (ivy, 1))
+    await house.hear((house.confirmed("lin", languages=("fr",)), 1))
+
+    (row,) = await house.rows(
+        "SELECT timezone, item.starts_at FROM stop "
+        "JOIN programme_item AS item ON item.stop_id = stop.id"
+    )
+    assert (row["timezone"], row["starts_at"]) == ("Asia/Shanghai", house.slot(1))
+    assert not await house.rows("SELECT FROM interpreter WHERE 'fr' = ANY(languages)")
+    assert not await house.rows("SELECT FROM participant WHERE 'fr' = ANY(languages)")
+
+
+async def test_events_of_different_keys_come_in_any_order(bare: "House") -> None:
+    title = Bilingual(en="Sample", zh="示例")
+    await bare.hear(
+        (arrived(bare, "lin"), 2),
+        (bare.confirmed("lin"), 1),
+        (bare.item_planned(title=title), 1),
+        (bare.stop_planned(), 1),
+    )
+    path = f"/recommendations?stop_id={bare.stop}&participant_id={bare.people['lin']}"
+
+    assert (await place(bare, "lin"))["checked_in_at"] == bare.slot(1)
+    assert (await bare.get(path))["items"] == []
+
+
+async def test_who_cancels_is_not_here_any_more_and_comes_back_as_not_arrived(
+    house: "House",
+) -> None:
+    await house.hear((arrived(house, "lin"), 2))
+    assert (await place(house, "lin"))["checked_in_at"] is not None
+
+    await house.hear((r.ParticipantCancelled(**house.about("lin")), 3))
+    await house.hear((house.confirmed("lin"), 4), (arrived(house, "lin"), 2))
+    row = await place(house, "lin")
+    assert (row["is_confirmed"], row["checked_in_at"]) == (True, None)
+
+
+async def test_who_cancels_loses_the_meetings_to_come_and_all_are_told(house: "House") -> None:
+    await house.published(
+        house.entry("dora lin", 1, "T1", "ivy"),
+        house.entry("dora liu", 2, "T1", "ivy"),
+        house.entry("dora luo", 3),
+        house.entry("dave luo", 1, "T2"),
+    )
+    await house.order(await house.meeting("dora lin"), "start", 1)
+    await house.order(await house.meeting("dora liu"), "call", 1)
+    await house.hear((r.ParticipantCancelled(**house.about("dora")), 2))
+
+    assert await house.states() == {
+        "dora lin": "in_progress",
+        "dora liu": "cancelled",
+        "dora luo": "cancelled",
+        "dave luo": "scheduled",
+    }
+    (row,) = await house.rows(
+        "SELECT sequence, payload FROM outbox WHERE key = $1 ORDER BY id DESC LIMIT 1",
+        await house.meeting("dora liu"),
+    )
+    assert row["sequence"] == 3
+    assert '"cancelled"' in row["payload"].decode()
+    held = await house.rows(
+        "SELECT FROM booking WHERE resource_id = $1 AND lower(during) > $2",
+        house.people["dora"],
+        house.slot(1) + timedelta(minutes=1),
+    )
+    assert held == []
+
+
+async def test_who_leaves_another_item_keeps_the_meetings(house: "House") -> None:
+    await house.day()
+    dinner = house.about("lin") | {"programme_item_id": house.partner, "item_kind": "reception"}
+    await house.hear((r.ParticipantCancelled(**dinner), 2))
+
+    assert (await house.states())["dora lin"] == "scheduled"
