@@ -33,8 +33,7 @@ TABLES = (
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
 WAITING = (
-    "SELECT FROM pg_stat_activity "
-    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 NOBODY = UUID(int=0)
 BOSS = Principal("mission_staff", uuid4())
