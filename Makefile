@@ -3,7 +3,7 @@
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
-CHECKED := services shared tests bench
+CHECKED := services shared tests scripts bench
 EXAMPLE := examples/cleantech-china-2023
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(ARGS)
