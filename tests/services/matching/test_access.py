@@ -1,0 +1,208 @@
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from shared.access import Principal, Role
+
+if TYPE_CHECKING:
+    from tests.services.matching.conftest import House
+
+STAFF = {"mission_staff"}
+DOOR = STAFF | {"door_staff"}
+STOP_STAFF = DOOR | {"partner_staff"}
+PARTNER = STAFF | {"partner_staff"}
+ROLES: tuple[Role, ...] = (
+    "mission_staff",
+    "partner_staff",
+    "door_staff",
+    "delegate",
+    "local",
+    "interpreter",
+    "screen",
+    "service",
+)
+ROUTES: dict[str, set[str]] = {
+    "POST /meeting-sessions": STAFF,
+    "GET /meeting-sessions?stop_id={stop}": STOP_STAFF,
+    "POST /meeting-sessions/{session}/points/{point}/close": DOOR,
+    "GET /interpreters?stop_id={stop}": STOP_STAFF,
+    "GET /recommendations?stop_id={stop}&participant_id={liu}": PARTNER,
+    "PUT /preferences": PARTNER,
+    "GET /preferences?stop_id={stop}&participant_id={liu}": PARTNER,
+    "POST /requests": PARTNER,
+    "GET /requests?stop_id={stop}&participant_id={liu}": PARTNER,
+    "POST /requests/{request}/accept": STAFF,
+    "POST /requests/{request}/decline": STAFF,
+    "POST /requests/{request}/cancel": PARTNER,
+    "POST /schedules": STAFF,
+    "GET /schedules?stop_id={stop}": STAFF,
+    "GET /schedules/{schedule}": STAFF,
+    "POST /schedules/{schedule}/publish": STAFF,
+    "GET /meetings?stop_id={stop}": STOP_STAFF,
+    "GET /meetings?stop_id={stop}&participant_id={liu}": STOP_STAFF,
+    "GET /meetings/{meeting}": STOP_STAFF,
+    "GET /meetings/{meeting}/options": DOOR,
+    "POST /meetings/{meeting}/call": DOOR,
+    "POST /meetings/{meeting}/start": DOOR,
+    "POST /meetings/{meeting}/finish": DOOR,
+    "POST /meetings/{meeting}/cancel": DOOR,
+    "POST /meetings/{meeting}/no-show": DOOR,
+    "POST /meetings/{meeting}/delay": DOOR,
+    "POST /meetings/{meeting}/move": DOOR,
+}
+"""Who may call what for a stranger, whom the partner brought."""
+
+
+class Doors:
+    """The routes with all that their paths and bodies name."""
+
+    def __init__(self, house: "House", names: dict[str, Any]) -> None:
+        self.house = house
+        self.names = names
+
+    @classmethod
+    async def of(cls, house: "House") -> "Doors":
+        await house.day()
+        liu, dora = house.people["liu"], house.people["dora"]
+        request = uuid4()
+        await house.rows(
+            "INSERT INTO meeting_request (id, stop_id, participant_id, counterpart_id, status, "
+            "requested_at) VALUES ($1, $2, $3, $4, 'pending', now())",
+            request,
+            house.stop,
+            liu,
+            dora,
+        )
+        names = {
+            "stop": house.stop,
+            "session": house.session,
+            "point": house.points["T2"],
+            "liu": liu,
+            "dora": dora,
+            "request": request,
+            "meeting": await house.meeting("dora liu"),
+            "schedule": await house.proposed(),
+        }
+        return cls(house, names)
+
+    def body(self, path: str) -> Any:
+        pair = {
+            "stop_id": str(self.house.stop),
+            "participant_id": str(self.names["liu"]),
+            "counterpart_id": str(self.house.people["dave"]),
+        }
+        bodies: dict[str, Any] = {
+            "preferences": pair | {"kind": "meet"},
+            "requests": pair,
+            "schedules": {"stop_id": str(self.house.stop)},
+            "close": {"from_slot": 4},
+            "delay": {"minutes": 5},
+            "no-show": {"absent": [str(self.names["liu"])]},
+            "move": {
+                "starts_at": self.house.slot(3).isoformat(),
+                "point_id": str(self.names["point"]),
+            },
+        }
+        return bodies.get(path.rpartition("/")[2])
+
+    async def knock(self, route: str, who: Principal) -> httpx2.Response:
+        method, _, path = route.partition(" ")
+        if route == "POST /meeting-sessions":
+            return await self.session(who)
+        headers = {"If_Match": '"1"', "Idempotency_Key": uuid4().hex} if method == "POST" else {}
+        address = f"/api/v1{path.format(**self.names)}"
+        return await self.house.ask(method, address, who, body=self.body(path), **headers)
+
+    async def session(self, who: Principal) -> httpx2.Response:
+        body = {
+            "programme_item_id": str(self.house.item),
+            "slug": f"s-{who.role.replace('_', '-')}",
+            "starts_at": self.house.slot(6).isoformat(),
+            "slot_minutes": 20,
+            "slots": 1,
+            "points": [{"label": who.role, "kind": "table"}],
+        }
+        return await self.house.ask("POST", "/api/v1/meeting-sessions", who, body=body)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_a_route_is_open_to_the_roles_of_the_table_alone(house: "House", route: str) -> None:
+    doors = await Doors.of(house)
+    # Last, as what they may do changes what is there.
+    for role in sorted(ROLES, key=lambda role: role in ROUTES[route]):
+        partner = house.partner if role == "partner_staff" else None
+        answer = await doors.knock(route, house.someone(role, partner_id=partner))
+        # 409 and 412: the state, or the one before who was allowed to.
+        is_in = answer.status_code in (200, 201, 202, 409, 412)
+        assert is_in == (role in ROUTES[route]), (role, answer.text)
+        assert is_in or answer.status_code == 403
+    unsigned = await house.client.request(
+        route.partition(" ")[0], f"/api/v1{route.partition(' ')[2].format(**doors.names)}"
+    )
+    assert unsigned.status_code == 401
+
+
+@pytest.mark.parametrize("route", ROUTES)
+async def test_staff_of_another_mission_stop_or_partner_is_refused(
+    house: "House", route: str
+) -> None:
+    doors = await Doors.of(house)
+    for role in ("mission_staff", "partner_staff", "door_staff"):
+        strangers = [house.someone(role, mission_id=uuid4(), partner_id=house.partner)]
+        if role != "mission_staff":
+            strangers.append(house.someone(role, stop_ids=(uuid4(),), partner_id=house.partner))
+        for stranger in strangers:
+            assert (await doors.knock(route, stranger)).status_code == 403
+    # What is for the partner that brought somebody is for no other.
+    if ROUTES[route] == PARTNER and "recommendations" not in route:
+        other = house.someone("partner_staff", partner_id=uuid4())
+        assert (await doors.knock(route, other)).status_code == 403
+
+
+OWN = [
+    "GET /recommendations?stop_id={stop}&participant_id={liu}",
+    "GET /preferences?stop_id={stop}&participant_id={liu}",
+    "GET /requests?stop_id={stop}&participant_id={liu}",
+    "GET /meetings?stop_id={stop}&participant_id={liu}",
+    "GET /meetings/{meeting}",
+    "PUT /preferences",
+    "POST /requests/{request}/cancel",
+]
+
+
+@pytest.mark.parametrize("route", OWN)
+async def test_a_participant_reaches_what_is_his_or_hers_alone(house: "House", route: str) -> None:
+    doors = await Doors.of(house)
+
+    assert (await doors.knock(route, house.person("lin"))).status_code == 403
+    assert (await doors.knock(route, house.person("liu"))).status_code == 200
+
+
+async def test_an_interpreter_sees_the_meetings_to_interpret_alone(house: "House") -> None:
+    await house.day()
+    ivy = house.someone("interpreter", subject=house.helpers["ivy"])
+    path = f"/meetings?stop_id={house.stop}"
+    found = (await house.get(f"{path}&participant_id={ivy.subject}", ivy))["items"]
+
+    assert {one["interpreter_id"] for one in found} == {str(ivy.subject)}
+    assert len(found) == 2
+    for pair, status in (("dora lin", 200), ("dave luo", 403)):
+        address = f"/api/v1/meetings/{await house.meeting(pair)}"
+        assert (await house.ask("GET", address, ivy)).status_code == status
+    other = f"/api/v1{path}&participant_id={house.people['lin']}"
+    assert (await house.ask("GET", other, ivy)).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["meetings", "schedules", "requests"])
+async def test_what_nobody_knows_is_not_found(house: "House", path: str) -> None:
+    command = {"meetings": "call", "schedules": "publish", "requests": "accept"}[path]
+    address = f"/api/v1/{path}/{uuid4()}/{command}"
+
+    assert (await house.ask("POST", address, If_Match='"1"')).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["meeting-sessions", "interpreters", "meetings", "schedules"])
+async def test_a_stop_is_not_found_until_it_is_known(house: "House", path: str) -> None:
+    assert (await house.ask("GET", f"/api/v1/{path}?stop_id={uuid4()}")).status_code == 404

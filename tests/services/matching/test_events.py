@@ -1,0 +1,85 @@
+import json
+from typing import TYPE_CHECKING, Any
+
+from shared.events import EVENTS
+
+if TYPE_CHECKING:
+    from tests.services.matching.conftest import House, Registration
+
+CANARY = "Canary Fullname"
+MESSAGE = "Canary message"
+
+
+async def lived(house: "House") -> None:
+    """Let everything happen that matching tells of."""
+    await house.day()
+    for pair, *steps in (
+        ("dora lin", "call", "start", "finish"),
+        ("dora liu", "delay", "move", "cancel"),
+        ("dave luo", "no-show"),
+    ):
+        for revision, command in enumerate(steps, 1):
+            bodies: dict[str, Any] = {
+                "delay": {"minutes": 5},
+                "no-show": {"absent": [str(house.people["luo"])]},
+                "move": {
+                    "starts_at": house.slot(4).isoformat(),
+                    "point_id": str(house.points["T2"]),
+                },
+            }
+            answer = await house.order(
+                await house.meeting(pair), command, revision, bodies.get(command)
+            )
+            assert answer.status_code == 200, answer.text
+
+
+async def test_every_event_of_matching_is_told_and_can_be_read(house: "House") -> None:
+    await lived(house)
+    rows = await house.rows("SELECT type, key, sequence, payload FROM outbox ORDER BY id")
+
+    kinds = {event.TYPE: event for event in EVENTS if event.TOPIC == "matching"}
+    assert {row["type"] for row in rows} == set(kinds)
+    for row in rows:
+        event = kinds[row["type"]].model_validate_json(row["payload"])
+        assert event.key == row["key"]
+        revision = getattr(event, "revision", None) or getattr(event, "number", None)
+        assert revision == row["sequence"]
+
+
+async def test_no_event_has_anything_personal(house: "House", registration: "Registration") -> None:
+    everybody = [*house.people.values(), *house.helpers.values()]
+    registration.people |= dict.fromkeys(everybody, CANARY)
+    body = {
+        "stop_id": str(house.stop),
+        "participant_id": str(house.people["dora"]),
+        "counterpart_id": str(house.people["luo"]),
+        "message": MESSAGE,
+    }
+    made = await house.ask("POST", "/api/v1/requests", body=body, Idempotency_Key="k")
+    assert made.status_code == 201
+    await lived(house)
+    for row in await house.rows("SELECT payload FROM outbox"):
+        text = row["payload"].decode()
+        assert CANARY not in text
+        assert MESSAGE not in text
+        assert "@" not in text
+        fields = set(json.loads(text)) | {
+            name for party in json.loads(text).get("parties", ()) for name in party
+        }
+        assert not fields & {"name", "full_name", "email", "listings", "languages", "message"}
+
+
+async def test_the_two_sides_of_a_meeting_are_told_the_delegation_first(house: "House") -> None:
+    await house.day()
+    (row,) = await house.rows(
+        "SELECT payload FROM outbox WHERE key = $1", await house.meeting("dora lin")
+    )
+    event = json.loads(row["payload"])
+
+    assert [party["side"] for party in event["parties"]] == ["delegation", "local"]
+    assert [party["organization"] for party in event["parties"]] == [
+        "Sample Dora Co.",
+        "Sample Lin Co.",
+    ]
+    assert event["parties"][1]["native_organization"] == "示例lin公司"
+    assert (event["point"], event["interpreter_id"]) == ("T1", str(house.helpers["ivy"]))
