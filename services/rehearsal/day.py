@@ -123,21 +123,29 @@ class Day:
     def _absent(self, people: list[str]) -> set[str]:
         """Draw who does not come, so that how many meetings are missed is no matter of luck.
 
-        The share counts for people and for meetings: some of the absent have one, others none.
+        The share counts for people and for meetings: some of the absent have one or two, most none.
         """
         slug = self.stop.stop.slug
         troubles = self.example.troubles_of(slug)
         bus = troubles.late_bus.delegates if troubles.late_bus else ()
         late = {self.desk.people.ids[ref] for ref in bus}
         meetings = {person: self.floor.of(person) for person in people}
-        single = [
-            p for p in people if len(meetings[p]) == 1 and not late & {*meetings[p][0].people}
-        ]
-        free = [p for p in people if not meetings[p]]
         count = round(troubles.no_show_share * len(people))
-        wanted = min(count, len(single), round(troubles.no_show_share * len(self.floor.meetings)))
+        wanted = round(troubles.no_show_share * len(self.floor.meetings))
         dice = self.example.dice(slug, "no-show")
-        return {*dice.sample(single, wanted), *dice.sample(free, min(len(free), count - wanted))}
+
+        def some(having: int, most: int) -> list[str]:
+            those = [
+                person
+                for person in people
+                if len(meetings[person]) == having
+                and not any(late & {*meeting.people} for meeting in meetings[person])
+            ]
+            return dice.sample(those, max(0, min(len(those), most)))
+
+        twice = some(having=2, most=min(wanted // 2, count))
+        once = some(having=1, most=min(wanted - 2 * len(twice), count - len(twice)))
+        return {*twice, *once, *some(having=0, most=count - len(twice) - len(once))}
 
     async def _late_check_in(self, slot: Slot | None) -> None:
         """Check in who came late and is there when a slot begins, or at the end of all."""
