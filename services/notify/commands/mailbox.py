@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import default
 from typing import Any
 
@@ -43,11 +45,12 @@ class _Keeper:
         self, server: object, session: object, envelope: Any
     ) -> str:
         del server, session
-        mail = message_from_bytes(envelope.content, policy=default)
+        # Headers alone, as plain text: the mail is parsed when somebody opens it.
+        headers = BytesHeaderParser().parsebytes(envelope.content)
         received = mailbox.Received(
             recipients=tuple(envelope.rcpt_tos),
-            subject=str(mail["Subject"] or ""),
-            message_id=str(mail["Message-ID"] or ""),
+            subject=str(make_header(decode_header(headers["Subject"] or ""))),
+            message_id=str(headers["Message-ID"] or ""),
             content=bytes(envelope.content),
         )
         try:
