@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from services.matching.commands import publishing
-from services.matching.store import meetings
+from services.matching.store import facts, meetings
 from shared.errors import Conflict
 from shared.events import registration as r
 
@@ -291,6 +291,29 @@ async def test_a_cancellation_and_a_version_at_once_leave_no_meeting_without_a_p
 
         assert isinstance(answers[0], dict | Conflict)
         assert set((await house.states()).values()) <= {"cancelled"}
+
+
+async def version_again(house: "House") -> None:
+    await house.published(house.entry("dave luo", 3, "T2"))
+
+
+@pytest.mark.parametrize("change", [moved_by_hand, left, closed, version_again])
+async def test_what_takes_or_gives_places_waits_for_the_version_being_published(
+    house: "House", change: Callable[["House"], Awaitable[None]]
+) -> None:
+    await house.day()
+    waiting = (
+        "SELECT FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(ANSWERS_SECONDS_MAX):
+        async with house.database.transaction() as connection:
+            await facts.stop(connection, house.stop, lock=True)
+            changing = asyncio.ensure_future(change(house))
+            while not await house.rows(waiting):
+                assert not changing.done(), "it did not wait"
+                await asyncio.sleep(0.02)
+        await changing
 
 
 async def test_without_the_wall_the_double_booking_gets_through(
