@@ -61,7 +61,9 @@ async def _start(stack: AsyncExitStack, file: Path, environment: dict[str, str])
     render = await asyncio.create_subprocess_exec(sys.executable, RENDER, file, env=environment)
     assert await render.wait() == 0
     assert NGINX
-    command = [NGINX, "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
+    # One process: where a test run is killed, workers would outlive their master.
+    options = "daemon off; master_process off;"
+    command = [NGINX, "-e", "stderr", "-c", str(file), "-g", options]
     with (file.parent / "said").open("wb") as said:
         nginx = await asyncio.create_subprocess_exec(*command, stdout=said, stderr=said)
 
