@@ -122,7 +122,8 @@ def gateway_command(folder: Path, ports: Mapping[str, int]) -> list[str]:
     configuration = folder / "nginx.conf"
     configuration.write_text(RENDER(variables))
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin") or "nginx"
-    return [nginx, "-c", str(configuration), "-g", "daemon off;"]
+    # One process: workers would outlive a master that was killed.
+    return [nginx, "-e", "stderr", "-c", str(configuration), "-g", "daemon off; master_process off;"]
 
 
 @pytest.fixture
