@@ -123,7 +123,8 @@ def gateway_command(folder: Path, ports: Mapping[str, int]) -> list[str]:
     configuration.write_text(RENDER(variables))
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin") or "nginx"
     # One process: workers would outlive a master that was killed.
-    return [nginx, "-e", "stderr", "-c", str(configuration), "-g", "daemon off; master_process off;"]
+    alone = "daemon off; master_process off;"
+    return [nginx, "-e", "stderr", "-c", str(configuration), "-g", alone]
 
 
 @pytest.fixture
