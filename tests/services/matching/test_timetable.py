@@ -216,6 +216,20 @@ def test_who_speaks_more_languages_is_kept_for_those_who_need_them() -> None:
     }
 
 
+def test_sessions_beside_one_another_share_their_people() -> None:
+    times = [time(0), time(0, session=1, points=2, shift=10)]
+    candidates = [
+        pair(0, 0, worth=3_000, times=(0,)),
+        pair(0, 1, worth=2_900, times=(1,)),
+        pair(1, 0, worth=2_900, times=(1,)),
+    ]
+    solution = solve(problem_of(candidates, times))
+
+    # The best pair alone would keep both of its people from the two others.
+    assert {one.time for one in solution.placed} == {1}
+    assert solution.objective == 2 * (2_900 + FIRST)
+
+
 def test_nobody_goes_home_without_a_meeting_if_another_can_do_with_one_less() -> None:
     candidates = [
         pair(0, 0, worth=2_000, times=(0, 1)),
