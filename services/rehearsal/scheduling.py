@@ -10,7 +10,7 @@ from services.rehearsal.client import Client, Json, Refused
 from services.rehearsal.planning import PlannedStop
 from services.rehearsal.wishing import Sides, recommended
 
-SOLVE_SECONDS_MAX = 5
+SOLVE_SECONDS_MAX = 20
 WAIT_SECONDS_MAX = 150.0
 POLL_SECONDS = 0.25
 KNOWN_SECONDS_MAX = 90.0

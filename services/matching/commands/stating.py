@@ -121,14 +121,14 @@ class _Candidates:
         self._slots = slots
 
     def chosen(self) -> list[tuple[Profile, Profile, int]]:
-        """Give pairs, the delegate first, with what their meeting is worth."""
+        """Give pairs, the delegate first, with what their meeting is worth, in a stable order."""
         worth = {
             (delegate.id, other.id): (delegate, other, self._worth(delegate, other))
             for delegate in self._delegates
             for other in self._locals
             if self._is_possible(delegate, other)
         }
-        ranked = sorted(worth, key=lambda pair: (-worth[pair][2], pair))
+        ranked = sorted(worth, key=lambda pair: -worth[pair][2])
         kept: set[tuple[UUID, UUID]] = {pair for pair in ranked if self._wishes.worth(*pair)}
         of_delegate, of_local = _Counted(), _Counted()
         for pair in ranked:

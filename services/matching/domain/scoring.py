@@ -100,9 +100,10 @@ class Scorer:
         )
 
     def ranked(self, one: Profile, others: Iterable[Profile]) -> list[Recommendation]:
-        """Rank the other side's people, the best first."""
-        found = [self.score(one, other) for other in others if other.side != one.side]
-        return sorted(found, key=lambda r: (-r.score, r.counterpart_id))
+        """Rank the other side's people, the best first; equals by company."""
+        found = [(self.score(one, other), other) for other in others if other.side != one.side]
+        found.sort(key=lambda pair: (-pair[0].score, pair[1].organization, pair[1].id))
+        return [recommendation for recommendation, _ in found]
 
     def _fit(self, giver: Profile, taker: Profile, code: str) -> tuple[float, list[Reason]]:
         """Hold what one offers against what the other needs; the best pair of texts counts."""

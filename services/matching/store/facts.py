@@ -196,12 +196,12 @@ async def profile_at(connection: Connection, stop_id: UUID, participant_id: UUID
 
 
 async def profiles(connection: Connection, stop_id: UUID) -> list[Profile]:
-    """Read everybody who has a place at a matchmaking item of the stop."""
+    """Read everybody who has a place at a matchmaking item of the stop, by company."""
     rows = await connection.fetch(
         f"SELECT {PROFILE} FROM participant AS p WHERE p.id IN "  # noqa: S608
         "(SELECT place.participant_id FROM participation AS place JOIN programme_item AS item "
         "ON item.id = place.programme_item_id WHERE place.stop_id = $1 AND place.is_confirmed "
-        "AND item.kind = 'matchmaking') ORDER BY p.id",
+        "AND item.kind = 'matchmaking') ORDER BY p.organization COLLATE \"C\", p.id",
         stop_id,
     )
     return [profile(row) for row in rows]
