@@ -244,7 +244,7 @@ async def test_the_same_two_meet_once_in_a_mission(house: "House") -> None:
     with pytest.raises(asyncpg.UniqueViolationError):
         await house.rows(
             "INSERT INTO meeting SELECT (json_populate_record(meeting, "
-            """json_build_object('id', gen_random_uuid()))).* FROM meeting """
+            "json_build_object('id', gen_random_uuid()))).* FROM meeting "
             "WHERE id = $1",
             await house.meeting("dave luo"),
         )
