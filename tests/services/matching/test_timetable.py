@@ -288,6 +288,15 @@ def test_what_was_solved_before_stays_where_it_is() -> None:
     assert {(p.delegate_id, p.local_id): p for p in twice.placed} == places
 
 
+def test_a_search_begins_with_what_stands_and_may_find_something_better() -> None:
+    stands, newcomer = pair(0, 0, now_at=0), pair(1, 1, worth=5_000)
+    problem = problem_of([newcomer, stands], [time(0)])
+
+    (first,) = greedy(problem, problem.overlapping()).placed
+    (found,) = solve(problem).placed
+    assert (first.local_id, found.local_id) == (LOCALS[0], LOCALS[1])
+
+
 def test_a_search_without_time_gives_the_greedy_timetable_and_an_honest_bound() -> None:
     candidates = [pair(0, 0, now_at=0)]
     hurried = problem_of(candidates, [time(0)]).model_copy(update={"seconds_max": 0})
