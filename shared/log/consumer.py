@@ -6,6 +6,7 @@ What can never succeed is parked with its reason.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pydantic
 import structlog
@@ -39,6 +40,10 @@ def on(event: type[E], handler: Handler[E]) -> tuple[type[Event], Handler[Any]]:
 
 class Outage(Exception):
     """Something this handler needs is away for now; the record is tried again until it is back."""
+
+
+class _NeedsCare(Exception):
+    """A batch is not as plain as most: it is taken record by record."""
 
 
 class Consumer:
@@ -95,21 +100,57 @@ class Consumer:
         if len(records) == 1:
             return False
         try:
-            async with self._database.transaction() as connection:
-                for record in records:
-                    await self._take_readable(connection, record)
+            await self._take_plainly(self._readable(records), [record.key for record in records])
         except Exception as error:
             if isinstance(error, Outage) or is_outage(error):
                 raise
             return False
         return True
 
-    async def _take_readable(self, connection: Connection, record: Record) -> None:
-        envelope = Envelope.of(record)
-        if envelope.type in self._routes:
-            event_type, _ = self._routes[envelope.type]
-            event = event_type.model_validate_json(record.value)
-            await self._once(connection, record, envelope, event)
+    async def _take_plainly(
+        self, batch: Sequence[tuple[Envelope, Event]], keys: Sequence[bytes | None]
+    ) -> None:
+        async with self._database.transaction() as connection:
+            new = await self._note_new(connection, [envelope for envelope, _ in batch])
+            # After a wait for another member of the group, which may have parked one of the keys.
+            await self._refuse_parked(connection, keys)
+            for envelope, event in batch:
+                if envelope.event_id in new:
+                    new.remove(envelope.event_id)
+                    await self._take_effect(connection, envelope, event)
+
+    def _readable(self, records: Sequence[Record]) -> list[tuple[Envelope, Event]]:
+        """Read what concerns this consumer; raises for the first record that cannot be read."""
+        found = [(Envelope.of(record), record.value) for record in records]
+        return [
+            (envelope, self._routes[envelope.type][0].model_validate_json(value))
+            for envelope, value in found
+            if envelope.type in self._routes
+        ]
+
+    async def _refuse_parked(self, connection: Connection, keys: Sequence[bytes | None]) -> None:
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM dead_letter WHERE consumer = $1 AND released_at IS NULL "
+            "AND key = ANY($2::bytea[]))",
+            self._name,
+            keys,
+        ):
+            raise _NeedsCare
+
+    async def _note_new(self, connection: Connection, envelopes: Sequence[Envelope]) -> set[UUID]:
+        """Write the inbox rows and give the ids that were not there."""
+        rows = await connection.fetch(
+            "INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::uuid[]) "
+            "ON CONFLICT DO NOTHING RETURNING event_id",
+            self._name,
+            [envelope.event_id for envelope in envelopes],
+        )
+        return {row["event_id"] for row in rows}
+
+    async def _take_effect(self, connection: Connection, envelope: Envelope, event: Event) -> None:
+        _, handler = self._routes[envelope.type]
+        with structlog.contextvars.bound_contextvars(correlation_id=envelope.correlation_id):
+            await handler(connection, event, envelope)
 
     async def _handle(self, record: Record) -> None:
         try:
@@ -175,9 +216,7 @@ class Consumer:
         if is_key_parked:
             await self._bury(connection, record, record.key, PARKED_BEFORE)
         elif is_key_parked is False:
-            _, handler = self._routes[envelope.type]
-            with structlog.contextvars.bound_contextvars(correlation_id=envelope.correlation_id):
-                await handler(connection, event, envelope)
+            await self._take_effect(connection, envelope, event)
 
     async def _park(self, record: Record, envelope: Envelope, reason: str) -> None:
         async with self._database.transaction() as connection:

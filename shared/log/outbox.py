@@ -5,7 +5,7 @@ Events are written in the transaction of what they tell, and read again by posit
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import structlog
@@ -21,29 +21,39 @@ Business transactions never notify (that takes a global lock).
 """
 
 
-async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> UUID:
-    """Announce `event` when this transaction commits, and give its id.
+async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> None:
+    """Announce `event` when this transaction commits.
 
     `sequence` is the aggregate's new version. Lock the aggregate's row first: the order of the rows
     here is then the order of its versions. A second event with the same version raises
     `asyncpg.UniqueViolationError`.
     """
-    event_id = uuid4()
-    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id", str(event_id))
-    await connection.execute(
+    await append_all(connection, [(event, sequence)], now=now)
+
+
+async def append_all(
+    connection: Connection, events: Sequence[tuple[Event, int]], *, now: datetime
+) -> None:
+    """Announce events, each with its sequence, in one round trip; else as `append`."""
+    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
+    await connection.executemany(
         "INSERT INTO outbox "
         "(event_id, topic, key, sequence, type, occurred_at, correlation_id, payload) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        event_id,
-        event.TOPIC,
-        event.key,
-        sequence,
-        event.TYPE,
-        now,
-        correlation_id,
-        event.model_dump_json().encode(),
+        [
+            (
+                event_id := uuid4(),
+                event.TOPIC,
+                event.key,
+                sequence,
+                event.TYPE,
+                now,
+                correlation_id or str(event_id),
+                event.model_dump_json().encode(),
+            )
+            for event, sequence in events
+        ],
     )
-    return event_id
 
 
 async def after(

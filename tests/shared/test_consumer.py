@@ -148,16 +148,13 @@ async def test_a_key_parked_by_another_member_meanwhile_stays_parked(stage: "Sta
     other, key = uuid4(), uuid4()
     stage.failures[key] = ValueError("wrong")
     stage.waits[other] = asyncio.Event()
-    async with stage.publishing():
-        await stage.say(other, key, key)
-        async with stage.log.reader("peek", [TOPIC], stage.reader) as reader:
-            found: list[Record] = []
-            while len(found) < 3:
-                found += await reader.poll()
-    # The order of keys may be any.
-    records = sorted(found, key=lambda record: record.key != str(other).encode())
+    records = await peeked(stage, other, key)
 
-    slow = asyncio.create_task(stage.consumer("a").step(Given(records)))
+    async def one_by_one() -> None:
+        for record in records:
+            await stage.consumer("a").step(Given([record]))
+
+    slow = asyncio.create_task(one_by_one())
     await stage.until(lambda: has_begun(stage))
     await stage.consumer("a").step(Given(records[1:2]))
     stage.failures.clear()
@@ -166,6 +163,34 @@ async def test_a_key_parked_by_another_member_meanwhile_stays_parked(stage: "Sta
 
     assert await stage.effects() == {other: [1]}
     assert [reason for _, reason in await stage.parked(2)] == ["ValueError: wrong", PARKED_BEFORE]
+
+
+async def test_a_member_waits_for_the_batch_of_another_that_overlaps(stage: "Stage") -> None:
+    other, key = uuid4(), uuid4()
+    stage.waits[other] = asyncio.Event()
+    records = await peeked(stage, other, key)
+
+    slow = asyncio.create_task(stage.consumer("a").step(Given(records)))
+    await stage.until(lambda: has_begun(stage))
+    second = asyncio.create_task(stage.consumer("a").step(Given(records[1:])))
+    done, _ = await asyncio.wait([second], timeout=0.3)
+    stage.waits[other].set()
+    await asyncio.gather(slow, second)
+
+    assert not done
+    assert await stage.effects() == {other: [1], key: [1, 2]}
+
+
+async def peeked(stage: "Stage", other: UUID, key: UUID) -> list[Record]:
+    """Publish one record of `other` and two of `key`, and give them in that order."""
+    async with stage.publishing():
+        await stage.say(other, key, key)
+        async with stage.log.reader("peek", [TOPIC], stage.reader) as reader:
+            found: list[Record] = []
+            while len(found) < 3:
+                found += await reader.poll()
+    # The order of keys may be any.
+    return sorted(found, key=lambda record: record.key != str(other).encode())
 
 
 async def has_begun(stage: "Stage") -> bool:

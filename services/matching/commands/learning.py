@@ -46,7 +46,6 @@ async def has_no_place(
         return
     found = await meetings.open_of_person(connection, event.participant_id, event.programme_item_id)
     cancelled = [replace(one, state="cancelled", revision=one.revision + 1) for one in found]
-    for meeting in cancelled:
-        await meetings.put(connection, meeting)
-        await meetings.book(connection, meeting)
+    await meetings.put(connection, cancelled)
+    await meetings.book(connection, cancelled)
     await tell(connection, MeetingCancelled, cancelled, now)

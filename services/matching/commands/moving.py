@@ -43,8 +43,8 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
         moved = revised(domain.moved(meeting, spot))
         try:
             async with connection.transaction():
-                await store.put(connection, moved)
-                await store.book(connection, moved)
+                await store.put(connection, [moved])
+                await store.book(connection, [moved])
                 await store.check_walls(connection)
         except asyncpg.ExclusionViolationError:
             raise await _taken(connection, meeting, spot) from None

@@ -76,9 +76,9 @@ async def _put_in_force(connection: Connection, version: _Version, now: datetime
     cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
     moved = [_moved(one, entries[one.people], version) for one, _ in found.moved]
     added = [_new(entries[pair], version) for pair, _ in found.added]
-    for meeting in (*cancelled, *moved, *added):
-        await meetings.put(connection, meeting)
-        await meetings.book(connection, meeting)
+    # What is cancelled first: a pair meets once.
+    await meetings.put(connection, [*cancelled, *moved, *added])
+    await meetings.book(connection, [*cancelled, *moved, *added])
     await meetings.check_walls(connection)
     former = {one.id: one.spot.interpreter_id for one, _ in found.moved}
     await tell(connection, MeetingCancelled, cancelled, now)

@@ -68,9 +68,9 @@ async def _change(
 ) -> Meeting:
     async with database.transaction() as connection:
         changed = revised(decide(await locked(connection, order)))
-        await store.put(connection, changed)
+        await store.put(connection, [changed])
         if changed.state == "cancelled":
-            await store.book(connection, changed)
+            await store.book(connection, [changed])
         await tell(connection, kind, [changed], order.now)
         return changed
 

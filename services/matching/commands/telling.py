@@ -26,13 +26,15 @@ async def tell(
     labels = await sessions.labels(connection, changed[0].stop_id)
     people = {person for meeting in changed for person in meeting.people}
     companies = await store.companies(connection, people)
+    events = []
     for meeting in changed:
         facts = _facts(meeting, labels, companies) | {"occurred_at": now}
         if kind is MeetingMoved:
             former = (former_interpreters or {}).get(meeting.id)
             is_released = former != meeting.spot.interpreter_id
             facts["former_interpreter_id"] = former if is_released else None
-        await outbox.append(connection, kind(**facts), sequence=meeting.revision, now=now)
+        events.append((kind(**facts), meeting.revision))
+    await outbox.append_all(connection, events, now=now)
 
 
 def parties(meeting: Meeting, companies: Mapping[UUID, Any]) -> tuple[Party, ...]:

@@ -1,6 +1,6 @@
 """Meetings and what they hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,14 +19,20 @@ MEETING = (
 )
 
 
-async def put(connection: Connection, meeting: Meeting) -> None:
-    """Write a meeting, new or changed; its bookings are written by `book`."""
+async def put(connection: Connection, meetings: Sequence[Meeting]) -> None:
+    """Write meetings, new or changed; their bookings are written by `book`."""
     names = MEETING.split(", ")
     values = ", ".join(f"${n}" for n in range(1, len(names) + 1))
     changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-    await connection.execute(
+    await connection.executemany(
         f"INSERT INTO meeting ({MEETING}) VALUES ({values}) "  # noqa: S608
         f"ON CONFLICT (id) DO UPDATE SET {changes}",
+        [_values(meeting) for meeting in meetings],
+    )
+
+
+def _values(meeting: Meeting) -> tuple[object, ...]:
+    return (
         meeting.id,
         meeting.stop_id,
         meeting.mission_id,
@@ -50,18 +56,20 @@ async def put(connection: Connection, meeting: Meeting) -> None:
     )
 
 
-async def book(connection: Connection, meeting: Meeting) -> None:
-    """Hold what a meeting needs, and nothing else; a cancelled one holds nothing."""
-    await connection.execute("DELETE FROM booking WHERE meeting_id = $1", meeting.id)
-    if meeting.state != "cancelled":
-        await connection.execute(
-            "INSERT INTO booking (meeting_id, resource_id, during) "
-            "SELECT $1, resource_id, tstzrange($3, $4) FROM unnest($2::uuid[]) AS resource_id",
-            meeting.id,
-            meeting.resources,
-            meeting.spot.starts_at,
-            meeting.spot.ends_at,
-        )
+async def book(connection: Connection, meetings: Sequence[Meeting]) -> None:
+    """Hold what meetings need, and nothing else; a cancelled one holds nothing."""
+    await connection.execute(
+        "DELETE FROM booking WHERE meeting_id = ANY($1::uuid[])", [one.id for one in meetings]
+    )
+    await connection.executemany(
+        "INSERT INTO booking (meeting_id, resource_id, during) VALUES ($1, $2, tstzrange($3, $4))",
+        [
+            (one.id, resource, one.spot.starts_at, one.spot.ends_at)
+            for one in meetings
+            if one.state != "cancelled"
+            for resource in one.resources
+        ],
+    )
 
 
 async def check_walls(connection: Connection) -> None:
