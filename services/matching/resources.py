@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.matching.commands.recommending import Recommender
 from shared.contacts import Contacts
 from shared.postgres import Database
 
@@ -18,6 +19,7 @@ class Resources:
     contacts: Contacts
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a schedule is asked for: the solver of this process need not wait."""
+    recommender: Recommender = field(default_factory=Recommender)
 
 
 def _resources(request: Request) -> Resources:

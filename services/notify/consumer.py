@@ -19,6 +19,9 @@ from shared.postgres import Connection, Database
 LIVE_TOPICS = ("matching",)
 MAIL_TOPICS = ("registration", "matching")
 
+GATHER_SECONDS = 0.5
+"""Between two batches of mail: phones, which are told at once, come first."""
+
 MEETING_EVENTS: tuple[type[m.MeetingEvent], ...] = (
     m.MeetingScheduled,
     m.MeetingMoved,
@@ -50,7 +53,7 @@ def live_consumer(database: Database, live: Live) -> Consumer:
 
 def mail_consumer(database: Database) -> Consumer:
     """Make the consumer that queues mail and keeps the facts that mails need."""
-    return Consumer("notify.mail", database, _mail_routes())
+    return Consumer("notify.mail", database, _mail_routes(), gather_seconds=GATHER_SECONDS)
 
 
 def _mail_routes() -> Subscriptions:

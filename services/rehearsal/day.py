@@ -17,6 +17,8 @@ from services.rehearsal.registering import Desk, listed
 from services.rehearsal.troubles import Repairs, Slot, Timetable
 
 DOORS_OPEN = timedelta(minutes=45)
+HEARD_SECONDS_MAX = 2.0
+"""A day goes on when everybody has heard, as people do; what hangs is waited for at its end."""
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Day:
             key=lambda m: (m.starts_at, m.point),
         )
         begun = [m for m in await together(self._begin(m) for m in meetings) if m is not None]
+        await self.floor.updates.arrive(HEARD_SECONDS_MAX)
         await self.pace.until(slot.ends_at)
         over = [meeting for meeting in begun if self._overruns(meeting)]
         in_time = [meeting for meeting in begun if meeting not in over]
@@ -76,6 +79,7 @@ class Day:
         await repairs.overrun(over, overrun_minutes)
         await self.pace.until(slot.ends_at + timedelta(minutes=overrun_minutes if over else 0))
         await together(self._finish(meeting) for meeting in over)
+        await self.floor.updates.arrive(HEARD_SECONDS_MAX)
         self.tell(f"{self.stop.stop.city.en}: slot {slot.number}, {len(meetings)} meetings")
 
     async def _begin(self, meeting: Meeting) -> Meeting | None:

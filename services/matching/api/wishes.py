@@ -8,10 +8,10 @@ from fastapi.responses import Response
 
 from services.matching.bodies import PreferenceBody, RequestBody
 from services.matching.commands import looking, wishing
-from services.matching.commands.recommending import recommend
 from services.matching.domain.scoring import Profile, Recommendation
 from services.matching.domain.wishes import Answer
 from services.matching.resources import Held, Resources
+from services.matching.store import facts
 from services.matching.store import wishes as store
 from shared.access import Action, Principal, Scope, require
 from shared.http import Caller, Now
@@ -31,9 +31,9 @@ async def list_recommendations(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 20,
 ) -> dict[str, list[dict[str, Any]]]:
     """Rank whom somebody should meet at a stop, with reasons."""
-    mission_id = await _require(held, who, "recommendation.read", stop_id, participant_id)
+    stop = await _require(held, who, "recommendation.read", stop_id, participant_id)
     async with held.database.reading() as connection:
-        found = await recommend(connection, stop_id, mission_id, participant_id, limit)
+        found = await held.recommender.recommend(connection, stop, participant_id, limit)
     return {"items": [_recommendation(*one) for one in found]}
 
 
@@ -125,11 +125,10 @@ async def _answer(
 
 async def _require(
     held: Resources, who: Principal, action: Action, stop_id: UUID, person_id: UUID
-) -> UUID:
-    """Check the right to act for somebody, and give the stop's mission."""
+) -> facts.Row:
+    """Check the right to act for somebody, and give the stop."""
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
         person = await looking.existing_participant(connection, stop_id, person_id)
-    mission_id: UUID = stop["mission_id"]
-    require(who, action, Scope(mission_id, stop_id, (person_id,), person["partner_id"]))
-    return mission_id
+    require(who, action, Scope(stop["mission_id"], stop_id, (person_id,), person["partner_id"]))
+    return stop

@@ -207,6 +207,18 @@ async def profiles(connection: Connection, stop_id: UUID) -> list[Profile]:
     return [profile(row) for row in rows]
 
 
+async def fingerprint(connection: Connection, stop_id: UUID) -> tuple[int, int]:
+    """Give two numbers that change whenever somebody at the stop, or a place there, does."""
+    row = await connection.fetchrow(
+        "SELECT coalesce(sum(place.version), 0)::bigint, coalesce(sum(p.version), 0)::bigint "
+        "FROM participation AS place JOIN participant AS p ON p.id = place.participant_id "
+        "WHERE place.stop_id = $1",
+        stop_id,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
 async def places(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     """List who has a place at which item of the stop, and whether they arrived."""
     return await connection.fetch(
