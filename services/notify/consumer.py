@@ -3,6 +3,7 @@
 The live state waits while Redis is away; mail waits for nobody.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.notify.commands import keeping, telling
@@ -11,6 +12,7 @@ from services.notify.store import facts
 from services.notify.store.live import Live
 from shared.events import matching as m
 from shared.events import registration as r
+from shared.events.base import Event
 from shared.http import now
 from shared.log.consumer import Consumer, Handler, Subscriptions, on, subscriptions
 from shared.log.records import Envelope
@@ -45,10 +47,14 @@ def live_consumer(database: Database, live: Live) -> Consumer:
 
     async def keep(connection: Connection, event: m.MeetingEvent, envelope: Envelope) -> None:
         del envelope
-        await keeping.apply(connection, live, event)
+        await keeping.apply(connection, live, [event])
+
+    async def keep_all(connection: Connection, events: Sequence[Event]) -> None:
+        found = [event for event in events if isinstance(event, m.MeetingEvent)]
+        await keeping.apply(connection, live, found)
 
     routes = subscriptions(*(on(event, keep) for event in MEETING_EVENTS))
-    return Consumer("notify.live", database, routes)
+    return Consumer("notify.live", database, routes, together=keep_all)
 
 
 def mail_consumer(database: Database) -> Consumer:

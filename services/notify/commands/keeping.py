@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -19,17 +20,20 @@ LOOK_SECONDS = 10
 log = structlog.get_logger()
 
 
-async def apply(connection: Connection, live: Live, event: MeetingEvent) -> None:
-    """Take a meeting's new state in; raises `Outage` while Redis is away.
+async def apply(connection: Connection, live: Live, events: Sequence[MeetingEvent]) -> None:
+    """Take meetings' new states in; raises `Outage` while Redis is away.
 
     Redis is written before the transaction commits: a crash between the two repeats this, and the
     repeat changes nothing.
     """
-    entry = Entry.of(event)
-    await meetings.put(connection, event, entry)
+    await meetings.put(connection, events)
+    by_stop: dict[UUID, list[Entry]] = {}
+    for event in events:
+        by_stop.setdefault(event.stop_id, []).append(Entry.of(event))
     try:
-        while await live.apply(entry) == "wiped":
-            await rebuild(connection, live, event.stop_id)
+        for stop_id, entries in by_stop.items():
+            while await live.apply(stop_id, entries) is None:
+                await rebuild(connection, live, stop_id)
     except OUTAGE as error:
         raise Outage(repr(error)) from error
 

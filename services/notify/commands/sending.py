@@ -110,7 +110,10 @@ class Sender:
             while left and time.monotonic() < deadline:
                 await self._connect()
                 message = left.pop(0)
+                began = time.monotonic()
                 await self._handle(message, contacts.get(message.person_id), at)
+                # Half of the time is for those who wait for an answer or a live update.
+                await asyncio.sleep(time.monotonic() - began)
         finally:
             if left:
                 await self._give_back(left, at)

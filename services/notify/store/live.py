@@ -24,12 +24,21 @@ from services.notify.domain.live import (
 
 _APPLY = """
 local epoch = redis.call('GET', KEYS[1])
-if not epoch then return 'wiped' end
-local held = redis.call('HGET', KEYS[2], ARGV[1])
-if held and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[2]) then return 'known' end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. ARGV[3] .. '\\n' .. ARGV[5])
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'to', ARGV[4], 'd', ARGV[5], 'e', epoch)
-return 'applied'
+if not epoch then return {} end
+local outcomes = {}
+for i = 2, #ARGV, 5 do
+  local held = redis.call('HGET', KEYS[2], ARGV[i])
+  if held and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[i + 1]) then
+    outcomes[#outcomes + 1] = 'known'
+  else
+    local entry = ARGV[i + 1] .. ' ' .. ARGV[i + 2] .. '\\n' .. ARGV[i + 4]
+    redis.call('HSET', KEYS[2], ARGV[i], entry)
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*',
+      'to', ARGV[i + 3], 'd', ARGV[i + 4], 'e', epoch)
+    outcomes[#outcomes + 1] = 'applied'
+  end
+end
+return outcomes
 """
 
 # Meetings and the new epoch in one step: nobody sees the one without the other. Its entry in the
@@ -98,6 +107,9 @@ return found
 """
 
 
+Outcome = Literal["applied", "known"]
+
+
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """What a listener needs to be at `position`: everything, or only what it missed."""
@@ -120,20 +132,24 @@ class Live:
         self._catch_up = client.register_script(_CATCH_UP)
         self._revisions = client.register_script(_REVISIONS)
 
-    async def apply(self, entry: Entry) -> Literal["applied", "known", "wiped"]:
-        """Write a change and announce it, unless it is known."""
-        answer = await self._apply(
-            keys=_keys(entry.stop_id),
-            args=[
+    async def apply(self, stop_id: UUID, entries: Sequence[Entry]) -> Sequence[Outcome] | None:
+        """Write changes of a stop in their order and announce those that were not known.
+
+        The answer is None, and nothing is written, when Redis was wiped.
+        """
+        words = [
+            word
+            for entry in entries
+            for word in (
                 str(entry.meeting_id),
-                entry.revision,
+                str(entry.revision),
                 _ids(entry.people),
                 _ids(entry.concerned),
                 entry.live,
-                STREAM_LENGTH_MAX,
-            ],
-        )
-        return cast(Literal["applied", "known", "wiped"], answer)
+            )
+        ]
+        answer = await self._apply(keys=_keys(stop_id), args=[STREAM_LENGTH_MAX, *words])
+        return cast(Sequence[Outcome], answer) or None
 
     async def rebuild(
         self, stop_id: UUID, entries: Sequence[Entry], *, epoch: str, instead_of: str = ""

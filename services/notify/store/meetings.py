@@ -1,5 +1,6 @@
 """The last known state of each meeting, in PostgreSQL."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.notify.domain.live import Entry
@@ -7,9 +8,9 @@ from shared.events.matching import MeetingEvent
 from shared.postgres import Connection
 
 
-async def put(connection: Connection, event: MeetingEvent, entry: Entry) -> None:
-    """Write a meeting, unless a later revision is there."""
-    await connection.execute(
+async def put(connection: Connection, events: Sequence[MeetingEvent]) -> None:
+    """Write meetings, each unless a later revision is there."""
+    await connection.executemany(
         "INSERT INTO live_meeting "
         "(meeting_id, stop_id, revision, state, starts_at, people, live) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7) "
@@ -17,13 +18,18 @@ async def put(connection: Connection, event: MeetingEvent, entry: Entry) -> None
         "state = excluded.state, starts_at = excluded.starts_at, people = excluded.people, "
         "live = excluded.live, updated_at = now() "
         "WHERE live_meeting.revision < excluded.revision",
-        entry.meeting_id,
-        entry.stop_id,
-        entry.revision,
-        event.state,
-        event.starts_at,
-        entry.people,
-        entry.live,
+        [
+            (
+                entry.meeting_id,
+                entry.stop_id,
+                entry.revision,
+                event.state,
+                event.starts_at,
+                entry.people,
+                entry.live,
+            )
+            for event, entry in ((event, Entry.of(event)) for event in events)
+        ],
     )
 
 

@@ -22,7 +22,6 @@ from services.notify.api import deliveries
 from services.notify.api import live as live_api
 from services.notify.commands import keeping
 from services.notify.commands.following import Following
-from services.notify.domain.live import Entry
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
 from services.notify.resources import Resources
@@ -248,7 +247,7 @@ def keep(database: Database, live: Live) -> Keep:
     async def keep(*events: m.MeetingEvent) -> None:
         for event in events:
             async with database.transaction() as connection:
-                await keeping.apply(connection, live, event)
+                await keeping.apply(connection, live, [event])
 
     return keep
 
@@ -260,7 +259,7 @@ def stored(database: Database) -> Keep:
     async def store(*events: m.MeetingEvent) -> None:
         for event in events:
             async with database.transaction() as connection:
-                await meetings.put(connection, event, Entry.of(event))
+                await meetings.put(connection, [event])
 
     return store
 

@@ -23,7 +23,7 @@ async def begun(live: Live, world: Any) -> Live:
 async def test_a_listener_hears_of_a_change_at_once(hub: Hub, begun: Live, world: Any) -> None:
     listener = await hub.listen(world.stop, None)
     async with asyncio.timeout(1):  # far less than a block of the reader
-        await begun.apply(Entry.of(world.meeting()))
+        await begun.apply(world.stop, [Entry.of(world.meeting())])
         changes = await listener.take(WAIT_SECONDS)
     assert [change.position.epoch for change in changes] == ["e1"]
 
@@ -34,8 +34,10 @@ async def test_a_listener_hears_only_of_its_stop_and_person(
     mine = await hub.listen(world.stop, world.delegate)
     elsewhere = await hub.listen(world.other_stop, None)
     everybody = await hub.listen(world.stop, None)
-    await begun.apply(Entry.of(world.meeting(parties=world.parties(uuid4(), uuid4()))))
-    await begun.apply(Entry.of(world.meeting(parties=world.parties())))
+    await begun.apply(
+        world.stop, [Entry.of(world.meeting(parties=world.parties(uuid4(), uuid4())))]
+    )
+    await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
     heard = 0
     while heard < 2:
         heard += len(await everybody.take(WAIT_SECONDS))
@@ -45,7 +47,7 @@ async def test_a_listener_hears_only_of_its_stop_and_person(
 
 async def test_all_listeners_share_one_encoding(hub: Hub, begun: Live, world: Any) -> None:
     listeners = [await hub.listen(world.stop, None) for _ in range(5)]
-    await begun.apply(Entry.of(world.meeting()))
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
     frames = [(await listener.take(WAIT_SECONDS))[0].frame for listener in listeners]
     assert len({id(frame) for frame in frames}) == 1
 
@@ -53,7 +55,7 @@ async def test_all_listeners_share_one_encoding(hub: Hub, begun: Live, world: An
 async def test_the_last_listener_takes_the_stop_with_it(hub: Hub, begun: Live, world: Any) -> None:
     first, second = await hub.listen(world.stop, None), await hub.listen(world.stop, None)
     hub.leave(first)
-    await begun.apply(Entry.of(world.meeting()))
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
     assert await second.take(WAIT_SECONDS)
     hub.leave(second)
     hub.leave(second)
@@ -68,7 +70,7 @@ async def test_a_listener_that_does_not_keep_up_is_closed_and_the_others_go_on(
     slow, quick = await hub.listen(world.stop, None), await hub.listen(world.stop, None)
     first, heard = world.meeting(), 0
     for revision in range(1, QUEUE_LENGTH_MAX + 20):
-        await begun.apply(Entry.of(world.then(first, "called", revision=revision)))
+        await begun.apply(world.stop, [Entry.of(world.then(first, "called", revision=revision))])
         if revision % 50 == 0:
             heard += len(await quick.take(WAIT_SECONDS))
     while heard < QUEUE_LENGTH_MAX + 19:

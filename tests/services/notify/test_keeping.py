@@ -58,7 +58,7 @@ async def test_an_event_waits_while_redis_is_away_and_leaves_no_trace(
     async with command_client(f"redis://127.0.0.1:{free_port}") as nowhere:
         with pytest.raises(Outage):
             async with database.transaction() as connection:
-                await apply(connection, Live(nowhere), world.meeting())
+                await apply(connection, Live(nowhere), [world.meeting()])
     async with database.reading() as connection:
         assert await meetings.revisions(connection, world.stop) == {}
 

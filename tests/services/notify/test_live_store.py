@@ -18,7 +18,7 @@ async def begun(live: Live, world: Any) -> Live:
 
 
 async def test_without_an_epoch_nothing_counts(live: Live, world: Any) -> None:
-    assert await live.apply(Entry.of(world.meeting())) == "wiped"
+    assert await live.apply(world.stop, [Entry.of(world.meeting())]) is None
     assert await live.catch_up(world.stop, None) is None
     assert await live.revisions(world.stop) == ("", {})
 
@@ -27,25 +27,38 @@ async def test_a_change_is_applied_once_and_announced_once(
     begun: Live, redis: Any, world: Any
 ) -> None:
     entry = Entry.of(world.meeting())
-    assert await begun.apply(entry) == "applied"
-    assert await begun.apply(entry) == "known"
+    assert await begun.apply(entry.stop_id, [entry]) == ["applied"]
+    assert await begun.apply(entry.stop_id, [entry]) == ["known"]
     assert await redis.xlen(stream_key(world.stop)) == 2  # the epoch, and the change
 
 
 async def test_an_older_revision_never_replaces_a_newer_one(begun: Live, world: Any) -> None:
     first = world.meeting()
     tenth = world.then(first, "called", revision=10)
-    assert await begun.apply(Entry.of(tenth)) == "applied"
-    assert await begun.apply(Entry.of(world.then(first, "cancelled", revision=9))) == "known"
+    assert await begun.apply(world.stop, [Entry.of(tenth)]) == ["applied"]
+    assert await begun.apply(
+        world.stop, [Entry.of(world.then(first, "cancelled", revision=9))]
+    ) == ["known"]
     caught = await begun.catch_up(world.stop, None)
     assert caught
     assert [json.loads(held)["revision"] for held in caught.meetings] == [10]
 
 
+async def test_a_batch_is_written_in_its_order_and_each_change_once(
+    begun: Live, redis: Any, world: Any
+) -> None:
+    first = world.meeting(number=1)
+    called = world.then(first, "called", revision=2)
+    batch = [Entry.of(event) for event in (first, called, first, world.meeting(number=2))]
+
+    assert await begun.apply(world.stop, batch) == ["applied", "applied", "known", "applied"]
+    assert await redis.xlen(stream_key(world.stop)) == 4  # the epoch, and three changes
+
+
 async def test_any_order_of_delivery_ends_in_the_newest_state(begun: Live, world: Any) -> None:
     first = world.meeting()
     entries = [Entry.of(world.then(first, "called", revision=n)) for n in range(2, 40)]
-    await asyncio.gather(*(begun.apply(entry) for entry in reversed(entries)))
+    await asyncio.gather(*(begun.apply(world.stop, [entry]) for entry in reversed(entries)))
     assert await begun.revisions(world.stop) == ("e1", {first.meeting_id: 39})
 
 
@@ -53,7 +66,7 @@ async def test_a_person_sees_only_what_is_theirs(begun: Live, world: Any) -> Non
     mine = world.meeting(number=1)
     other = world.meeting(number=2, parties=world.parties(uuid4(), uuid4()))
     for event in (mine, other):
-        await begun.apply(Entry.of(event))
+        await begun.apply(world.stop, [Entry.of(event)])
     caught = await begun.catch_up(world.stop, world.delegate)
     everything = await begun.catch_up(world.stop, None)
     assert caught
@@ -64,11 +77,11 @@ async def test_a_person_sees_only_what_is_theirs(begun: Live, world: Any) -> Non
 
 async def test_what_was_missed_is_replayed_in_order(begun: Live, world: Any) -> None:
     first = world.meeting()
-    await begun.apply(Entry.of(first))
+    await begun.apply(world.stop, [Entry.of(first)])
     seen = await begun.catch_up(world.stop, None)
     assert seen
     for revision in range(2, 6):
-        await begun.apply(Entry.of(world.then(first, "called", revision=revision)))
+        await begun.apply(world.stop, [Entry.of(world.then(first, "called", revision=revision))])
     caught = await begun.catch_up(world.stop, None, seen.position)
     assert caught
     assert caught.is_replay
@@ -78,7 +91,7 @@ async def test_what_was_missed_is_replayed_in_order(begun: Live, world: Any) -> 
 
 
 async def test_who_missed_nothing_gets_an_empty_replay(begun: Live, world: Any) -> None:
-    await begun.apply(Entry.of(world.meeting()))
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
     seen = await begun.catch_up(world.stop, None)
     assert seen
     caught = await begun.catch_up(world.stop, None, seen.position)
@@ -90,7 +103,7 @@ async def test_a_replay_for_a_person_has_the_meeting_that_was_taken_from_them(
     begun: Live, world: Any
 ) -> None:
     first = world.meeting(interpreter_id=world.interpreter)
-    await begun.apply(Entry.of(first))
+    await begun.apply(world.stop, [Entry.of(first)])
     seen = await begun.catch_up(world.stop, world.interpreter)
     assert seen
     moved = world.then(
@@ -100,7 +113,7 @@ async def test_a_replay_for_a_person_has_the_meeting_that_was_taken_from_them(
         interpreter_id=None,
         former_interpreter_id=world.interpreter,
     )
-    await begun.apply(Entry.of(moved))
+    await begun.apply(world.stop, [Entry.of(moved)])
     caught = await begun.catch_up(world.stop, world.interpreter, seen.position)
     assert caught
     assert [json.loads(m)["interpreter_id"] for m in caught.meetings] == [None]
@@ -113,7 +126,7 @@ async def test_a_replay_for_a_person_has_the_meeting_that_was_taken_from_them(
 async def test_a_place_that_is_not_known_leads_to_a_snapshot(
     begun: Live, world: Any, epoch: str
 ) -> None:
-    await begun.apply(Entry.of(world.meeting()))
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
     ahead = Position(epoch, Place(10**14, 0))
     before = Position(epoch, Place(1, 0))
     for seen in (ahead, before):
@@ -126,7 +139,7 @@ async def test_a_place_that_is_not_known_leads_to_a_snapshot(
 async def test_another_epoch_leads_to_a_snapshot_though_the_place_exists(
     begun: Live, world: Any
 ) -> None:
-    await begun.apply(Entry.of(world.meeting()))
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
     seen = await begun.catch_up(world.stop, None)
     assert seen
     caught = await begun.catch_up(world.stop, None, Position("e0", seen.position.place))
@@ -156,7 +169,7 @@ async def test_a_trimmed_stream_is_no_replay_with_a_gap(
     seen = await begun.catch_up(world.stop, None)
     assert seen
     for number in range(3):
-        await begun.apply(Entry.of(world.meeting(number=number)))
+        await begun.apply(world.stop, [Entry.of(world.meeting(number=number))])
     await redis.xtrim(stream_key(world.stop), maxlen=2, approximate=False)
     caught = await begun.catch_up(world.stop, None, seen.position)
     assert caught
@@ -172,6 +185,6 @@ async def test_of_two_rebuilds_one_wins(live: Live, world: Any) -> None:
 async def test_a_rebuild_keeps_what_is_newer(begun: Live, world: Any) -> None:
     old = world.meeting()
     new = world.then(old, "called")
-    await begun.apply(Entry.of(new))
+    await begun.apply(world.stop, [Entry.of(new)])
     assert await begun.rebuild(world.stop, [Entry.of(old)], epoch="e2", instead_of="e1")
     assert await begun.revisions(world.stop) == ("e2", {old.meeting_id: 2})
