@@ -95,6 +95,11 @@ class Database:
             yield connection
 
 
+def columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:
+    """Turn rows into `count` columns, as `unnest` takes many rows in one statement."""
+    return [[row[place] for row in rows] for place in range(count)]
+
+
 async def own_connection(
     dsn: str, *, statement_seconds_max: float | None = STATEMENT_SECONDS_MAX
 ) -> "asyncpg.Connection[asyncpg.Record]":

@@ -12,7 +12,7 @@ import structlog
 
 from shared.events.base import Event
 from shared.log.records import Envelope, Record
-from shared.postgres import Connection
+from shared.postgres import Connection, columns
 
 CHANNEL = "outbox"
 """The sequencer notifies here once a batch.
@@ -35,24 +35,26 @@ async def append_all(
     connection: Connection, events: Sequence[tuple[Event, int]], *, now: datetime
 ) -> None:
     """Announce events, each with its sequence, in one round trip; else as `append`."""
-    correlation_id = structlog.contextvars.get_contextvars().get("correlation_id")
-    await connection.executemany(
+    given = structlog.contextvars.get_contextvars().get("correlation_id")
+    rows = [
+        (
+            event_id := uuid4(),
+            event.TOPIC,
+            event.key,
+            sequence,
+            event.TYPE,
+            now,
+            given or str(event_id),
+            event.model_dump_json().encode(),
+        )
+        for event, sequence in events
+    ]
+    await connection.execute(
         "INSERT INTO outbox "
         "(event_id, topic, key, sequence, type, occurred_at, correlation_id, payload) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [
-            (
-                event_id := uuid4(),
-                event.TOPIC,
-                event.key,
-                sequence,
-                event.TYPE,
-                now,
-                correlation_id or str(event_id),
-                event.model_dump_json().encode(),
-            )
-            for event, sequence in events
-        ],
+        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], "
+        "$6::timestamptz[], $7::text[], $8::bytea[])",
+        *columns(rows, 8),
     )
 
 

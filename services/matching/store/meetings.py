@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from services.matching.domain.meetings import Meeting, Spot
-from shared.postgres import Connection
+from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
 
@@ -61,14 +61,18 @@ async def book(connection: Connection, meetings: Sequence[Meeting]) -> None:
     await connection.execute(
         "DELETE FROM booking WHERE meeting_id = ANY($1::uuid[])", [one.id for one in meetings]
     )
-    await connection.executemany(
-        "INSERT INTO booking (meeting_id, resource_id, during) VALUES ($1, $2, tstzrange($3, $4))",
-        [
-            (one.id, resource, one.spot.starts_at, one.spot.ends_at)
-            for one in meetings
-            if one.state != "cancelled"
-            for resource in one.resources
-        ],
+    held = [
+        (one.id, resource, one.spot.starts_at, one.spot.ends_at)
+        for one in meetings
+        if one.state != "cancelled"
+        for resource in one.resources
+    ]
+    await connection.execute(
+        "INSERT INTO booking (meeting_id, resource_id, during) "
+        "SELECT meeting_id, resource_id, tstzrange(starts_at, ends_at) FROM "
+        "unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) "
+        "AS held (meeting_id, resource_id, starts_at, ends_at)",
+        *columns(held, 4),
     )
 
 
