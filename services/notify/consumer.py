@@ -21,7 +21,7 @@ from shared.postgres import Connection, Database
 LIVE_TOPICS = ("matching",)
 MAIL_TOPICS = ("registration", "matching")
 
-GATHER_SECONDS = 0.5
+GATHER_SECONDS = 1.0
 """Between two batches of mail: phones, which are told at once, come first."""
 
 MEETING_EVENTS: tuple[type[m.MeetingEvent], ...] = (

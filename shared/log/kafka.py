@@ -140,7 +140,7 @@ class KafkaLog:
             group_id=f"{self._prefix}.{consumer}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_poll_records=100,
+            max_poll_records=500,
             session_timeout_ms=15_000,
             heartbeat_interval_ms=3_000,
             rebalance_timeout_ms=60_000,

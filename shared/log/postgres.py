@@ -13,7 +13,7 @@ from shared.log import outbox
 from shared.log.records import Record
 from shared.postgres import Database, own_connection, stand_by
 
-BATCH_SIZE_MAX = 100
+BATCH_SIZE_MAX = 500
 POLL_SECONDS = 0.5
 
 

@@ -26,13 +26,14 @@ async def apply(connection: Connection, live: Live, events: Sequence[MeetingEven
     Redis is written before the transaction commits: a crash between the two repeats this, and the
     repeat changes nothing.
     """
-    await meetings.put(connection, events)
+    entries = [Entry.of(event) for event in events]
+    await meetings.put(connection, entries)
     by_stop: dict[UUID, list[Entry]] = {}
-    for event in events:
-        by_stop.setdefault(event.stop_id, []).append(Entry.of(event))
+    for entry in entries:
+        by_stop.setdefault(entry.stop_id, []).append(entry)
     try:
-        for stop_id, entries in by_stop.items():
-            while await live.apply(stop_id, entries) is None:
+        for stop_id, changes in by_stop.items():
+            while await live.apply(stop_id, changes) is None:
                 await rebuild(connection, live, stop_id)
     except OUTAGE as error:
         raise Outage(repr(error)) from error

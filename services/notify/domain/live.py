@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -26,6 +27,8 @@ class Entry:
     meeting_id: UUID
     stop_id: UUID
     revision: int
+    state: str
+    starts_at: datetime
     people: tuple[UUID, ...]
     concerned: tuple[UUID, ...]
     live: str
@@ -39,6 +42,8 @@ class Entry:
             meeting_id=event.meeting_id,
             stop_id=event.stop_id,
             revision=event.revision,
+            state=event.state,
+            starts_at=event.starts_at,
             people=people_of(event),
             concerned=event.concerned,
             live=f'{{"type":"{event.TYPE}",{facts[1:]}',

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.notify.domain.live import Entry
-from shared.events.matching import MeetingEvent
 from shared.postgres import Connection
 
 
-async def put(connection: Connection, events: Sequence[MeetingEvent]) -> None:
+async def put(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write meetings, each unless a later revision is there."""
     await connection.executemany(
         "INSERT INTO live_meeting "
@@ -23,12 +22,12 @@ async def put(connection: Connection, events: Sequence[MeetingEvent]) -> None:
                 entry.meeting_id,
                 entry.stop_id,
                 entry.revision,
-                event.state,
-                event.starts_at,
+                entry.state,
+                entry.starts_at,
                 entry.people,
                 entry.live,
             )
-            for event, entry in ((event, Entry.of(event)) for event in events)
+            for entry in entries
         ],
     )
 
@@ -36,13 +35,17 @@ async def put(connection: Connection, events: Sequence[MeetingEvent]) -> None:
 async def of_stop(connection: Connection, stop_id: UUID) -> list[Entry]:
     """Read a stop's meetings."""
     rows = await connection.fetch(
-        "SELECT meeting_id, revision, people, live FROM live_meeting WHERE stop_id = $1", stop_id
+        "SELECT meeting_id, revision, state, starts_at, people, live FROM live_meeting "
+        "WHERE stop_id = $1",
+        stop_id,
     )
     return [
         Entry(
             row["meeting_id"],
             stop_id,
             row["revision"],
+            row["state"],
+            row["starts_at"],
             tuple(row["people"]),
             tuple(row["people"]),
             row["live"],

@@ -22,6 +22,7 @@ from services.notify.api import deliveries
 from services.notify.api import live as live_api
 from services.notify.commands import keeping
 from services.notify.commands.following import Following
+from services.notify.domain.live import Entry
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
 from services.notify.resources import Resources
@@ -259,7 +260,7 @@ def stored(database: Database) -> Keep:
     async def store(*events: m.MeetingEvent) -> None:
         for event in events:
             async with database.transaction() as connection:
-                await meetings.put(connection, [event])
+                await meetings.put(connection, [Entry.of(event)])
 
     return store
 
