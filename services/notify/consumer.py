@@ -22,7 +22,7 @@ LIVE_TOPICS = ("matching",)
 MAIL_TOPICS = ("registration", "matching")
 
 GATHER_SECONDS = 1.0
-"""Between two batches of mail: phones, which are told at once, come first."""
+"""Mail is queued this much later: phones, which are told at once, come first."""
 
 MEETING_EVENTS: tuple[type[m.MeetingEvent], ...] = (
     m.MeetingScheduled,

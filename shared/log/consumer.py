@@ -61,7 +61,7 @@ class Consumer:
     ) -> None:
         """Give `together` the events of a batch, where that is less work than one by one.
 
-        Between two batches pass `gather_seconds`, where nobody waits for the effects.
+        Effects are taken `gather_seconds` late, where others on this machine come first.
         """
         self._name = name
         self._database = database
@@ -79,7 +79,6 @@ class Consumer:
         async with log_.reader(self._name, topics, self._database) as reader:
             while True:
                 try:
-                    await asyncio.sleep(self._gather_seconds)
                     await self.step(reader)
                     backoff = BACKOFF_SECONDS_MIN
                 except Outage as outage:
@@ -94,6 +93,7 @@ class Consumer:
         """Handle one batch, commit, and say how many records it had; raises `Outage`."""
         records = await reader.poll()
         if records:
+            await asyncio.sleep(self._gather_seconds)
             await self._handle_all(records)
             await reader.commit()
         return len(records)

@@ -31,6 +31,8 @@ LOOK_SECONDS = 0.5
 REPLY_SECONDS_MAX = 20
 BACKOFF_SECONDS_MAX = 30.0
 PERMANENT = 500
+REST = 2
+"""After each mail, as many times as it took: that time is for those who wait for an answer."""
 
 BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
 """The connection ended; whether the server took the mail cannot be known."""
@@ -112,8 +114,7 @@ class Sender:
                 message = left.pop(0)
                 began = time.monotonic()
                 await self._handle(message, contacts.get(message.person_id), at)
-                # Half of the time is for those who wait for an answer or a live update.
-                await asyncio.sleep(time.monotonic() - began)
+                await asyncio.sleep(REST * (time.monotonic() - began))
         finally:
             if left:
                 await self._give_back(left, at)

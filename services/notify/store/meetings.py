@@ -12,7 +12,9 @@ async def put(connection: Connection, entries: Sequence[Entry]) -> None:
     await connection.executemany(
         "INSERT INTO live_meeting "
         "(meeting_id, stop_id, revision, state, starts_at, people, live) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7) "
+        "SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS "
+        # Two consumers write this row. Who comes second takes no lock, which would last its batch.
+        "(SELECT FROM live_meeting WHERE meeting_id = $1 AND revision >= $3) "
         "ON CONFLICT (meeting_id) DO UPDATE SET revision = excluded.revision, "
         "state = excluded.state, starts_at = excluded.starts_at, people = excluded.people, "
         "live = excluded.live, updated_at = now() "
