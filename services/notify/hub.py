@@ -18,6 +18,8 @@ QUEUE_LENGTH_MAX = 256
 BATCH_SIZE_MAX = 500
 WAKE_SECONDS_MAX = 3_600
 
+EVERYBODY = ""
+
 log = structlog.get_logger()
 
 
@@ -33,11 +35,12 @@ class Change:
 class Listener:
     """One open stream: what is waiting for it, in order."""
 
-    __slots__ = ("_waiting", "_woken", "is_closed", "person_id", "stop_id")
+    __slots__ = ("_waiting", "_woken", "is_closed", "person_id", "stop_id", "whom")
 
     def __init__(self, stop_id: UUID, person_id: UUID | None) -> None:
         self.stop_id = stop_id
         self.person_id = person_id
+        self.whom = str(person_id) if person_id else EVERYBODY
         self.is_closed = False
         self._waiting: deque[Change] = deque()
         self._woken = asyncio.Event()
@@ -81,14 +84,15 @@ class Hub:
         self._wake_key = f"live:wake:{name}"
         self._woken_at = "0-0"
         self._read_to: dict[UUID, str] = {}
-        self._listeners: dict[UUID, set[Listener]] = {}
+        self._listeners: dict[UUID, dict[str, set[Listener]]] = {}
+        """By stop and by whose changes they hear of, as the stream names people."""
         self._loop = asyncio.get_running_loop()
         self._is_closed = False
 
     @property
     def listeners(self) -> int:
         """Count the open streams."""
-        return sum(map(len, self._listeners.values()))
+        return len(self._all())
 
     async def listen(self, stop_id: UUID, person_id: UUID | None) -> Listener:
         """Begin to gather a stop's changes, for one person or for everybody.
@@ -105,7 +109,8 @@ class Hub:
         if is_new:
             self._read_to.setdefault(stop_id, last)
         listener = Listener(stop_id, person_id)
-        self._listeners.setdefault(stop_id, set()).add(listener)
+        of_stop = self._listeners.setdefault(stop_id, {})
+        of_stop.setdefault(listener.whom, set()).add(listener)
         if is_new:
             try:
                 await self._wake()
@@ -117,9 +122,12 @@ class Hub:
     def leave(self, listener: Listener) -> None:
         """Forget a listener; the last one of a stop takes the stop with it."""
         listener.close()
-        those = self._listeners.get(listener.stop_id, set())
+        of_stop = self._listeners.get(listener.stop_id, {})
+        those = of_stop.get(listener.whom, set())
         those.discard(listener)
         if not those:
+            of_stop.pop(listener.whom, None)
+        if not of_stop:
             self._listeners.pop(listener.stop_id, None)
             self._read_to.pop(listener.stop_id, None)
 
@@ -129,8 +137,16 @@ class Hub:
         self._loop.call_soon_threadsafe(self._leave_all)
 
     def _leave_all(self) -> None:
-        for listener in [one for those in self._listeners.values() for one in those]:
+        for listener in self._all():
             self.leave(listener)
+
+    def _all(self) -> list[Listener]:
+        return [
+            listener
+            for of_stop in self._listeners.values()
+            for those in of_stop.values()
+            for listener in those
+        ]
 
     async def _wake(self) -> None:
         """Have the reader, which blocks on the stops it knows, look at a new one."""
@@ -167,14 +183,16 @@ class Hub:
                 self._deliver(stop_id, Position(fields["e"], Place.of(place)), fields)
 
     def _deliver(self, stop_id: UUID, position: Position, fields: Mapping[str, str]) -> None:
-        live, to = fields.get("d"), fields.get("to", "").split()
+        live = fields.get("d")
+        of_stop = self._listeners.get(stop_id, {})
+        # A new epoch, which has no meeting, is for all.
+        whom = list(of_stop) if live is None else {EVERYBODY, *fields.get("to", "").split()}
         change = Change(position, None if live is None else frame("change", position, live))
-        for listener in list(self._listeners.get(stop_id, ())):
-            if live is None or listener.person_id is None or str(listener.person_id) in to:
-                listener.put(change)
-                if listener.is_closed:
-                    log.warning("listener dropped: it does not keep up")
-                    self.leave(listener)
+        for listener in [one for name in whom for one in of_stop.get(name, ())]:
+            listener.put(change)
+            if listener.is_closed:
+                log.warning("listener dropped: it does not keep up")
+                self.leave(listener)
 
 
 def _entries(answer: Any) -> dict[str, list[tuple[str, dict[str, str]]]]:  # RESP2 or RESP3
