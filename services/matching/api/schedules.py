@@ -12,7 +12,7 @@ from services.matching.resources import Held, Resources
 from services.matching.store import schedules as store
 from services.matching.store import sessions
 from shared.access import Principal, Scope, require
-from shared.http import Caller, Now
+from shared.http import Caller, Now, now
 from shared.idempotency import OptionalKey
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
@@ -58,7 +58,7 @@ async def read_schedule(schedule_id: UUID, held: Held, who: Caller) -> dict[str,
 
 
 @router.post("/schedules/{schedule_id}/publish")
-async def publish(schedule_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+async def publish(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
     """Put a schedule in force and tell those whom it changes."""
     async with held.database.reading() as connection:
         schedule = await looking.existing_schedule(connection, schedule_id)

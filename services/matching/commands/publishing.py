@@ -1,5 +1,6 @@
 """Publishing: a provisional version is put in force in one transaction, or not at all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -32,9 +33,22 @@ class _Version:
     entries: tuple[Entry, ...]
 
 
-async def publish(database: Database, schedule_id: UUID, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Written:
+    cancelled: list[Meeting]
+    moved: list[Meeting]
+    added: list[Meeting]
+    former: dict[UUID, UUID | None]
+    """The interpreters that moved meetings had."""
+    count: int
+
+
+async def publish(
+    database: Database, schedule_id: UUID, clock: Callable[[], datetime]
+) -> dict[str, Any]:
     """Put a version in force and tell everybody whom it changes; a repeat changes nothing.
 
+    `clock` is asked when all is written: a large version takes its time, and waits for its turn.
     Raises `NotFound`, or `Conflict` when it is not solved, superseded, or does not fit any more
     (`stale_schedule`).
     """
@@ -51,23 +65,25 @@ async def publish(database: Database, schedule_id: UUID, now: datetime) -> dict[
         number = await store.next_number(connection, stop["id"])
         try:
             async with connection.transaction():
-                changed = await _put_in_force(connection, _Version(stop, number, entries), now)
+                written = await _put_in_force(connection, _Version(stop, number, entries))
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
             raise stale("Something it needs was taken") from None
-        await store.publish(connection, schedule_id, number, changed, now)
+        now = clock()
+        await _tell(connection, written, now)
+        await store.publish(connection, schedule_id, number, written.count, now)
         event = SchedulePublished(
             schedule_id=schedule_id,
             stop_id=stop["id"],
             mission_id=stop["mission_id"],
             number=number,
             meetings=len(entries),
-            changed=changed,
+            changed=written.count,
         )
         await outbox.append(connection, event, sequence=number, now=now)
         return _content(await looking.existing_schedule(connection, schedule_id))
 
 
-async def _put_in_force(connection: Connection, version: _Version, now: datetime) -> int:
+async def _put_in_force(connection: Connection, version: _Version) -> _Written:
     current = await meetings.of_stop(connection, version.stop["id"], lock=True)
     entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
     found = differences(current, {pair: entry.spot for pair, entry in entries.items()})
@@ -81,10 +97,13 @@ async def _put_in_force(connection: Connection, version: _Version, now: datetime
     await meetings.book(connection, [*cancelled, *moved, *added])
     await meetings.check_walls(connection)
     former = {one.id: one.spot.interpreter_id for one, _ in found.moved}
-    await tell(connection, MeetingCancelled, cancelled, now)
-    await tell(connection, MeetingMoved, moved, now, former)
-    await tell(connection, MeetingScheduled, added, now)
-    return found.count
+    return _Written(cancelled, moved, added, former, found.count)
+
+
+async def _tell(connection: Connection, written: _Written, now: datetime) -> None:
+    await tell(connection, MeetingCancelled, written.cancelled, now)
+    await tell(connection, MeetingMoved, written.moved, now, written.former)
+    await tell(connection, MeetingScheduled, written.added, now)
 
 
 def _moved(meeting: Meeting, entry: Entry, version: _Version) -> Meeting:

@@ -17,7 +17,7 @@ from services.matching.resources import Held, Resources
 from services.matching.store import facts, meetings, schedules, sessions
 from shared.access import Scope, may, require
 from shared.contacts import Contact
-from shared.http import Caller, Now
+from shared.http import Caller, Now, now
 from shared.postgres import Connection
 
 SOLVER_SECONDS_MAX = 10
@@ -49,7 +49,7 @@ async def ask(stop_id: UUID, held: Held, who: Caller, now: Now) -> Response:
 
 
 @router.post("/stops/{stop_id}/board/schedules/{schedule_id}/publish")
-async def publish(stop_id: UUID, schedule_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+async def publish(stop_id: UUID, schedule_id: UUID, held: Held, who: Caller) -> Response:
     """Publish a schedule, and go back to the board."""
     async with held.database.reading() as connection:
         schedule = await looking.existing_schedule(connection, schedule_id)

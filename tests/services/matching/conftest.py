@@ -277,7 +277,7 @@ class House:
 
     async def published(self, *entries: Entry) -> dict[str, Any]:
         """Put a version in force."""
-        return await publishing.publish(self.database, await self.proposed(*entries), NOW)
+        return await publishing.publish(self.database, await self.proposed(*entries), lambda: NOW)
 
     async def day(self) -> None:
         """Publish three meetings: two with an interpreter, one without."""

@@ -1,6 +1,5 @@
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from services.matching.commands import publishing
 from services.matching.store import facts, meetings
 from shared.errors import Conflict
 from shared.events import registration as r
+from shared.http import now
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Opening
@@ -252,7 +252,6 @@ async def test_the_same_two_meet_once_in_a_mission(house: "House") -> None:
 
 async def at_once(house: "House", *schedules: UUID) -> list[Any]:
     """Publish at once; a refusal is given back."""
-    now = datetime.now(tz=house.slot(1).tzinfo)
     async with asyncio.timeout(ANSWERS_SECONDS_MAX):
         return await asyncio.gather(
             *(publishing.publish(house.database, one, now) for one in schedules),
