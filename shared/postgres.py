@@ -83,7 +83,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Everything inside commits together, or not at all."""
-        async with self._pool.acquire() as connection:
+        async with self.reading() as connection:
             async with connection.transaction():
                 yield connection
             self.committed.set()
@@ -92,7 +92,12 @@ class Database:
     async def reading(self) -> AsyncIterator[Connection]:
         """Lend a connection for single statements that change nothing."""
         async with self._pool.acquire() as connection:
-            yield connection
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                # Cut in the middle of something, it may never be of use again.
+                connection.terminate()
+                raise
 
 
 def columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:

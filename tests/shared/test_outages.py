@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from services.embedded.servers.child import Server
 from services.embedded.servers.kafka import kafka
 from services.embedded.servers.postgres import postgres
+from shared.postgres import is_outage
 
 if TYPE_CHECKING:
     from tests.shared.conftest import Raise, Stage
@@ -63,7 +63,9 @@ async def speak_through_outages(stage: "Stage", keys: list[UUID], times: int) ->
                 try:
                     await stage.say(key)
                     break
-                except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
                     await asyncio.sleep(0.05)
         await asyncio.sleep(0.02)
 

@@ -196,3 +196,13 @@ async def test_json_goes_in_and_out_as_plain_values(fresh_database: str) -> None
     value = {"en": "Tianjin", "zh": "天津", "numbers": [1, None]}
     async with Database.connect(fresh_database) as database, database.reading() as connection:
         assert await connection.fetchval("SELECT $1::jsonb", value) == value
+
+
+async def test_a_connection_that_was_left_confused_is_not_lent_again(fresh_database: str) -> None:
+    async with Database.connect(fresh_database, size=1) as database:
+        with pytest.raises(asyncpg.InternalClientError):
+            async with database.reading() as connection:
+                first = await connection.fetchval("SELECT pg_backend_pid()")
+                raise asyncpg.InternalClientError("cannot switch to state 15")
+        async with database.reading() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") != first
