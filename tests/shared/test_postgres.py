@@ -199,10 +199,15 @@ async def test_json_goes_in_and_out_as_plain_values(fresh_database: str) -> None
 
 
 async def test_a_connection_that_was_left_confused_is_not_lent_again(fresh_database: str) -> None:
+    seen: list[int] = []
+
+    async def be_confused(database: Database) -> None:
+        async with database.reading() as connection:
+            seen.append(await connection.fetchval("SELECT pg_backend_pid()"))
+            raise asyncpg.InternalClientError("cannot switch to state 15")
+
     async with Database.connect(fresh_database, size=1) as database:
         with pytest.raises(asyncpg.InternalClientError):
-            async with database.reading() as connection:
-                first = await connection.fetchval("SELECT pg_backend_pid()")
-                raise asyncpg.InternalClientError("cannot switch to state 15")
+            await be_confused(database)
         async with database.reading() as connection:
-            assert await connection.fetchval("SELECT pg_backend_pid()") != first
+            assert await connection.fetchval("SELECT pg_backend_pid()") not in seen
