@@ -47,7 +47,8 @@ async def tell(connection: Connection, registration: Row, status: Status, now: d
             ),
             languages=tuple(registration["languages"]),
             listings=await people.listings_of(connection, registration["organization_id"]),
-            partner_id=registration["partner_id"],
+            # Of the person: another partner may register anybody whose address it knows.
+            partner_id=registration["person_partner_id"],
         )
         await outbox.append(connection, confirmed, sequence=version, now=now)
     else:

@@ -16,7 +16,8 @@ Facts = Mapping[str, Any]
 _SELECT = (
     "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.source, r.partner_id, r.rank, "
     "r.registered_at, r.checked_in_at, item.stop_id, item.kind AS item_kind, "
-    "person.mission_id, person.role, person.languages, person.organization_id "
+    "person.mission_id, person.role, person.languages, person.organization_id, "
+    "person.partner_id AS person_partner_id "
     "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
     "JOIN person ON person.id = r.person_id "
 )

@@ -120,6 +120,24 @@ async def test_a_confirmation_says_what_matching_needs_to_know(house: "House") -
     )
 
 
+async def test_another_partner_does_not_become_the_one_who_brought_somebody(
+    house: "House",
+) -> None:
+    rival = house.someone("partner_staff", partner_id=house.partner)
+    ana = await house.registered("ana")
+
+    answer = await house.register(
+        "ana", "dinner", who=rival, source="partner_api", partner_id=str(house.partner)
+    )
+    await house.decide(answer.json()["id"], "approve")
+
+    rows = await house.rows(
+        "SELECT payload FROM outbox WHERE key = $1 AND type LIKE '%.confirmed.%'",
+        house.person(ana).subject,
+    )
+    assert [json.loads(row["payload"]).get("partner_id") for row in rows] == [None, None]
+
+
 async def test_no_event_holds_personal_data(house: "House") -> None:
     staff = {"role": "interpreter", "language": "zh", "languages": ["en", "zh"], "stop_ids": []}
     await house.made(
