@@ -1,5 +1,6 @@
 """What callers send."""
 
+import unicodedata
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -8,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BeforeValidator,
     EmailStr,
     Field,
     StringConstraints,
@@ -35,6 +37,14 @@ Moment = Annotated[
     AwareDatetime,
     Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), lt=datetime(YEARS[1], 1, 1, tzinfo=UTC)),
 ]
+
+
+def _in_plain_letters(given: object) -> object:
+    return unicodedata.normalize("NFKC", given) if isinstance(given, str) else given
+
+
+Address = Annotated[EmailStr, BeforeValidator(_in_plain_letters)]
+"""Checked in the letters it is kept in: a full-width comma would make two addresses of one."""
 
 
 def _is_zone(name: str) -> str:
@@ -140,7 +150,7 @@ class PersonBody(Body):
     full_name: Name
     native_name: Name | None = None
     latin_name: Name | None = None
-    email: EmailStr
+    email: Address
     language: Language
     languages: list[LanguageTag] = Field(min_length=1, max_length=10)
     position: BothTexts | None = None
@@ -259,4 +269,4 @@ class AskForLinkBody(Body):
     """An address to which a sign-in link goes, if it is on file."""
 
     mission_id: UUID
-    email: EmailStr
+    email: Address

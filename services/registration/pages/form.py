@@ -7,10 +7,11 @@ from uuid import UUID
 
 import asyncpg
 from starlette.datastructures import FormData
+from starlette.requests import Request
 
 from services.registration.bodies import RegistrationBody
 from services.registration.domain.people import SignUp
-from shared.errors import Fault, Invalid, NotFound
+from shared.errors import Fault, Invalid, Malformed, NotFound
 from shared.idempotency import Key
 
 SINGLE = (
@@ -84,6 +85,17 @@ def empty(items: Sequence[asyncpg.Record], country: str) -> dict[str, Any]:
         "languages": [],
         "consent": False,
     }
+
+
+async def given(request: Request) -> FormData:
+    """Read what was sent; raises `Malformed` for letters that can be neither kept nor shown."""
+    try:
+        sent = await request.form(max_fields=200, max_files=0)
+        for name, value in sent.multi_items():
+            f"{name}{value}".encode()
+    except ValueError:
+        raise Malformed("The form is in letters that cannot be read.") from None
+    return sent
 
 
 def shown(given: FormData) -> dict[str, Any]:

@@ -75,21 +75,21 @@ async def registration_form(slug: str, stop_slug: str, request: Request, held: H
 async def register(slug: str, stop_slug: str, request: Request, held: Held, now: Now) -> Response:
     """Register somebody who filled in the form; what is wrong is said beside its field."""
     facts = await _stop(held, slug, stop_slug)
-    async with request.form(max_fields=200, max_files=0) as given:
-        try:
-            sign_up = form.read(given)
-            chosen = form.chosen(given, facts["items"])
-            answers = [
-                await registering.register(
-                    held.database, item_id, sign_up, form.key(given, item_id), now
-                )
-                for item_id in chosen
-            ]
-        except (ValidationError, Invalid) as error:
-            return _with_faults(request, facts, given, error)
-        except Conflict:
-            # A delegate's or a colleague's address: the answer must not say so.
-            answers = []
+    given = await form.given(request)
+    try:
+        sign_up = form.read(given)
+        chosen = form.chosen(given, facts["items"])
+        answers = [
+            await registering.register(
+                held.database, item_id, sign_up, form.key(given, item_id), now
+            )
+            for item_id in chosen
+        ]
+    except (ValidationError, Invalid) as error:
+        return _with_faults(request, facts, given, error)
+    except Conflict:
+        # A delegate's or a colleague's address: the answer must not say so.
+        answers = []
     if not any(answer.content["is_new"] for answer in answers):
         # Whoever types an address that is on file has not shown that it is theirs.
         mission_id = facts["mission"]["id"]

@@ -113,6 +113,31 @@ async def test_a_nul_in_an_address_or_a_plan_is_refused_too(house: "House", line
     assert [answer.status_code for answer in answers] == [422] * 4
 
 
+@pytest.mark.parametrize("charset", ["utf-7", "punycode", "undefined", "a\0b"])
+async def test_a_form_in_letters_that_cannot_be_read_is_malformed(
+    house: "House", charset: str
+) -> None:
+    part = 'Content-Disposition: form-data; name="full_name"'
+    # A lone surrogate, in the first of these charsets.
+    content = f"--x\r\n{part}\r\n\r\n+2AA-\r\n--x--\r\n"
+    answer = await house.client.post(
+        "/missions/sample/stops/guangzhou/register",
+        content=content,
+        headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"},
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize("email", ["li＠example.org，ana@example.com", "ana⑴@example.com"])
+async def test_an_address_whose_plain_letters_make_another_is_refused(
+    house: "House", email: str
+) -> None:
+    answer = await house.register("ana", person={"email": email})
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/person/email"]
+
+
 async def test_an_id_that_is_none_is_invalid(house: "House") -> None:
     for path in ("/api/v1/missions/7", "/api/v1/stops/x/numbers"):
         answer = await house.get(path, house.boss)
