@@ -15,7 +15,7 @@ STOPS_MAX = 16
 class _Known:
     """The people of a stop at one time, weighed against one another."""
 
-    fingerprint: tuple[int, int]
+    fingerprint: tuple[int, ...]
     people: dict[UUID, Profile]
     scorer: Scorer
 

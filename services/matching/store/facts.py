@@ -207,16 +207,20 @@ async def profiles(connection: Connection, stop_id: UUID) -> list[Profile]:
     return [profile(row) for row in rows]
 
 
-async def fingerprint(connection: Connection, stop_id: UUID) -> tuple[int, int]:
-    """Give two numbers that change whenever somebody at the stop, or a place there, does."""
+async def fingerprint(connection: Connection, stop_id: UUID) -> tuple[int, ...]:
+    """Give numbers that change whenever people, places, items or sectors of the stop do."""
     row = await connection.fetchrow(
-        "SELECT coalesce(sum(place.version), 0)::bigint, coalesce(sum(p.version), 0)::bigint "
+        "SELECT coalesce(sum(place.version), 0)::bigint, coalesce(sum(p.version), 0)::bigint, "
+        # These have keys of their own, and may be heard of later than the people.
+        "(SELECT coalesce(sum(version), 0)::bigint FROM programme_item WHERE stop_id = $1), "
+        "(SELECT coalesce(sum(mission.version), 0)::bigint FROM mission "
+        "JOIN stop ON stop.mission_id = mission.id WHERE stop.id = $1) "
         "FROM participation AS place JOIN participant AS p ON p.id = place.participant_id "
         "WHERE place.stop_id = $1",
         stop_id,
     )
     assert row is not None
-    return row[0], row[1]
+    return tuple(row)
 
 
 async def places(connection: Connection, stop_id: UUID) -> Sequence[Row]:

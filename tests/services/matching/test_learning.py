@@ -1,6 +1,7 @@
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -112,6 +113,34 @@ async def test_events_of_different_keys_come_in_any_order(bare: "House") -> None
 
     assert (await place(bare, "lin"))["checked_in_at"] == bare.slot(1)
     assert (await bare.get(path))["items"] == []
+
+
+async def test_what_is_heard_of_later_than_the_people_is_in_recommendations_too(
+    house: "House",
+) -> None:
+    async def seen() -> list[Any]:
+        path = f"/recommendations?stop_id={house.stop}&participant_id={house.people['luo']}"
+        found: list[Any] = (await house.get(path))["items"]
+        return found
+
+    later = uuid4()
+    await house.hear((r.ParticipantCancelled(**house.about("dora")), 2))
+    await house.hear((house.confirmed("dora", programme_item_id=later), 3))
+    assert len(await seen()) == 1
+
+    await house.hear((house.item_planned(programme_item_id=later), 1))
+    assert len(await seen()) == 2
+
+    named = r.MissionAnnounced(
+        mission_id=house.mission,
+        slug="sample",
+        title=Bilingual(en="Sample Mission", zh="示例代表团"),
+        starts_on=date(2023, 11, 6),
+        ends_on=date(2023, 11, 11),
+        sectors={"hydrogen": Bilingual(en="Fuel cells", zh="燃料电池")},
+    )
+    await house.hear((named, 2))
+    assert "Fuel cells" in (await seen())[0]["reasons"][0]["en"]
 
 
 async def test_who_cancels_is_not_here_any_more_and_comes_back_as_not_arrived(
