@@ -135,7 +135,8 @@ def _health(checks: Mapping[str, Check], advisory: Mapping[str, Check]) -> APIRo
 
 async def _is_usable(check: Check) -> bool:
     try:
-        await asyncio.wait_for(check(), CHECK_SECONDS_MAX)
+        async with asyncio.timeout(CHECK_SECONDS_MAX):
+            await check()
     except Exception:  # noqa: BLE001  # whatever it raises is the answer
         return False
     return True

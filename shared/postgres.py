@@ -32,6 +32,7 @@ OUTAGE = (
 
 POOL_SIZE_MAX = 8
 STATEMENT_SECONDS_MAX = 30
+CLOSE_SECONDS_MAX = 5
 MIGRATION_LOCK = 7_411_001
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -76,7 +77,8 @@ class Database:
             # close() waits for borrowed connections; a stream cut at shutdown may hold one for
             # ever.
             try:
-                await asyncio.wait_for(pool.close(), timeout=5)
+                async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 

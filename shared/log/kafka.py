@@ -1,7 +1,6 @@
 """The log of the real shape: one Kafka topic a publisher, the key is the aggregate's id."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from shared.log import outbox as rows
 from shared.log.records import Record
 from shared.postgres import Database, own_connection, stand_by
+from shared.waiting import moment
 
 PREFIX = "tradewind"
 PUBLISHER = "kafka"
@@ -103,8 +103,7 @@ class KafkaLog:
             woken.clear()
             records, position = await rows.after(connection, position, limit=BATCH_SIZE_MAX)
             if not records:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(woken.wait(), LOOK_SECONDS)
+                await moment(woken, LOOK_SECONDS)
                 continue
             if new := {record.topic for record in records} - prepared:
                 await self.prepare(sorted(new))

@@ -1,7 +1,6 @@
 """The log of the embedded shape: each publisher's outbox table, read by position."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import asyncpg
 from shared.log import outbox
 from shared.log.records import Record
 from shared.postgres import Database, own_connection, stand_by
+from shared.waiting import moment
 
 BATCH_SIZE_MAX = 500
 POLL_SECONDS = 0.5
@@ -75,8 +75,7 @@ class PostgresReader:
         self._woken.clear()
         records = await self._read()
         if not records:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+            await moment(self._woken, POLL_SECONDS)
             records = await self._read()
         return records
 

@@ -6,11 +6,9 @@ A reader with a cursor over `id` loses rows that commit late (measured: 23 % und
 `position` it cannot.
 """
 
-import asyncio
-import contextlib
-
 from shared.log.outbox import CHANNEL
 from shared.postgres import Database, own_connection, stand_by
+from shared.waiting import moment
 
 SEQUENCER_LOCK = 7_411_002
 BATCH_SIZE_MAX = 1_000
@@ -51,7 +49,6 @@ async def number(database: Database) -> None:
                 if numbered:
                     await connection.execute(f"NOTIFY {CHANNEL}")
             if not numbered:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(database.committed.wait(), LOOK_SECONDS)
+                await moment(database.committed, LOOK_SECONDS)
     finally:
         connection.terminate()

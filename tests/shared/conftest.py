@@ -23,7 +23,7 @@ from shared.log.postgres import PostgresLog
 from shared.log.records import Envelope, Log, Record
 from shared.log.sequencer import number
 from shared.postgres import Connection, Database, migrate
-from shared.process import persist
+from shared.process import cancel, persist
 
 TOPIC = "registration"
 NOW = datetime(2023, 4, 10, 1, 30, tzinfo=UTC)
@@ -231,11 +231,9 @@ async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[list[a
     try:
         yield tasks
     finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    for end in ends:
-        if isinstance(end, Exception):
+        await cancel(tasks)
+    for task in tasks:
+        if not task.cancelled() and (end := task.exception()):
             raise end
 
 

@@ -17,6 +17,7 @@ from services.matching.domain.versions import Entry, unmet
 from services.matching.store import schedules as store
 from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database, own_connection, stand_by
+from shared.waiting import moment
 
 SOLVER_LOCK = 7_411_004
 LOOK_SECONDS = 1.0
@@ -64,8 +65,7 @@ async def solve_for_ever(database: Database, asked: asyncio.Event) -> None:
         while True:
             asked.clear()
             if not await solve_next(database):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
+                await moment(asked, LOOK_SECONDS)
     finally:
         lock.terminate()
 
