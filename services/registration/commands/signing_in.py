@@ -10,9 +10,6 @@ from shared.events.registration import SignInRequested
 from shared.log import outbox
 from shared.postgres import Connection, Database
 
-ROLES_OF_NOBODY = ("mission_staff", "screen")
-"""Roles that a link may give without a person behind it."""
-
 
 async def principal_of(connection: Connection, person_id: UUID) -> Principal | None:
     """Say what a person may be, from what is on file now."""
@@ -36,10 +33,16 @@ async def redeem(
     async with database.reading() as connection:
         who = await principal_of(connection, claimed.subject)
     if who is None:
-        if claimed.role not in ROLES_OF_NOBODY:
+        if not _may_be_nobody(claimed):
             raise Unauthenticated("The person this link was made for is not here any more.")
         who = claimed
     return who, tokens.sign(who, "session", now)
+
+
+def _may_be_nobody(claimed: Principal) -> bool:
+    """Say whether a link needs no person behind it: a screen's, or the operator's."""
+    is_operator = claimed.role == "mission_staff" and claimed.mission_id is None
+    return is_operator or claimed.role == "screen"
 
 
 async def ask_for_link(database: Database, mission_id: UUID, email: str, now: datetime) -> None:

@@ -9,6 +9,7 @@ import pytest
 from shared.access import Principal, Tokens
 
 if TYPE_CHECKING:
+    from shared.access import Role
     from tests.services.registration.conftest import House
 
 SESSIONS = "/api/v1/sessions"
@@ -45,8 +46,9 @@ async def test_a_link_cannot_promise_more_than_is_on_file(house: "House") -> Non
     assert (await redeem(house, token)).json()["role"] == "local"
 
 
-async def test_a_link_of_a_person_who_is_gone_signs_nobody_in(house: "House") -> None:
-    token = house.tokens.sign(house.someone("delegate"), "link", now())
+@pytest.mark.parametrize("role", ["delegate", "mission_staff"])
+async def test_a_link_of_a_person_who_is_gone_signs_nobody_in(house: "House", role: "Role") -> None:
+    token = house.tokens.sign(house.someone(role), "link", now())
     assert (await redeem(house, token)).status_code == 401
 
 
