@@ -85,7 +85,7 @@ class Pages:
         status: int = 200,
         **context: object,
     ) -> HTMLResponse:
-        """Render a page. Templates see `t`, `b`, `local`, `zone_name`, `day`, `lang`, `path`."""
+        """Render a page. Templates see `t`, `b`, `local`, `zone_name`, `day`, `lang`."""
         language = language_of(request)
         page = self.environment.get_template(template).render(
             lang=language,
@@ -95,7 +95,6 @@ class Pages:
             day=lambda on: day(on, language),
             local=local,
             zone_name=lambda moment, zone: zone_name(moment, zone, language),
-            path=request.url.path,
             query={k: v for k, v in request.query_params.items() if k not in ("lang", "token")},
             is_signed_in="tradewind_session" in request.cookies,
             status=status,

@@ -225,6 +225,15 @@ async def test_an_address_on_file_gets_a_mail_and_its_typist_no_session(
     assert (await house.told(known["participant_id"]))[-1] == "sign_in.requested"
 
 
+async def test_the_other_language_of_a_page_is_on_this_site_whatever_its_address(
+    house: "House",
+) -> None:
+    page = await house.page("http://testserver//elsewhere.example/", status=404)
+
+    assert 'href="?lang=zh"' in page
+    assert "elsewhere" not in page
+
+
 async def test_a_form_of_a_stop_that_is_not_there_is_a_page_that_says_so(house: "House") -> None:
     for path in (
         "/missions/none",
