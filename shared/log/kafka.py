@@ -10,7 +10,12 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    NodeNotReadyError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 from aiokafka.structs import TopicPartition
 
 from shared.log import outbox as rows
@@ -49,14 +54,20 @@ class KafkaLog:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
         try:
             await _start(admin.start())
-            answer = await admin.create_topics(
-                [NewTopic(self._name(topic), self._partitions, self._replicas) for topic in topics]
-            )
+            answer = await self._create(admin, topics)
             for _, code, *_ in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
                     raise for_code(code)
         finally:
             await admin.close()
+
+    async def _create(self, admin: AIOKafkaAdminClient, topics: Sequence[str]) -> Any:
+        wanted = [NewTopic(self._name(topic), self._partitions, self._replicas) for topic in topics]
+        try:
+            return await admin.create_topics(wanted)
+        except AttributeError as error:
+            # aiokafka asks None for its address while a cluster that is just back has no controller.
+            raise NodeNotReadyError("The cluster has no controller yet.") from error
 
     async def publish(self, outbox: Database) -> None:
         """Send positioned rows in order; remember the position once the broker has acknowledged.
