@@ -66,7 +66,7 @@ class KafkaLog:
         try:
             return await admin.create_topics(wanted)
         except AttributeError as error:
-            # aiokafka asks None for its address while a cluster that is just back has no controller.
+            # aiokafka asks None for its address while a cluster just back has no controller.
             raise NodeNotReadyError("The cluster has no controller yet.") from error
 
     async def publish(self, outbox: Database) -> None:
