@@ -116,7 +116,8 @@ class Consumer:
         if len(records) == 1:
             return False
         try:
-            await self._take_plainly(self._readable(records), [record.key for record in records])
+            if batch := self._readable(records):
+                await self._take_plainly(batch, [record.key for record in records])
         except Exception as error:
             if isinstance(error, Outage) or is_outage(error):
                 raise
@@ -132,11 +133,11 @@ class Consumer:
             await self._refuse_parked(connection, keys)
             # A record may be in a batch twice.
             fresh = {e.event_id: (e, event) for e, event in batch if e.event_id in new}
-            if self._together and fresh:
-                await self._together(connection, [event for _, event in fresh.values()])
-            elif not self._together:
+            if self._together is None:
                 for envelope, event in fresh.values():
                     await self._take_effect(connection, envelope, event)
+            elif fresh:
+                await self._together(connection, [event for _, event in fresh.values()])
 
     def _readable(self, records: Sequence[Record]) -> list[tuple[Envelope, Event]]:
         """Read what concerns this consumer; raises for the first record that cannot be read."""

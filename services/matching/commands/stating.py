@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.options import Point
+from services.matching.domain.options import Point, Taken, is_free
 from services.matching.domain.problem import Candidate, FreeInterpreter, Problem, Time
 from services.matching.domain.scoring import Profile, Scorer
 from services.matching.domain.slots import Slot
@@ -15,8 +14,6 @@ from services.matching.domain.versions import is_fixed
 from services.matching.domain.wishes import Wishes
 from services.matching.store import facts, meetings, sessions, wishes
 from shared.postgres import Connection
-
-Taken = dict[UUID, list[tuple[datetime, datetime]]]
 
 CANDIDATES_PER_SLOT = 3
 """How many counterparts are considered for each slot of a delegate, besides all wishes."""
@@ -82,7 +79,7 @@ async def state(
                     point.id
                     for point in place.points
                     if point.is_open_until(place.slot.ends_at)
-                    and _is_free(point.id, place.slot, taken)
+                    and is_free(point.id, place.slot, taken)
                 ),
             )
             for place in places
@@ -206,9 +203,5 @@ def _times(
         number
         for number, place in enumerate(places)
         if (not must_be_there or place.people.issuperset(people))
-        and all(_is_free(person, place.slot, taken) for person in people)
+        and all(is_free(person, place.slot, taken) for person in people)
     )
-
-
-def _is_free(resource: UUID, slot: Slot, taken: Taken) -> bool:
-    return not any(slot.overlaps(*time) for time in taken.get(resource, ()))

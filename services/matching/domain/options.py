@@ -9,6 +9,8 @@ from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.slots import Slot
 
 Times = Sequence[tuple[datetime, datetime]]
+Taken = Mapping[UUID, Times]
+"""When people, points and interpreters are taken by other meetings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +33,20 @@ class Surroundings:
     points: Sequence[Point]
     helpers: Sequence[UUID]
     """Interpreters who could help, the preferred first."""
-    taken: Mapping[UUID, Times]
+    taken: Taken
 
     def is_free(self, resource: UUID, slot: Slot) -> bool:
         """Say whether no other meeting takes it then."""
-        return not any(slot.overlaps(*time) for time in self.taken.get(resource, ()))
+        return is_free(resource, slot, self.taken)
 
     def free_helpers(self, slot: Slot) -> Iterator[UUID]:
         """Give the interpreters who are free then."""
         return (helper for helper in self.helpers if self.is_free(helper, slot))
+
+
+def is_free(resource: UUID, slot: Slot, taken: Taken) -> bool:
+    """Say whether a person, a point or an interpreter is free for the whole of a slot."""
+    return not any(slot.overlaps(*time) for time in taken.get(resource, ()))
 
 
 def free_spots(meeting: Meeting, around: Surroundings) -> list[Spot]:

@@ -224,9 +224,6 @@ class _Model:
         self.model.maximize(sum(terms))
 
 
-_Variables = list[cp_model.IntVar]
-
-
 class _Groups(defaultdict):  # type: ignore[type-arg]  # its keys are of three kinds
     def __init__(self) -> None:
         super().__init__(list)

@@ -12,8 +12,6 @@ STREAM_LENGTH_MAX = 10_000
 REPLAY_LENGTH_MAX = 1_000
 """Who missed more is better served by a snapshot."""
 
-FINISHED = frozenset({"completed", "no_show", "cancelled"})
-
 _POSITION = re.compile(r"([0-9a-f]{1,32}):(\d{1,15})-(\d{1,15})", re.ASCII)
 
 
