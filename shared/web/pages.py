@@ -64,7 +64,7 @@ class Pages:
     """The templates and words of one service, over the shared ones."""
 
     def __init__(self, folder: Path) -> None:
-        self.words = load([HERE / "words.toml", *folder.glob("words.toml")])
+        self.words = load([HERE / "words.toml", *sorted(folder.glob("words*.toml"))])
         self.environment = Environment(
             loader=FileSystemLoader([folder, TEMPLATES]),
             autoescape=True,
