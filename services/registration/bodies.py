@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     EmailStr,
     Field,
+    JsonValue,
     StringConstraints,
     model_validator,
 )
@@ -29,6 +30,7 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 LISTINGS_MAX = 20
+ANSWERS_MAX = 100
 
 # Bounds of good sense: at the ends of the calendar no clock can be moved to another zone.
 YEARS = (2000, 2200)
@@ -213,9 +215,11 @@ class RegistrationBody(Body):
     source: Source = "self"
     partner_id: UUID | None = None
     consent: Literal[True]
+    consents: list[Code] = Field(default_factory=list, max_length=20)
     organization: OrganizationBody
     person: PersonBody
     listings: list[ListingBody] = Field(default_factory=list, max_length=LISTINGS_MAX)
+    answers: dict[Code, JsonValue] = Field(default_factory=dict, max_length=ANSWERS_MAX)
 
     def value(self) -> SignUp:
         """Give the domain's value."""
@@ -241,6 +245,8 @@ class RegistrationBody(Body):
                 )
                 for listing in self.listings
             ),
+            consents=tuple(dict.fromkeys(self.consents)),
+            answers=self.answers,
         )
 
 

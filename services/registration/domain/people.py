@@ -1,8 +1,8 @@
 """People and organisations as they are when they register, and what makes two of them the same."""
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -60,6 +60,10 @@ class SignUp:
     organization: Organization
     person: Person
     listings: tuple[Listing, ...]
+    consents: tuple[str, ...] = ()
+    """The purposes agreed to, beyond the one that every registration asks for."""
+    answers: Mapping[str, object] = field(default_factory=dict)
+    """By the code of the question."""
 
 
 def same_address(email: str) -> str:
