@@ -32,7 +32,7 @@ async def add_mission(
 ) -> Response:
     """Announce a mission."""
     require(who, "mission.write", Scope())
-    answer = await commands.add_mission(held.database, body.model_dump(), key, now)
+    answer = await commands.add_mission(held.database, body.model_dump(), who, key, now)
     return answer.response()
 
 
@@ -70,11 +70,12 @@ async def read_mission(mission_id: UUID, held: Held) -> dict[str, Any]:
 
 @router.post("/missions/{mission_id}/partners", status_code=201)
 async def add_partner(
-    mission_id: UUID, body: PartnerBody, held: Held, who: Caller, key: OptionalKey
+    mission_id: UUID, body: PartnerBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
     """Add a partner organisation."""
     require(who, "mission.write", Scope(mission_id=mission_id))
-    answer = await commands.add_partner(held.database, mission_id, body.model_dump(), key)
+    facts = body.model_dump()
+    answer = await commands.add_partner(held.database, mission_id, facts, who, key, now)
     return answer.response()
 
 
@@ -86,7 +87,7 @@ async def add_stop(
     require(who, "mission.write", Scope(mission_id=mission_id))
     facts = body.model_dump()
     facts["held_on"] = facts.pop("date")
-    answer = await commands.add_stop(held.database, mission_id, facts, key, now)
+    answer = await commands.add_stop(held.database, mission_id, facts, who, key, now)
     return answer.response()
 
 
@@ -98,7 +99,7 @@ async def add_item(
     async with held.database.reading() as connection:
         stop = await commands.existing_stop(connection, stop_id)
     require(who, "mission.write", Scope(mission_id=stop["mission_id"]))
-    answer = await commands.add_item(held.database, stop_id, body.model_dump(), key, now)
+    answer = await commands.add_item(held.database, stop_id, body.model_dump(), who, key, now)
     return answer.response()
 
 
@@ -108,8 +109,13 @@ async def engage(
 ) -> Response:
     """Engage a member of staff or an interpreter; answers with the sign-in link."""
     require(who, "mission.write", Scope(mission_id=mission_id))
-    facts = {"role": body.role, "stop_ids": body.stop_ids, "partner_id": body.partner_id}
-    answer = await commands.engage(held.database, mission_id, body.value(), facts, key, now)
+    facts = {
+        "person": body.value(),
+        "role": body.role,
+        "stop_ids": body.stop_ids,
+        "partner_id": body.partner_id,
+    }
+    answer = await commands.engage(held.database, mission_id, facts, who, key, now)
     async with held.database.reading() as connection:
         engaged = await principal_of(connection, UUID(answer.content["id"]))
     assert engaged is not None

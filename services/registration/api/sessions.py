@@ -36,7 +36,8 @@ async def make_link(body: LinkBody, held: Held, who: Caller, now: Now) -> dict[s
     if subject is not None and subject.role != body.role:
         raise Invalid(f"This person's role is {subject.role}.")
     for_whom = subject or Principal("screen", uuid4(), body.mission_id, tuple(body.stop_ids))
-    return {"path": signing_in.sign_in_path(held.tokens, for_whom, now)}
+    path = await signing_in.hand_out(held.database, held.tokens, for_whom, who, now)
+    return {"path": path}
 
 
 async def _person(held: Held, mission_id: UUID, person_id: UUID) -> Principal:

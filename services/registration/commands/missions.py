@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.registration.commands.auditing import note
 from services.registration.domain.people import Person
 from services.registration.store import missions as store
 from services.registration.store import people
+from shared.access import Principal
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.registration import (
     MissionAnnounced,
@@ -24,7 +26,9 @@ from shared.postgres import Connection, Database
 Facts = Mapping[str, Any]
 
 
-async def add_mission(database: Database, facts: Facts, key: Key | None, now: datetime) -> Answer:
+async def add_mission(
+    database: Database, facts: Facts, who: Principal, key: Key | None, now: datetime
+) -> Answer:
     """Announce a mission; raises `Conflict` when the slug is taken."""
 
     async def effect(connection: Connection) -> Answer:
@@ -36,13 +40,21 @@ async def add_mission(database: Database, facts: Facts, key: Key | None, now: da
         names = ("slug", "title", "starts_on", "ends_on", "is_rehearsal", "sectors")
         event = MissionAnnounced(mission_id=mission_id, **{name: facts[name] for name in names})
         await outbox.append(connection, event, sequence=1, now=now)
+        await note(
+            connection, who, "mission.added", subject_id=mission_id, mission_id=mission_id, now=now
+        )
         return Answer({"id": str(mission_id), "slug": facts["slug"]})
 
     return await once(database, key, effect)
 
 
 async def add_partner(
-    database: Database, mission_id: UUID, facts: Facts, key: Key | None
+    database: Database,
+    mission_id: UUID,
+    facts: Facts,
+    who: Principal,
+    key: Key | None,
+    now: datetime,
 ) -> Answer:
     """Add a partner organisation to a mission."""
 
@@ -51,13 +63,21 @@ async def add_partner(
         partner_id = uuid4()
         partner = {**facts, "id": partner_id, "mission_id": mission_id}
         await store.add_partner(connection, partner)
+        await note(
+            connection, who, "partner.added", subject_id=partner_id, mission_id=mission_id, now=now
+        )
         return Answer({"id": str(partner_id)})
 
     return await once(database, key, effect)
 
 
 async def add_stop(
-    database: Database, mission_id: UUID, facts: Facts, key: Key | None, now: datetime
+    database: Database,
+    mission_id: UUID,
+    facts: Facts,
+    who: Principal,
+    key: Key | None,
+    now: datetime,
 ) -> Answer:
     """Plan a stop with its partners' roles; raises `Conflict` when the slug is taken."""
 
@@ -81,13 +101,27 @@ async def add_stop(
             **{name: facts[name] for name in names},
         )
         await outbox.append(connection, event, sequence=1, now=now)
+        await note(
+            connection,
+            who,
+            "stop.added",
+            subject_id=stop_id,
+            mission_id=mission_id,
+            stop_id=stop_id,
+            now=now,
+        )
         return Answer({"id": str(stop_id), "slug": facts["slug"]})
 
     return await once(database, key, effect)
 
 
 async def add_item(
-    database: Database, stop_id: UUID, facts: Facts, key: Key | None, now: datetime
+    database: Database,
+    stop_id: UUID,
+    facts: Facts,
+    who: Principal,
+    key: Key | None,
+    now: datetime,
 ) -> Answer:
     """Plan a programme item; raises `Conflict` when the slug is taken."""
 
@@ -106,6 +140,16 @@ async def add_item(
             **{name: facts[name] for name in names},
         )
         await outbox.append(connection, event, sequence=1, now=now)
+        await note(
+            connection,
+            who,
+            "item.added",
+            subject_id=item_id,
+            mission_id=stop["mission_id"],
+            stop_id=stop_id,
+            details={"capacity": facts["capacity"]},
+            now=now,
+        )
         return Answer({"id": str(item_id), "slug": facts["slug"]})
 
     return await once(database, key, effect)
@@ -114,15 +158,17 @@ async def add_item(
 async def engage(
     database: Database,
     mission_id: UUID,
-    person: Person,
     facts: Facts,
+    who: Principal,
     key: Key | None,
     now: datetime,
 ) -> Answer:
     """Engage a member of staff or an interpreter; raises `Conflict` when the address is in use.
 
-    `facts`: role, stop_ids, partner_id.
+    `facts`: person, role, stop_ids, partner_id.
     """
+    person: Person = facts["person"]
+    duties = {name: facts[name] for name in ("role", "stop_ids", "partner_id")}
 
     async def effect(connection: Connection) -> Answer:
         await existing_mission(connection, mission_id)
@@ -130,7 +176,7 @@ async def engage(
         await check_partner(connection, mission_id, facts["partner_id"])
         person_id = uuid4()
         if not await people.add_person(
-            connection, person, id=person_id, mission_id=mission_id, **facts
+            connection, person, id=person_id, mission_id=mission_id, **duties
         ):
             raise Conflict("Somebody has this e-mail address already.", code="email_in_use")
         event = StaffEngaged(
@@ -142,6 +188,15 @@ async def engage(
         )
         version = await people.next_version(connection, person_id)
         await outbox.append(connection, event, sequence=version, now=now)
+        await note(
+            connection,
+            who,
+            "staff.engaged",
+            subject_id=person_id,
+            mission_id=mission_id,
+            details=duties,
+            now=now,
+        )
         return Answer({"id": str(person_id)})
 
     return await once(database, key, effect)

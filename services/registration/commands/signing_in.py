@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from services.registration.commands.auditing import note
 from services.registration.store import people
 from shared.access import Principal, Tokens
 from shared.errors import Unauthenticated
@@ -53,6 +54,25 @@ async def ask_for_link(database: Database, mission_id: UUID, email: str, now: da
             event = SignInRequested(person_id=person["id"], mission_id=mission_id)
             version = await people.next_version(connection, person["id"])
             await outbox.append(connection, event, sequence=version, now=now)
+
+
+async def hand_out(
+    database: Database, tokens: Tokens, for_whom: Principal, who: Principal, now: datetime
+) -> str:
+    """Make the path of a sign-in link that `who` hands to somebody of one mission, and note it."""
+    assert for_whom.mission_id is not None
+    async with database.transaction() as connection:
+        await note(
+            connection,
+            who,
+            "link.made",
+            subject_id=for_whom.subject,
+            mission_id=for_whom.mission_id,
+            stop_id=for_whom.stop_ids[0] if len(for_whom.stop_ids) == 1 else None,
+            details={"role": for_whom.role},
+            now=now,
+        )
+    return sign_in_path(tokens, for_whom, now)
 
 
 def sign_in_path(tokens: Tokens, who: Principal, now: datetime) -> str:

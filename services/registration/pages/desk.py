@@ -113,4 +113,5 @@ async def open_screen(stop_id: UUID, held: Held, who: Caller, now: Now) -> Respo
         stop = await existing_stop(connection, stop_id)
     require(who, "mission.write", Scope(stop["mission_id"], stop_id))
     screen = Principal("screen", uuid4(), stop["mission_id"], (stop_id,))
-    return RedirectResponse(signing_in.sign_in_path(held.tokens, screen, now), 303)
+    path = await signing_in.hand_out(held.database, held.tokens, screen, who, now)
+    return RedirectResponse(path, 303)

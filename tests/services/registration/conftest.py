@@ -32,6 +32,7 @@ TABLES = (
     "partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
+EMPTY += "; SELECT end_audit_before('infinity')"
 WAITING = (
     "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
