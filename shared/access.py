@@ -14,6 +14,7 @@ Role = Literal[
     "mission_staff",
     "partner_staff",
     "door_staff",
+    "applicant",
     "delegate",
     "local",
     "interpreter",
@@ -39,6 +40,10 @@ Action = Literal[
     "live.stop",
     "contacts.read",
     "mailbox.read",
+    "application.read",
+    "application.write",
+    "application.review",
+    "application.decide",
 ]
 
 LIFETIMES: dict[Purpose, timedelta] = {"session": timedelta(days=7), "link": timedelta(days=30)}
@@ -89,6 +94,10 @@ def _self(who: Principal, scope: Scope) -> bool:
     return who.subject in scope.person_ids
 
 
+def _own_mission_or_self(who: Principal, scope: Scope) -> bool:
+    return _own_mission(who, scope) or _self(who, scope)
+
+
 def _always(who: Principal, scope: Scope) -> bool:
     del who, scope
     return True
@@ -97,6 +106,14 @@ def _always(who: Principal, scope: Scope) -> bool:
 _STAFF: dict[Role, Rule] = {"mission_staff": _own_mission}
 _STOP_STAFF: dict[Role, Rule] = _STAFF | {"partner_staff": _own_stop, "door_staff": _own_stop}
 _PEOPLE: dict[Role, Rule] = {"delegate": _self, "local": _self}
+_EVERYBODY: dict[Role, Rule] = _PEOPLE | {
+    "interpreter": _self,
+    "partner_staff": _self,
+    "door_staff": _self,
+    "mission_staff": _self,
+}
+# The contact of a company that was selected has become a delegate.
+_APPLYING: dict[Role, Rule] = {"applicant": _self, "delegate": _self}
 
 POLICY: dict[Action, dict[Role, Rule]] = {
     "mission.write": _STAFF,
@@ -115,6 +132,15 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "live.stop": _STOP_STAFF | {"screen": _own_stop},
     "contacts.read": {"service": _always},
     "mailbox.read": {"mission_staff": _always},
+    "privacy.write": _STAFF,
+    "privacy.export": _EVERYBODY | {"mission_staff": _own_mission_or_self},
+    "privacy.consent": _EVERYBODY,
+    "privacy.withdraw": _EVERYBODY | {"mission_staff": _own_mission_or_self},
+    "privacy.erase": _EVERYBODY | {"mission_staff": _own_mission_or_self},
+    "application.read": _STAFF | _APPLYING,
+    "application.write": _APPLYING,
+    "application.review": _STAFF,
+    "application.decide": _STAFF,
 }
 """Action, role, rule. What is not listed is forbidden."""
 
