@@ -40,6 +40,11 @@ Action = Literal[
     "live.stop",
     "contacts.read",
     "mailbox.read",
+    "privacy.write",
+    "privacy.export",
+    "privacy.consent",
+    "privacy.withdraw",
+    "privacy.erase",
     "application.read",
     "application.write",
     "application.review",
@@ -111,6 +116,7 @@ _EVERYBODY: dict[Role, Rule] = _PEOPLE | {
     "partner_staff": _self,
     "door_staff": _self,
     "mission_staff": _self,
+    "applicant": _self,
 }
 # The contact of a company that was selected has become a delegate.
 _APPLYING: dict[Role, Rule] = {"applicant": _self, "delegate": _self}

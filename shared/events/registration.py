@@ -112,6 +112,19 @@ class ParticipantWaitlisted(_ParticipantEvent):
     TYPE = "registration.participant.waitlisted.v1"
 
 
+class ParticipantOffered(_ParticipantEvent):
+    """A place became free and is held for one who waited, until it is taken or the time is up."""
+
+    TYPE = "registration.participant.offered.v1"
+    offered_until: datetime
+
+
+class ParticipantOfferExpired(_ParticipantEvent):
+    """A place that was offered was not taken in time; it goes to the next who waits."""
+
+    TYPE = "registration.participant.offer_expired.v1"
+
+
 class ParticipantRejected(_ParticipantEvent):
     """The organiser did not approve a registration; its place is free again."""
 
@@ -150,3 +163,35 @@ class SignInRequested(_Registration):
     KEY = "person_id"
     person_id: UUID
     mission_id: UUID
+
+
+class ConsentGranted(_Registration):
+    """A person agreed to a purpose again, after taking it back, or later than when registering."""
+
+    TYPE = "registration.consent.granted.v1"
+    KEY = "person_id"
+    person_id: UUID
+    mission_id: UUID
+    purpose: str
+    is_cross_border: bool
+
+
+class ConsentWithdrawn(_Registration):
+    """A person took back what he or she had agreed to, or refused it."""
+
+    TYPE = "registration.consent.withdrawn.v1"
+    KEY = "person_id"
+    person_id: UUID
+    mission_id: UUID
+    purpose: str
+    is_cross_border: bool
+
+
+class PersonErased(_Registration):
+    """Nothing is known about a person any more but the id; whoever holds more deletes it."""
+
+    TYPE = "registration.person.erased.v1"
+    KEY = "person_id"
+    person_id: UUID
+    mission_id: UUID
+    erased_at: datetime
