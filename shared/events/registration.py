@@ -195,3 +195,43 @@ class PersonErased(_Registration):
     person_id: UUID
     mission_id: UUID
     erased_at: datetime
+
+
+class _ApplicationEvent(_Registration):
+    KEY = "application_id"
+    application_id: UUID
+    mission_id: UUID
+    contact_id: UUID
+    """The person who is written to about it."""
+
+
+class ApplicationDrafted(_ApplicationEvent):
+    """A company began to apply for a place in the delegation."""
+
+    TYPE = "registration.application.drafted.v1"
+
+
+class ApplicationSubmitted(_ApplicationEvent):
+    """A company's application is complete and signed."""
+
+    TYPE = "registration.application.submitted.v1"
+    organization_id: UUID
+
+
+class ApplicationDecided(_ApplicationEvent):
+    """An application has another state: by staff, by the company, or because time ran out."""
+
+    TYPE = "registration.application.decided.v1"
+    status: Literal[
+        "draft",
+        "in_review",
+        "info_requested",
+        "selected",
+        "reserve_listed",
+        "rejected",
+        "confirmed",
+        "declined",
+        "lapsed",
+        "withdrawn",
+    ]
+    organization_id: UUID | None = None
