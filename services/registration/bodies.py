@@ -49,7 +49,8 @@ Address = Annotated[EmailStr, BeforeValidator(_in_plain_letters)]
 """Checked in the letters it is kept in: a full-width comma would make two addresses of one."""
 
 
-def _is_zone(name: str) -> str:
+def is_zone(name: str) -> str:
+    """Give the name of a time zone; raises `ValueError` for one that is none."""
     if name not in available_timezones():
         raise ValueError("This is not a time zone of the IANA database, such as Asia/Shanghai.")
     return name
@@ -117,7 +118,7 @@ class StopBody(Body):
     city: BothNames
     title: BothNames
     venue: BothNames | None = None
-    timezone: Annotated[str, AfterValidator(_is_zone)]
+    timezone: Annotated[str, AfterValidator(is_zone)]
     date: Day
     roles: list[RoleBody] = Field(default_factory=list, max_length=50)
 
