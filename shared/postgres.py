@@ -48,6 +48,10 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, OUTAGE)
 
 
+class ChangedMigration(RuntimeError):
+    """A file of this installation is not what its database was made with."""
+
+
 class Database:
     """One service's database."""
 
@@ -175,7 +179,7 @@ async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -
                 digest,
             )
     elif applied != digest:
-        raise RuntimeError(
+        raise ChangedMigration(
             f"The migration {room}/{file.name} was changed after this database applied it; "
             "add a new file instead."
         )
