@@ -1,0 +1,1 @@
+"""Applications of companies for a place in the delegation."""

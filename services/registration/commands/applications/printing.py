@@ -1,0 +1,133 @@
+"""Printing: an invitation letter becomes a PDF in one language."""
+
+import io
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import segno
+import typst
+
+from services.registration.domain.letters import Worth
+from shared.errors import Conflict
+from shared.events.base import Language
+from shared.web.pages import bilingual, day
+from shared.web.words import load
+
+HERE = Path(__file__).parent
+CJK_FONT = "Noto Sans CJK SC"
+
+Json = dict[str, Any]
+
+
+@cache
+def words() -> Mapping[str, Mapping[str, str]]:
+    """Read the words of the letter."""
+    return load([HERE / "words_letter.toml"])
+
+
+@cache
+def families() -> frozenset[str]:
+    """List the families of fonts that are installed."""
+    return frozenset(typst.Fonts(include_system_fonts=True).families())
+
+
+def printed(letter: asyncpg.Record, language: Language, address: str, worth: Worth) -> bytes:
+    """Set a letter; `address` is where its number is checked.
+
+    It takes a good part of a second: call it in a thread. Raises `Conflict` where the font for
+    Chinese is missing.
+    """
+    if CJK_FONT not in families():
+        raise Conflict(f"The font {CJK_FONT} is not installed on this server.", code="no_font")
+    said = json.dumps(content(letter, language, address, worth))
+    pdf: bytes = typst.compile(str(HERE / "letter.typ"), sys_inputs={"content": said})
+    return pdf
+
+
+def content(letter: asyncpg.Record, language: Language, address: str, worth: Worth) -> Json:
+    """Give what the letter says in one language: texts, ready to be set."""
+    said = letter["content"]
+    mission, invitee = said["mission"], said["invitee"]
+    organizer = _names(mission["organizer"], language)
+    starts, ends = (date.fromisoformat(mission[name]) for name in ("starts_on", "ends_on"))
+    company = _company(said["company"], language)
+
+    def t(key: str, **values: object) -> str:
+        return words()[key][language].format(**values)
+
+    return {
+        "language": language,
+        "title": t("title"),
+        "organizer": organizer or t("no_organizer"),
+        "facts": [
+            [t("number"), letter["number"]],
+            [t("issued"), day(letter["issued_at"].date(), language)],
+        ],
+        "greeting": t("greeting", name=_person(invitee, language)),
+        "paragraphs": [
+            t(
+                "invites",
+                organizer=organizer or t("no_organizer"),
+                mission=bilingual(mission["title"], language),
+                starts=day(starts, language),
+                ends=day(ends, language),
+            ),
+            t("costs", company=company),
+        ],
+        "invitee": [
+            [t("invitee"), _person(invitee, language)],
+            *(
+                [[t("position"), bilingual(invitee["position"], language)]]
+                if invitee["position"]
+                else []
+            ),
+            [t("company"), company],
+            [t("dates"), f"{day(starts, language)} – {day(ends, language)}"],
+            [t("valid"), t("valid_until", day=day(letter["valid_until"], language))],
+        ],
+        "stops": {
+            "title": t("programme"),
+            "head": [t("date"), t("city"), t("event"), t("hosts")],
+            "rows": [
+                [
+                    day(date.fromisoformat(stop["held_on"]), language),
+                    bilingual(stop["city"], language),
+                    bilingual(stop["title"], language),
+                    t("comma").join(bilingual(host, language) for host in stop["hosts"]),
+                ]
+                for stop in said["stops"]
+            ],
+        },
+        "signature": t("signature", organizer=organizer or t("no_organizer")),
+        "verify": t("verify"),
+        "address": address,
+        "code": _code(address),
+        "void": t("void") if worth is Worth.REVOKED else "",
+    }
+
+
+def _person(invitee: Json, language: Language) -> str:
+    native, full = invitee["native_name"], invitee["full_name"]
+    if not native or native == full:
+        return str(full)
+    return f"{native}（{full}）" if language == "zh" else f"{full} ({native})"
+
+
+def _company(company: Json, language: Language) -> str:
+    return str((company["native_name"] if language == "zh" else None) or company["name"])
+
+
+def _names(value: Mapping[str, str] | None, language: Language) -> str:
+    return bilingual(value, language)
+
+
+def _code(address: str) -> str:
+    """Draw the address as a QR code."""
+    drawn = io.BytesIO()
+    segno.make(address, error="m").save(drawn, kind="svg", border=0, dark="#083f4a")
+    return drawn.getvalue().decode()
