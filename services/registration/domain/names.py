@@ -116,10 +116,7 @@ def query_terms(text: str) -> list[str]:
 
 def sounds(terms: Iterable[str]) -> list[str]:
     """Write terms in characters as they sound: 張 and 张 are then one."""
-    return [
-        "".join(_syllables(term))[:WORD_LENGTH_MAX] if _IS_HAN.match(term) else term
-        for term in terms
-    ]
+    return [pinyin(term)[:WORD_LENGTH_MAX] if _IS_HAN.match(term) else term for term in terms]
 
 
 def displayed(
@@ -130,6 +127,16 @@ def displayed(
     The order of family and given name is right because it is the owner's: no part is ever moved.
     """
     return ((native_name if language == "zh" else latin_name) or full_name).strip()
+
+
+def split(text: str) -> list[tuple[str, bool]]:
+    """Split a folded text into words, and say of each whether it is of Chinese characters."""
+    return [(run, bool(_IS_HAN.match(run))) for run in _runs(text)]
+
+
+def pinyin(text: str) -> str:
+    """Write Chinese characters as they sound, without tones; other letters stay."""
+    return "".join(_syllables(text))
 
 
 def _add(words: dict[str, None], more: Iterable[str]) -> None:

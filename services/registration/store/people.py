@@ -7,6 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
+from services.registration.domain.companies import core
+from services.registration.domain.names import company_text, search_text
 from services.registration.domain.people import Organization, Person, same_address
 from shared.events.base import Bilingual
 from shared.events.registration import Listing
@@ -27,7 +29,8 @@ async def organization_id(
     """Find the organisation, or add it; says whether it is new. What is on file is not changed."""
     added = await connection.fetchval(
         "INSERT INTO organization (id, mission_id, identity, name, native_name, country, "
-        "registration_number, sectors, size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "registration_number, sectors, size, search, core) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
         "ON CONFLICT (mission_id, identity) DO NOTHING RETURNING id",
         new_id,
         mission_id,
@@ -38,11 +41,14 @@ async def organization_id(
         organization.registration_number,
         organization.sectors,
         organization.size,
+        company_text(organization.name, organization.native_name),
+        core(organization.name, organization.native_name),
     )
     if added:
         return new_id, True
     found: UUID = await connection.fetchval(
-        "SELECT id FROM organization WHERE mission_id = $1 AND identity = $2",
+        "SELECT coalesce(merged_into, id) FROM organization "
+        "WHERE mission_id = $1 AND identity = $2",
         mission_id,
         organization.identity,
     )
@@ -91,8 +97,8 @@ async def add_person(connection: Connection, person: Person, **facts: object) ->
     """
     added = await connection.fetchval(
         "INSERT INTO person (id, mission_id, role, email, full_name, native_name, latin_name, "
-        "language, languages, position, organization_id, partner_id, stop_ids) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+        "language, languages, position, organization_id, partner_id, stop_ids, search) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
         "ON CONFLICT (mission_id, email) DO NOTHING RETURNING true",
         facts["id"],
         facts["mission_id"],
@@ -107,6 +113,10 @@ async def add_person(connection: Connection, person: Person, **facts: object) ->
         facts.get("organization_id"),
         facts.get("partner_id"),
         facts.get("stop_ids", []),
+        # With a company it is found by that as well: see `commands/naming.py`.
+        ""
+        if facts.get("organization_id")
+        else search_text(person.full_name, person.native_name, person.latin_name),
     )
     return bool(added)
 
