@@ -77,3 +77,19 @@ class PreconditionMissing(Refusal):
     """The call needs an If-Match header with the revision it was decided on."""
 
     code = "revision_needed"
+
+
+class Busy(Refusal):
+    """More is asked at once than can be done; `retry_seconds` says when it is worth another try."""
+
+    code = "busy"
+
+    def __init__(self, detail: str, *, code: str = "", retry_seconds: float = 1.0) -> None:
+        super().__init__(detail, code=code)
+        self.retry_seconds = retry_seconds
+
+
+class TooMany(Busy):
+    """This caller asks more often than anybody may."""
+
+    code = "too_many_requests"

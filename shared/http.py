@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.access import Principal, Tokens
 from shared.edge import Edge
 from shared.errors import Forbidden, Malformed, PreconditionMissing, Unauthenticated
+from shared.express import ExpressLane
 from shared.problems import install as install_problems
 from shared.service import Check, Service
 from shared.web.pages import STATIC
@@ -111,6 +112,7 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> FastAPI:
             app.include_router(router)
         if service.static:
             app.mount(f"/static/{service.name}", StaticFiles(directory=service.static))
+    app.add_middleware(ExpressLane, routes=[one for service in services for one in service.express])
     app.add_middleware(Edge)
     return app
 

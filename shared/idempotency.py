@@ -5,20 +5,22 @@ the effect, so a crash leaves both or neither.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import asyncpg
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
-from shared.errors import Conflict, Invalid, Malformed
+from shared.errors import Conflict, Invalid, Malformed, Refusal
 from shared.http import Visitor
-from shared.postgres import Connection, Database
+from shared.postgres import Connection, Database, columns
 
 KEY_LENGTH_MAX = 255
 ATTEMPTS_MAX = 5
+FORGET_MAX = 1_000
 
 _RACES = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -32,6 +34,9 @@ class Key:
     digest: bytes
     is_patient: bool = False
     """Whether a twin waits for the first request's answer instead of being refused."""
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,36 +106,82 @@ async def _once(
 ) -> Answer:
     if key is None:
         return await effect(connection)
-    await _lock(connection, key)
-    row = await connection.fetchrow(
-        "SELECT digest, status, answer FROM idempotency WHERE scope = $1 AND key = $2",
-        key.scope,
-        key.value,
-    )
-    if row is not None:
-        if row["digest"] != key.digest:
-            raise Invalid(
-                "This Idempotency-Key was used with another body.", code="idempotency_key_reused"
-            )
-        return Answer(row["answer"], row["status"], is_replayed=True)
+    if key.is_patient:
+        # Bounded by the time-out of statements.
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", str(key))
+    before = (await recall(connection, [key]))[key]
+    if isinstance(before, Refusal):
+        raise before
+    if before is not None:
+        return before
     answer = await effect(connection)
-    await connection.execute(
-        "INSERT INTO idempotency (scope, key, digest, status, answer) VALUES ($1, $2, $3, $4, $5)",
-        key.scope,
-        key.value,
-        key.digest,
-        answer.status,
-        answer.content,
-    )
+    await keep(connection, [(key, answer)])
     return answer
 
 
-async def _lock(connection: Connection, key: Key) -> None:
-    name = f"{key.scope} {key.value}"
-    if key.is_patient:
-        # Bounded by the time-out of statements.
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
-    elif not await connection.fetchval(
-        "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))", name
-    ):
-        raise Conflict("The first request with this key is under way.", code="in_progress")
+async def recall(
+    connection: Connection, keys: Collection[Key]
+) -> Mapping[Key, Answer | Refusal | None]:
+    """Lock keys until the transaction ends, and say what each was answered before.
+
+    None: nothing yet, and nobody else can answer it now. `Conflict`: its first request is under
+    way. `Invalid`: it was used with another body.
+    """
+    locked = await connection.fetch(
+        "SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS is_ours "
+        "FROM unnest($1::text[]) AS given (name)",
+        [str(key) for key in keys],
+    )
+    ours = {row["name"] for row in locked if row["is_ours"]}
+    # In a statement of its own: it sees what was committed before the locks were had.
+    rows = await connection.fetch(
+        "SELECT scope, key, digest, status, answer FROM idempotency "
+        "JOIN unnest($1::text[], $2::text[]) AS given (scope, key) USING (scope, key)",
+        [key.scope for key in keys],
+        [key.value for key in keys],
+    )
+    found = {(row["scope"], row["key"]): row for row in rows}
+    return {
+        key: _before(key, found.get((key.scope, key.value)), is_ours=str(key) in ours)
+        for key in keys
+    }
+
+
+def _before(key: Key, row: asyncpg.Record | None, *, is_ours: bool) -> Answer | Refusal | None:
+    if row is None:
+        return (
+            None
+            if is_ours
+            else Conflict("The first request with this key is under way.", code="in_progress")
+        )
+    if row["digest"] != key.digest:
+        return Invalid(
+            "This Idempotency-Key was used with another body.", code="idempotency_key_reused"
+        )
+    return Answer(row["answer"], row["status"], is_replayed=True)
+
+
+async def keep(connection: Connection, answers: Sequence[tuple[Key, Answer]]) -> None:
+    """Keep what keys that are locked were answered; commits with the effects."""
+    rows = [(key.scope, key.value, key.digest, a.status, a.content) for key, a in answers]
+    await connection.execute(
+        "INSERT INTO idempotency (scope, key, digest, status, answer) "
+        "SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::jsonb[])",
+        *columns(rows, 5),
+    )
+
+
+async def forget_old(database: Database, before: datetime) -> int:
+    """Delete the answers given before a moment, in steps that lock few rows, and say how many."""
+    forgotten = 0
+    while True:
+        async with database.transaction() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM idempotency "
+                "WHERE answered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
+                before,
+                FORGET_MAX,
+            )
+        forgotten += len(rows)
+        if len(rows) < FORGET_MAX:
+            return forgotten

@@ -1,6 +1,9 @@
 """Problem details (RFC 9457): errors answered to programs as JSON, to people as a page."""
 
-from collections.abc import Mapping, Sequence
+import math
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 
 import asyncpg
 from fastapi import FastAPI, Request
@@ -9,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from shared.errors import (
+    Busy,
     Conflict,
     Fault,
     Forbidden,
@@ -18,6 +22,7 @@ from shared.errors import (
     PreconditionMissing,
     Refusal,
     Stale,
+    TooMany,
     Unauthenticated,
 )
 from shared.postgres import OUTAGE as DATABASE_OUTAGE
@@ -26,6 +31,8 @@ from shared.redis import OUTAGE as REDIS_OUTAGE
 from shared.web.pages import PROBLEMS
 
 RETRY_SECONDS = 1
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 STATUS: Mapping[type[Refusal], int] = {
     Malformed: 400,
@@ -36,20 +43,38 @@ STATUS: Mapping[type[Refusal], int] = {
     Stale: 412,
     Invalid: 422,
     PreconditionMissing: 428,
+    TooMany: 429,
+    Busy: 503,
 }
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def install(app: FastAPI) -> None:
     """Answer every kind of error in one way."""
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _framework)
-    # A NUL, in a text and within JSON.
-    app.add_exception_handler(asyncpg.CharacterNotInRepertoireError, _unstorable)
-    app.add_exception_handler(asyncpg.UntranslatableCharacterError, _unstorable)
-    for outage in {*DATABASE_OUTAGE, *REDIS_OUTAGE}:
-        app.add_exception_handler(outage, _outage)
+    for kind, handler in _handlers().items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answered(request: Request, error: Exception) -> Response:
+    """Answer an error as a route's would be; raises it again when nobody foresaw it."""
+    handlers = _handlers()
+    handler = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
+    if handler is None:
+        raise error
+    return await handler(request, error)
+
+
+@cache
+def _handlers() -> Mapping[type[Exception], Handler]:
+    return {
+        Refusal: _refused,
+        RequestValidationError: _invalid,
+        HTTPException: _framework,
+        # A NUL, in a text and within JSON.
+        asyncpg.CharacterNotInRepertoireError: _unstorable,
+        asyncpg.UntranslatableCharacterError: _unstorable,
+        **dict.fromkeys((*DATABASE_OUTAGE, *REDIS_OUTAGE), _outage),
+    }
 
 
 def answer(
@@ -95,7 +120,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     response = _answer(request, status_of(error), error.code, error.detail, error.faults)
     if isinstance(error, Unauthenticated):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Busy):
+        response.headers["Retry-After"] = str(_jittered(error.retry_seconds))
     return response
+
+
+def _jittered(seconds: float) -> int:
+    """Spread the second attempts of those who were turned away together."""
+    shortest = max(1, math.ceil(seconds))
+    return random.randint(shortest, 2 * shortest + 1)  # noqa: S311  # nobody gains by guessing it
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from shared.express import Express
+
 Loop = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[object]]
 
@@ -17,6 +19,8 @@ class Service:
     name: str
     routers: Sequence[APIRouter]
     loops: Mapping[str, Loop]
+    express: Sequence[Express] = ()
+    """Routes of the routers that are answered before the framework's machinery."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """A check raises when what it looks at cannot be used; names are unique in a process."""
     advisory_checks: Mapping[str, Check] = field(default_factory=dict)

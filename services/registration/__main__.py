@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from services.registration.api import contacts, missions, registrations, sessions
+from services.registration.api import check_in, contacts, missions, registrations, sessions
+from services.registration.commands.calling_up import keep_expiring
+from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.pages import desk, public
 from services.registration.resources import Resources
@@ -39,15 +41,19 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 registrations.router,
                 sessions.router,
                 contacts.router,
+                check_in.router,
                 public.router,
                 desk.router,
             ],
-            loops=outbox_loops(database, log),
+            loops=outbox_loops(database, log) | {"places": lambda: keep_expiring(database)},
+            express=registrations.EXPRESS,
             checks={"registration database": answers},
             resources=Resources(
                 database=database,
+                rush=Rush(database),
                 tokens=Tokens(settings.secret_key.get_secret_value()),
                 is_secure=settings.public_url.startswith("https:"),
+                public_url=settings.public_url.rstrip("/"),
             ),
             static=HERE / "pages" / "static",
         )

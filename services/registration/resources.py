@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.registration.commands.registering import Rush
 from shared.access import Tokens
 from shared.postgres import Database
 
@@ -14,9 +15,12 @@ class Resources:
     """Opened in `__main__`, handed down from there."""
 
     database: Database
+    rush: Rush
     tokens: Tokens
     is_secure: bool
     """Whether users reach us by HTTPS, so that cookies may insist on it."""
+    public_url: str
+    """Where users reach us, without a slash at its end."""
 
 
 def _resources(request: Request) -> Resources:

@@ -98,6 +98,8 @@ class ParticipantConfirmed(_ParticipantEvent):
     languages: tuple[str, ...]
     listings: tuple[Listing, ...]
     partner_id: UUID | None = None
+    is_correction: bool = False
+    """Said again because what is told of the company changed: the place was confirmed before."""
 
 
 class ParticipantPending(_ParticipantEvent):

@@ -5,10 +5,10 @@ Events are written in the transaction of what they tell, and read again by posit
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
 
 import asyncpg
 import structlog
+from uuid_utils.compat import uuid7
 
 from shared.events.base import Event
 from shared.log.records import Envelope, Record
@@ -32,22 +32,28 @@ async def append(connection: Connection, event: Event, *, sequence: int, now: da
 
 
 async def append_all(
-    connection: Connection, events: Sequence[tuple[Event, int]], *, now: datetime
+    connection: Connection,
+    events: Sequence[tuple[Event, int] | tuple[Event, int, str | None]],
+    *,
+    now: datetime,
 ) -> None:
-    """Announce events, each with its sequence, in one round trip; else as `append`."""
+    """Announce events, each with its sequence, in one round trip; else as `append`.
+
+    Events of several requests in one transaction each bring their request's correlation id.
+    """
     given = structlog.contextvars.get_contextvars().get("correlation_id")
     rows = [
         (
-            event_id := uuid4(),
+            event_id := uuid7(),
             event.TOPIC,
             event.key,
             sequence,
             event.TYPE,
             now,
-            given or str(event_id),
+            (correlation[0] if correlation else None) or given or str(event_id),
             event.model_dump_json().encode(),
         )
-        for event, sequence in events
+        for event, sequence, *correlation in events
     ]
     await connection.execute(
         "INSERT INTO outbox "

@@ -1,23 +1,26 @@
 """Registrations: rush, approval, cancellation, check-in."""
 
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
 from services.registration.commands import deciding
 from services.registration.commands.missions import existing_item, existing_stop
-from services.registration.commands.registering import register
-from services.registration.commands.signing_in import principal_of, sign_in_path
+from services.registration.commands.signing_in import sign_in_path
+from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
 from services.registration.resources import Held, Resources
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.errors import Unauthenticated
-from shared.http import Caller, Now, Visitor
-from shared.idempotency import RequiredKey
+from shared.express import Express, body
+from shared.http import Caller, Now, Visitor, visitor
+from shared.http import now as current_time
+from shared.idempotency import RequiredKey, optional_key, required_key
 
 LIMIT_MAX = 500
 
@@ -35,15 +38,39 @@ async def add_registration(
 ) -> Response:
     """Register a person to a programme item. Local participants may do so themselves."""
     await _may_register(held, item_id, body, who)
-    answer = await register(held.database, item_id, body.value(), key, now)
+    answer = await held.rush.register(item_id, body.value(), key, now)
     more = {}
     if answer.content.get("is_new"):
         # Made anew each time: what is stored under an idempotency key holds no credential.
-        async with held.database.reading() as connection:
-            person = await principal_of(connection, UUID(answer.content["participant_id"]))
-        if person is not None:
-            more["sign_in_path"] = sign_in_path(held.tokens, person, now)
+        content = answer.content
+        person = Principal(
+            role=role_of(body.side),
+            subject=UUID(content["participant_id"]),
+            mission_id=UUID(content["mission_id"]),
+        )
+        more["sign_in_path"] = sign_in_path(held.tokens, person, now)
     return answer.response(**more)
+
+
+async def _add_registration(request: Request, item_id: str) -> Response:
+    """Do the same in the express lane: this is the path that thousands press at once."""
+    who = visitor(request)
+    key = required_key(await optional_key(request, who, request.headers.get("idempotency-key")))
+    given = await body(request, RegistrationBody)
+    held: Resources = request.app.state.registration
+    return await add_registration(UUID(item_id), given, held, who, key, current_time())
+
+
+EXPRESS = [
+    Express(
+        "POST",
+        re.compile(
+            r"/api/v1/programme-items/(?P<item_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+            r"/registrations"
+        ),
+        _add_registration,
+    )
+]
 
 
 async def _may_register(
@@ -81,7 +108,7 @@ async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> di
 async def check_in(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
     """Note that somebody arrived; a second time changes nothing."""
     await _require(held, who, "check_in", registration_id)
-    return (await deciding.check_in(held.database, registration_id, now)).content
+    return (await deciding.check_in(held.database, registration_id, who, now)).content
 
 
 async def _decide(
@@ -90,7 +117,7 @@ async def _decide(
     is_cancel = decision is Decision.CANCEL
     action: Action = "registration.cancel" if is_cancel else "registration.decide"
     await _require(held, who, action, registration_id)
-    return (await deciding.decide(held.database, registration_id, decision, now)).content
+    return (await deciding.decide(held.database, registration_id, decision, who, now)).content
 
 
 async def _require(held: Resources, who: Principal, action: Action, registration_id: UUID) -> None:

@@ -1,22 +1,27 @@
-"""Deciding: approval, rejection, cancellation, check-in, and who moves up the waiting list."""
+"""Deciding: approval, rejection, cancellation, offers taken, reinstatement, check-in."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.telling import tell, tell_arrival
+from services.registration.commands.auditing import note
+from services.registration.commands.calling_up import Held, call_up, held
+from services.registration.commands.telling import News, tell_all, tell_arrival
+from services.registration.domain.line import Claim
 from services.registration.domain.places import (
     HOLDS_A_PLACE,
     Decision,
     Status,
     arrived,
     decided,
-    granted,
+    still_held,
 )
-from services.registration.store import missions
+from services.registration.store import places, rush
 from services.registration.store import registrations as store
+from shared.access import Principal
 from shared.errors import NotFound
 from shared.idempotency import Answer, once
 from shared.postgres import Connection, Database
@@ -25,7 +30,11 @@ Row = asyncpg.Record
 
 
 async def decide(
-    database: Database, registration_id: UUID, decision: Decision, now: datetime
+    database: Database,
+    registration_id: UUID,
+    decision: Decision,
+    who: Principal | None,
+    now: datetime,
 ) -> Answer:
     """Decide about a registration and fill the place that becomes free, in one transaction.
 
@@ -33,29 +42,66 @@ async def decide(
     """
 
     async def effect(connection: Connection) -> Answer:
-        registration = await _locked(connection, registration_id)
+        registration, item = await _locked(connection, registration_id)
         before = Status(registration["status"])
-        after = decided(before, decision)
-        await store.set_status(connection, registration_id, after)
-        await tell(connection, registration, after, now)
-        if before in HOLDS_A_PLACE and after not in HOLDS_A_PLACE:
-            await missions.count_places(connection, registration["programme_item_id"], taken=-1)
-        elif before is Status.WAITLISTED:
-            await missions.count_places(connection, registration["programme_item_id"], waiting=-1)
-        await _promote(connection, registration["programme_item_id"], now)
+        if decision is Decision.ACCEPT:
+            still_held(registration["hold_until"], now)
+        after = decided(before, decision, requires_approval=item.terms.requires_approval)
+        if decision is Decision.REINSTATE:
+            after = await _reinstate(connection, registration, item, now)
+        else:
+            await _move(connection, registration, item, after, now)
+        await call_up(connection, item, now)
+        await places.save(connection, [(item.id, item.line)], now)
+        facts = {"from": before.value, "to": after.value}
+        await _note(connection, who, f"registration.{decision}", registration, facts, now)
         return Answer(_content(registration, after), status=200)
 
     return await once(database, None, effect)
 
 
-async def check_in(database: Database, registration_id: UUID, now: datetime) -> Answer:
+async def _move(
+    connection: Connection, registration: Row, item: Held, after: Status, now: datetime
+) -> None:
+    """Change a registration's state, and the counts with it."""
+    before, keeps = Status(registration["status"]), after in HOLDS_A_PLACE
+    if before in HOLDS_A_PLACE and not keeps:
+        item.line.leave(registration["allotment_id"])
+    elif before is Status.WAITLISTED:
+        item.line.waiting -= 1
+    # What was offered and is taken may wait for approval, and that has its own time.
+    hold_until = item.terms.newcomer(now)[1] if after is Status.PENDING_APPROVAL else None
+    allotment_id = registration["allotment_id"] if keeps else None
+    await rush.set_statuses(connection, [(registration["id"], after, allotment_id, hold_until)])
+    await tell_all(connection, [News(registration, after, hold_until)], now)
+
+
+async def _reinstate(
+    connection: Connection, registration: Row, item: Held, now: datetime
+) -> Status:
+    """Let somebody stand in line again: with a place if there is one for a newcomer."""
+    claim = Claim(registration["partner_id"], is_walk_in=registration["source"] == "walk_in")
+    seats = item.line.admit([claim])
+    if seats is None:
+        item.line.wait(1)
+    status, hold_until = item.terms.newcomer(now) if seats else (Status.WAITLISTED, None)
+    allotment_id = seats[0].allotment_id if seats else None
+    await store.stand_again(connection, registration["id"], now)
+    await rush.set_statuses(connection, [(registration["id"], status, allotment_id, hold_until)])
+    await tell_all(connection, [News(registration, status, hold_until)], now)
+    return status
+
+
+async def check_in(
+    database: Database, registration_id: UUID, who: Principal | None, now: datetime
+) -> Answer:
     """Note that somebody arrived; a second time changes nothing.
 
     Raises `NotFound`, or `Conflict` unless the registration is confirmed.
     """
 
     async def effect(connection: Connection) -> Answer:
-        registration = await _locked(connection, registration_id)
+        registration, _ = await _locked(connection, registration_id)
         status = Status(registration["status"])
         arrived(status)
         at = registration["checked_in_at"]
@@ -63,6 +109,7 @@ async def check_in(database: Database, registration_id: UUID, now: datetime) -> 
             at = now
             await store.check_in(connection, registration_id, now)
             await tell_arrival(connection, registration, now)
+            await _note(connection, who, "registration.check_in", registration, {}, now)
         return Answer(_content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
 
     return await once(database, None, effect)
@@ -76,24 +123,31 @@ async def existing(connection: Connection, registration_id: UUID) -> Row:
     return registration
 
 
-async def _locked(connection: Connection, registration_id: UUID) -> Row:
+async def _locked(connection: Connection, registration_id: UUID) -> tuple[Row, Held]:
     """Read a registration once its item is locked: what was read before may have changed."""
     item_id = (await existing(connection, registration_id))["programme_item_id"]
-    await missions.lock_item(connection, item_id)
-    return await existing(connection, registration_id)
+    item = await held(connection, item_id)
+    return await existing(connection, registration_id), item
 
 
-async def _promote(connection: Connection, item_id: UUID, now: datetime) -> None:
-    """Give free places to those who wait longest."""
-    item = await missions.lock_item(connection, item_id)
-    for _ in range(min(item["capacity"] - item["taken"], item["waiting"])):
-        registration = await store.first_waiting(connection, item_id)
-        if registration is None:
-            return
-        status = granted(requires_approval=item["requires_approval"])
-        await store.set_status(connection, registration["id"], status)
-        await missions.count_places(connection, item_id, taken=1, waiting=-1)
-        await tell(connection, registration, status, now)
+async def _note(
+    connection: Connection,
+    who: Principal | None,
+    action: str,
+    registration: Row,
+    details: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    await note(
+        connection,
+        who,
+        action,
+        subject_id=registration["id"],
+        mission_id=registration["mission_id"],
+        stop_id=registration["stop_id"],
+        details=details,
+        now=now,
+    )
 
 
 def _content(registration: Row, status: Status) -> dict[str, Any]:

@@ -1,122 +1,103 @@
-"""Registering: a person, an organisation and a place, or a place on the waiting list."""
+"""Registering: a person, an organisation and a place, or a place on the waiting list.
 
+The single way in. Requests that come while a batch is written form the next one.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
+import structlog
 
-from services.registration.commands.missions import (
-    check_partner,
-    existing_item,
-    existing_mission,
-)
-from services.registration.commands.telling import tell
-from services.registration.domain.people import SignUp, check, role_of
-from services.registration.domain.places import Status, granted
-from services.registration.store import missions, people
-from services.registration.store import registrations as store
+from services.registration.commands.committing import GroupCommit
+from services.registration.commands.drafting import Entry, Overtaken, Submission
+from services.registration.commands.seating import seat_all
+from services.registration.domain.people import SignUp
 from shared.errors import Conflict
-from shared.idempotency import Answer, Key, once
-from shared.postgres import Connection, Database
+from shared.idempotency import ATTEMPTS_MAX, Answer, Key
+from shared.postgres import Database
 
-Row = asyncpg.Record
+PATIENCE_SECONDS = 2.0
+PAUSE_SECONDS = 0.05
+
+_RACES = (Overtaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
-async def register(
-    database: Database, item_id: UUID, sign_up: SignUp, key: Key, now: datetime
-) -> Answer:
-    """Register a person to a programme item.
+class Rush:
+    """Writes registrations, many in one transaction."""
 
-    Answers 201 with `is_new` saying whether the person is new in the mission; 200 with the first
-    registration when the address is registered already. Raises `NotFound`, `Invalid`, `Conflict`.
-    """
-
-    async def effect(connection: Connection) -> Answer:
-        item = await existing_item(connection, item_id)
-        mission = await existing_mission(connection, item["mission_id"])
-        check(sign_up, mission["sectors"])
-        await check_partner(connection, item["mission_id"], sign_up.partner_id)
-        person_id, is_new = await _person(connection, item["mission_id"], sign_up, now)
-        known = None if is_new else await _known(connection, item_id, person_id)
-        if known is not None and known["status"] != Status.CANCELLED:
-            content = _content(known, Status(known["status"]))
-            return Answer({**content, "is_new": False}, status=200)
-        has_place = await missions.take_place(connection, item_id)
-        status = (
-            granted(requires_approval=item["requires_approval"]) if has_place else Status.WAITLISTED
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._under_way: dict[str, asyncio.Future[Answer]] = {}
+        self.queue: GroupCommit[Submission, Answer] = GroupCommit(
+            self._commit, size_of=lambda one: len(one.entries)
         )
-        if known is not None:
-            await store.revive(connection, known["id"], status, now)
-        registration_id = known["id"] if known else uuid4()
-        if known is None:
-            await store.add(
-                connection,
-                {
-                    "id": registration_id,
-                    "programme_item_id": item_id,
-                    "person_id": person_id,
-                    "status": status,
-                    "source": sign_up.source,
-                    "partner_id": sign_up.partner_id,
-                    "registered_at": now,
-                },
-            )
-        registration = await store.one(connection, registration_id)
-        assert registration is not None
-        await tell(connection, registration, status, now)
-        content = _content(registration, status)
-        if status is Status.WAITLISTED:
-            content["position"] = await store.position(connection, registration_id)
-        return Answer({**content, "is_new": is_new})
 
-    return await once(database, key, effect)
+    async def register(self, item_id: UUID, sign_up: SignUp, key: Key, now: datetime) -> Answer:
+        """Register a person to a programme item.
+
+        Answers 201 with `is_new` saying whether the person is new in the mission; 200 with the
+        first registration when the address is registered already. Raises `NotFound`, `Invalid`,
+        `Conflict`, `Busy`.
+        """
+        return await self._submit(Submission((Entry(item_id, sign_up),), key, now, _request_id()))
+
+    async def register_group(
+        self, item_id: UUID, sign_ups: Sequence[SignUp], key: Key, now: datetime
+    ) -> Answer:
+        """Register people who come together or not at all: a place each, or all wait together.
+
+        Answers 201 with `registrations`; raises as `register`, with pointers into `/people`.
+        """
+        entries = tuple(Entry(item_id, sign_up) for sign_up in sign_ups)
+        return await self._submit(Submission(entries, key, now, _request_id(), is_group=True))
+
+    async def register_list(
+        self, item_id: UUID, sign_ups: Sequence[SignUp], key: Key, now: datetime
+    ) -> Answer:
+        """Register each of a list by itself; answers 200 with what became of each, in order."""
+        entries = tuple(Entry(item_id, sign_up) for sign_up in sign_ups)
+        return await self._submit(Submission(entries, key, now, _request_id(), is_list=True))
+
+    async def _submit(self, one: Submission) -> Answer:
+        """Queue a request, unless one with its key is under way."""
+        name = str(one.key)
+        twin = self._under_way.get(name)
+        if twin is None:
+            twin = self._under_way[name] = asyncio.ensure_future(self._patiently(one))
+            twin.add_done_callback(lambda _: self._under_way.pop(name))
+            # Shielded: the one who asks may go, and what is under way goes on.
+            return await asyncio.shield(twin)
+        if not one.key.is_patient:
+            raise Conflict("The first request with this key is under way.", code="in_progress")
+        return replace(await asyncio.shield(twin), is_replayed=True)
+
+    async def _patiently(self, one: Submission) -> Answer:
+        """Ask again while another process answers the same key, if its form has the patience."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            try:
+                return await self.queue.submit(one)
+            except Conflict as conflict:
+                is_late = asyncio.get_running_loop().time() > deadline
+                if conflict.code != "in_progress" or not one.key.is_patient or is_late:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _commit(self, submissions: Sequence[Submission]) -> list[Answer | Exception]:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                async with self._database.transaction() as connection:
+                    return list(await seat_all(connection, submissions))
+            except _RACES:
+                if attempt == ATTEMPTS_MAX:
+                    raise
+        raise AssertionError("unreachable")
 
 
-async def _known(connection: Connection, item_id: UUID, person_id: UUID) -> Row | None:
-    """Find a person's registration once the item is locked: another request may be adding it."""
-    await missions.lock_item(connection, item_id)
-    return await store.of_person(connection, item_id, person_id)
-
-
-def _content(registration: Row, status: Status) -> dict[str, Any]:
-    return {
-        "id": str(registration["id"]),
-        "status": status.value,
-        "participant_id": str(registration["person_id"]),
-        "programme_item_id": str(registration["programme_item_id"]),
-    }
-
-
-async def _person(
-    connection: Connection, mission_id: UUID, sign_up: SignUp, now: datetime
-) -> tuple[UUID, bool]:
-    """Find the person by address, or add him or her; what is on file stays as it is."""
-    known = await people.person_by_email(connection, mission_id, sign_up.person.email)
-    if known is None:
-        organization_id, is_new = await people.organization_id(
-            connection, mission_id, sign_up.organization, uuid4()
-        )
-        if is_new:
-            await people.add_listings(connection, organization_id, sign_up.listings)
-        person_id = uuid4()
-        if await people.add_person(
-            connection,
-            sign_up.person,
-            id=person_id,
-            mission_id=mission_id,
-            role=role_of(sign_up.side),
-            organization_id=organization_id,
-            partner_id=sign_up.partner_id,
-        ):
-            consent = people.granted(now, sign_up.person.language)
-            await people.add_consent(connection, person_id, **consent)
-            return person_id, True
-        known = await people.person_by_email(connection, mission_id, sign_up.person.email)
-        assert known is not None
-    if known["role"] != role_of(sign_up.side):
-        raise Conflict(
-            "This e-mail address belongs to somebody with another role in this mission.",
-            code="other_role",
-        )
-    return known["id"], False
+def _request_id() -> str | None:
+    given: str | None = structlog.contextvars.get_contextvars().get("correlation_id")
+    return given

@@ -1,17 +1,24 @@
 """Telling: the event that says what became of a registration."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from services.registration.domain.places import Status
-from services.registration.store import people
+from services.registration.store import people, rush
+from shared.events.base import Event
 from shared.events.registration import (
+    Listing,
     OrganizationFacts,
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
+    ParticipantOffered,
+    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -20,39 +27,101 @@ from shared.log import outbox
 from shared.postgres import Connection
 
 Row = asyncpg.Record
+Profile = tuple[OrganizationFacts, tuple[Listing, ...]]
+"""An organisation as everybody may see it, with what it offers and needs."""
 
 _EVENTS = {
     Status.PENDING_APPROVAL: ParticipantPending,
     Status.WAITLISTED: ParticipantWaitlisted,
+    Status.OFFER_EXPIRED: ParticipantOfferExpired,
     Status.REJECTED: ParticipantRejected,
     Status.CANCELLED: ParticipantCancelled,
 }
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What became of one registration.
+
+    `registration` names its id, its item with item_kind and stop_id, and its person: person_id,
+    mission_id, role, languages, organization_id, person_partner_id.
+    """
+
+    registration: Mapping[str, Any] | Row
+    status: Status
+    hold_until: datetime | None = None
+    sequence: int | None = None
+    """The version of a person who is new; None: the next one of a person on file."""
+    correlation_id: str | None = None
+
+
 async def tell(connection: Connection, registration: Row, status: Status, now: datetime) -> None:
     """Announce a registration's new state; locks its person."""
-    version = await people.next_version(connection, registration["person_id"])
+    await tell_all(connection, [News(registration, status)], now)
+
+
+async def tell_all(
+    connection: Connection,
+    news: Sequence[News],
+    now: datetime,
+    profiles: Mapping[UUID, Profile] | None = None,
+) -> None:
+    """Announce many in a few statements; locks the people on file, in order.
+
+    `profiles`: those of organisations that need not be read again.
+    """
+    known = dict(profiles or {})
+    unread = {
+        one.registration["organization_id"] for one in news if one.status is Status.CONFIRMED
+    } - known.keys()
+    if unread:
+        known |= await _profiles(connection, unread)
+    on_file = [one.registration["person_id"] for one in news if one.sequence is None]
+    versions = await rush.next_versions(connection, on_file) if on_file else {}
+    events = []
+    for one in news:
+        sequence = one.sequence
+        if sequence is None:
+            sequence = versions[one.registration["person_id"]]
+            versions[one.registration["person_id"]] += 1
+        events.append((_event(one, known), sequence, one.correlation_id))
+    await outbox.append_all(connection, events, now=now)
+
+
+def _event(news: News, profiles: Mapping[UUID, Profile]) -> Event:
+    registration = news.registration
     facts = _facts(registration)
-    if status is Status.CONFIRMED:
-        organization = await people.organization(connection, registration["organization_id"])
-        confirmed = ParticipantConfirmed(
-            **facts,
-            organization=OrganizationFacts(
-                organization_id=organization["id"],
-                name=organization["name"],
-                native_name=organization["native_name"],
-                country=organization["country"],
-                sectors=tuple(organization["sectors"]),
-                size=organization["size"],
+    if news.status is Status.OFFERED:
+        assert news.hold_until is not None
+        return ParticipantOffered(**facts, offered_until=news.hold_until)
+    if news.status is not Status.CONFIRMED:
+        return _EVENTS[news.status](**facts)
+    organization, listings = profiles[registration["organization_id"]]
+    return ParticipantConfirmed(
+        **facts,
+        organization=organization,
+        languages=tuple(registration["languages"]),
+        listings=listings,
+        # Of the person: another partner may register anybody whose address it knows.
+        partner_id=registration["person_partner_id"],
+    )
+
+
+async def _profiles(connection: Connection, ids: set[UUID]) -> dict[UUID, Profile]:
+    return {
+        row["id"]: (
+            OrganizationFacts(
+                organization_id=row["id"],
+                name=row["name"],
+                native_name=row["native_name"],
+                country=row["country"],
+                sectors=tuple(row["sectors"]),
+                size=row["size"],
             ),
-            languages=tuple(registration["languages"]),
-            listings=await people.listings_of(connection, registration["organization_id"]),
-            # Of the person: another partner may register anybody whose address it knows.
-            partner_id=registration["person_partner_id"],
+            tuple(Listing(**listing) for listing in row["listings"]),
         )
-        await outbox.append(connection, confirmed, sequence=version, now=now)
-    else:
-        await outbox.append(connection, _EVENTS[status](**facts), sequence=version, now=now)
+        for row in await rush.profiles(connection, ids)
+    }
 
 
 async def tell_arrival(connection: Connection, registration: Row, now: datetime) -> None:
@@ -62,7 +131,7 @@ async def tell_arrival(connection: Connection, registration: Row, now: datetime)
     await outbox.append(connection, event, sequence=version, now=now)
 
 
-def _facts(registration: Row) -> dict[str, Any]:
+def _facts(registration: Mapping[str, Any] | Row) -> dict[str, Any]:
     return {
         "participant_id": registration["person_id"],
         "registration_id": registration["id"],

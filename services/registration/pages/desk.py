@@ -79,7 +79,7 @@ async def decide(
 ) -> Response:
     """Approve or reject, and go back to the stop."""
     stop_id = await _require(held, who, registration_id, is_arrival=False)
-    await deciding.decide(held.database, registration_id, decision, now)
+    await deciding.decide(held.database, registration_id, decision, who, now)
     return RedirectResponse(f"/desk/stops/{stop_id}", 303)
 
 
@@ -93,7 +93,7 @@ async def arrive(
 ) -> Response:
     """Check somebody in, and go back to what was searched for: it shows who arrived."""
     stop_id = await _require(held, who, registration_id, is_arrival=True)
-    await deciding.check_in(held.database, registration_id, now)
+    await deciding.check_in(held.database, registration_id, who, now)
     return RedirectResponse(f"/desk/stops/{stop_id}?{urlencode({'q': q})}", 303)
 
 

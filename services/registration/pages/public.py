@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.commands import deciding, registering, signing_in
+from services.registration.commands import deciding, signing_in
 from services.registration.domain.places import Decision
 from services.registration.pages import form
 from services.registration.pages.rendering import COUNTRIES, pages
@@ -80,9 +80,7 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
         sign_up = form.read(given)
         chosen = form.chosen(given, facts["items"])
         answers = [
-            await registering.register(
-                held.database, item_id, sign_up, form.key(given, item_id), now
-            )
+            await held.rush.register(item_id, sign_up, form.key(given, item_id), now)
             for item_id in chosen
         ]
     except (ValidationError, Invalid) as error:
@@ -143,7 +141,7 @@ async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> Re
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
     require(who, "registration.cancel", Scope(person_ids=(found["person_id"],)))
-    await deciding.decide(held.database, registration_id, Decision.CANCEL, now)
+    await deciding.decide(held.database, registration_id, Decision.CANCEL, who, now)
     return RedirectResponse("/status", 303)
 
 

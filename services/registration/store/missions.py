@@ -144,43 +144,6 @@ async def items_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     )
 
 
-async def take_place(connection: Connection, item_id: UUID) -> bool:
-    """Take a place if one is free and nobody waits; the item stays locked either way."""
-    taken = await connection.fetchval(
-        "UPDATE programme_item SET taken = taken + 1 "
-        "WHERE id = $1 AND taken < capacity AND waiting = 0 RETURNING true",
-        item_id,
-    )
-    if not taken:
-        await connection.execute(
-            "UPDATE programme_item SET waiting = waiting + 1 WHERE id = $1", item_id
-        )
-    return bool(taken)
-
-
-async def lock_item(connection: Connection, item_id: UUID) -> Row:
-    """Lock an item for a decision; items are locked before people everywhere."""
-    row = await connection.fetchrow(
-        "SELECT capacity, taken, waiting, requires_approval FROM programme_item "
-        "WHERE id = $1 FOR UPDATE",
-        item_id,
-    )
-    assert row is not None
-    return row
-
-
-async def count_places(
-    connection: Connection, item_id: UUID, *, taken: int = 0, waiting: int = 0
-) -> None:
-    """Add to the counts of an item that is locked."""
-    await connection.execute(
-        "UPDATE programme_item SET taken = taken + $2, waiting = waiting + $3 WHERE id = $1",
-        item_id,
-        taken,
-        waiting,
-    )
-
-
 async def numbers(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     """Count each programme item's registrations by state."""
     return await connection.fetch(

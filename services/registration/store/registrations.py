@@ -1,21 +1,19 @@
 """Registrations of people to programme items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from services.registration.domain.places import Status
 from shared.postgres import Connection
 
 Row = asyncpg.Record
-Facts = Mapping[str, Any]
 
 _SELECT = (
     "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.source, r.partner_id, r.rank, "
-    "r.registered_at, r.checked_in_at, item.stop_id, item.kind AS item_kind, "
+    "r.registered_at, r.checked_in_at, r.allotment_id, r.group_id, r.hold_until, "
+    "item.stop_id, item.kind AS item_kind, "
     "person.mission_id, person.role, person.languages, person.organization_id, "
     "person.partner_id AS person_partner_id "
     "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
@@ -23,53 +21,22 @@ _SELECT = (
 )
 
 
-async def add(connection: Connection, registration: Facts) -> None:
-    """Add a registration; a second one of a person to an item is refused by the database."""
-    names = ("id", "programme_item_id", "person_id", "status", "source", "partner_id")
-    await connection.execute(
-        "INSERT INTO registration (id, programme_item_id, person_id, status, source, partner_id, "
-        "registered_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        *(registration[name] for name in (*names, "registered_at")),
-    )
-
-
-async def revive(
-    connection: Connection, registration_id: UUID, status: Status, now: datetime
-) -> None:
-    """Register somebody again who cancelled, behind everybody who waits."""
-    await connection.execute(
-        "UPDATE registration SET status = $2, registered_at = $3, rank = DEFAULT WHERE id = $1",
-        registration_id,
-        status,
-        now,
-    )
-
-
-async def of_person(connection: Connection, item_id: UUID, person_id: UUID) -> Row | None:
-    """Find a person's registration to an item."""
-    return await connection.fetchrow(
-        _SELECT + "WHERE r.programme_item_id = $1 AND r.person_id = $2", item_id, person_id
-    )
-
-
 async def one(connection: Connection, registration_id: UUID) -> Row | None:
     """Read a registration with what its events tell."""
     return await connection.fetchrow(_SELECT + "WHERE r.id = $1", registration_id)
 
 
-async def first_waiting(connection: Connection, item_id: UUID) -> Row | None:
-    """Find who is next on the waiting list of an item that is locked."""
-    return await connection.fetchrow(
-        _SELECT + "WHERE r.programme_item_id = $1 AND r.status = 'waitlisted' "
-        "ORDER BY r.rank LIMIT 1",
-        item_id,
-    )
+async def several(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]:
+    """Read registrations with what their events tell, in order of the line."""
+    return await connection.fetch(_SELECT + "WHERE r.id = ANY($1) ORDER BY r.rank", list(ids))
 
 
-async def set_status(connection: Connection, registration_id: UUID, status: Status) -> None:
-    """Change the state; its item is locked."""
+async def stand_again(connection: Connection, registration_id: UUID, now: datetime) -> None:
+    """Put a registration behind everybody who waits; its group does not come back with it."""
     await connection.execute(
-        "UPDATE registration SET status = $2 WHERE id = $1", registration_id, status
+        "UPDATE registration SET registered_at = $2, group_id = NULL, rank = DEFAULT WHERE id = $1",
+        registration_id,
+        now,
     )
 
 

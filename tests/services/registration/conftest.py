@@ -17,6 +17,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 
 from services.registration.__main__ import opened
+from services.registration.commands.registering import Rush
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from shared.access import Principal, Role, Tokens
@@ -28,7 +29,7 @@ MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migratio
 ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
-    "consent registration person listing organization programme_item partner_role stop "
+    "scan badge consent registration allotment person listing organization programme_item partner_role stop "
     "partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
@@ -79,6 +80,7 @@ class House:
 
     client: httpx2.AsyncClient
     database: Database
+    rush: Rush
     tokens: Tokens
     boss: Principal = BOSS
     mission: UUID = NOBODY
@@ -200,9 +202,14 @@ class House:
             )
             yield
             async with asyncio.timeout(10):
-                # By another connection: inside a transaction these numbers stand still.
-                while len(await self.rows(WAITING)) < count:
+                while await self._waiting() < count:
                     await asyncio.sleep(0.02)
+
+    async def _waiting(self) -> int:
+        """Count the requests that wait for the item: a batch of registrations is one at the lock."""
+        # By another connection: inside a transaction these numbers stand still.
+        at_the_lock = len(await self.rows(WAITING))
+        return at_the_lock and at_the_lock + max(self.rush.queue.waiting - 1, 0)
 
     async def meeting(self, *requests: Coroutine[Any, Any, httpx2.Response]) -> list[int]:
         """Send requests that meet at an item, and give the statuses of their answers in order."""
@@ -279,7 +286,8 @@ async def bare(registration_url: str) -> AsyncIterator[House]:
         tokens = service.resources.tokens
         transport = httpx2.ASGITransport(create_app([service], tokens))
         async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-            yield House(client, service.resources.database, tokens)
+            held = service.resources
+            yield House(client, held.database, held.rush, tokens)
 
 
 @pytest.fixture

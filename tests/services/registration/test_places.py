@@ -5,10 +5,12 @@ import pytest
 from services.registration.domain.places import Decision, Status, arrived, decided, granted
 from shared.errors import Conflict
 
-PENDING, CONFIRMED, WAITLISTED, REJECTED, CANCELLED = (
+PENDING, CONFIRMED, WAITLISTED, OFFERED, OFFER_EXPIRED, REJECTED, CANCELLED = (
     Status.PENDING_APPROVAL,
     Status.CONFIRMED,
     Status.WAITLISTED,
+    Status.OFFERED,
+    Status.OFFER_EXPIRED,
     Status.REJECTED,
     Status.CANCELLED,
 )
@@ -16,8 +18,14 @@ TABLE = {
     PENDING: {Decision.APPROVE: CONFIRMED, Decision.REJECT: REJECTED, Decision.CANCEL: CANCELLED},
     CONFIRMED: {Decision.CANCEL: CANCELLED},
     WAITLISTED: {Decision.REJECT: REJECTED, Decision.CANCEL: CANCELLED},
-    REJECTED: {},
-    CANCELLED: {},
+    OFFERED: {
+        Decision.ACCEPT: CONFIRMED,
+        Decision.REJECT: REJECTED,
+        Decision.CANCEL: CANCELLED,
+    },
+    OFFER_EXPIRED: {Decision.REINSTATE: WAITLISTED, Decision.CANCEL: CANCELLED},
+    REJECTED: {Decision.REINSTATE: WAITLISTED},
+    CANCELLED: {Decision.REINSTATE: WAITLISTED},
 }
 
 
@@ -26,11 +34,19 @@ def test_a_decision_leads_where_the_table_says_or_is_refused(
     status: Status, decision: Decision
 ) -> None:
     if decision in TABLE[status]:
-        assert decided(status, decision) is TABLE[status][decision]
+        assert decided(status, decision, requires_approval=False) is TABLE[status][decision]
         return
     with pytest.raises(Conflict) as refused:
-        decided(status, decision)
+        decided(status, decision, requires_approval=False)
     assert refused.value.code == "illegal_state"
+
+
+def test_an_offer_that_is_taken_still_needs_the_approval_its_item_asks_for() -> None:
+    assert decided(OFFERED, Decision.ACCEPT, requires_approval=True) is PENDING
+
+
+def test_every_state_has_an_exit() -> None:
+    assert all(TABLE[status] for status in Status)
 
 
 def test_a_place_is_confirmed_at_once_unless_somebody_must_approve() -> None:

@@ -1,0 +1,275 @@
+"""Drafting: what a batch of registrations reads from the database, and what it will write there.
+
+Everything is read in a few statements once the items are locked, changed in memory, and written in
+a few statements: what is decided in between is what is true.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from services.registration.commands.telling import News, Profile, tell_all
+from services.registration.domain.line import Line, Seat, Terms
+from services.registration.domain.people import SignUp, role_of, same_address
+from services.registration.domain.places import Status
+from services.registration.store import people, places, rush
+from shared.events.registration import OrganizationFacts
+from shared.idempotency import Key
+from shared.postgres import Connection
+
+Pair = tuple[UUID, str]
+
+
+class Overtaken(Exception):
+    """Another process added a person or organisation of this batch: read again, and decide anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One person for one programme item."""
+
+    item_id: UUID
+    sign_up: SignUp
+
+    @property
+    def address(self) -> str:
+        """The e-mail address in the form it is compared in."""
+        return same_address(self.sign_up.person.email)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One request: a single registration, a group that comes together, or a list."""
+
+    entries: tuple[Entry, ...]
+    key: Key
+    now: datetime
+    correlation_id: str | None = None
+    is_group: bool = False
+    is_list: bool = False
+
+
+@dataclass(slots=True)
+class Item:
+    """A programme item that is locked."""
+
+    facts: asyncpg.Record
+    line: Line
+    terms: Terms
+
+    @property
+    def mission_id(self) -> UUID:
+        """The mission it belongs to."""
+        mission_id: UUID = self.facts["mission_id"]
+        return mission_id
+
+
+@dataclass(slots=True)
+class Somebody:
+    """A person on file, or (with a sign-up) one who will be added."""
+
+    id: UUID
+    role: str
+    languages: Sequence[str]
+    organization_id: UUID | None
+    partner_id: UUID | None
+    sign_up: SignUp | None = None
+    version: int = 0
+    """Of somebody new: how many events tell about him or her."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration on file or drafted."""
+
+    id: UUID
+    status: Status
+
+
+@dataclass
+class Draft:
+    """What is on file, and what is to be added to it."""
+
+    items: dict[UUID, Item] = field(default_factory=dict)
+    partners: dict[UUID, UUID] = field(default_factory=dict)
+    people: dict[Pair, Somebody] = field(default_factory=dict)
+    organizations: dict[Pair, UUID] = field(default_factory=dict)
+    registrations: dict[tuple[UUID, UUID], Registered] = field(default_factory=dict)
+    new_people: list[tuple[UUID, Somebody]] = field(default_factory=list)
+    new_organizations: list[tuple[Any, ...]] = field(default_factory=list)
+    new_listings: list[tuple[Any, ...]] = field(default_factory=list)
+    new_consents: list[tuple[Any, ...]] = field(default_factory=list)
+    new_registrations: list[tuple[Any, ...]] = field(default_factory=list)
+    revived: list[tuple[Any, ...]] = field(default_factory=list)
+    profiles: dict[UUID, Profile] = field(default_factory=dict)
+    news: list[News] = field(default_factory=list)
+
+    @classmethod
+    async def read(cls, connection: Connection, entries: Sequence[Entry]) -> "Draft":
+        """Lock the items and read what is on file about the people."""
+        draft = cls()
+        rows = await places.locked_items(connection, {entry.item_id for entry in entries})
+        kept = await places.allotments(connection, [row["id"] for row in rows])
+        for row in rows:
+            line = places.line_of(row, kept[row["id"]])
+            draft.items[row["id"]] = Item(row, line, places.terms_of(row))
+        partners = {entry.sign_up.partner_id for entry in entries}
+        named = [partner_id for partner_id in partners if partner_id is not None]
+        if named:
+            draft.partners.update(await rush.partners(connection, named))
+        placed = [
+            (draft.items[entry.item_id].mission_id, entry)
+            for entry in entries
+            if entry.item_id in draft.items
+        ]
+        addresses = {(mission_id, entry.address) for mission_id, entry in placed}
+        for row in await rush.people(connection, addresses):
+            draft.people[row["mission_id"], row["email"]] = Somebody(
+                *(row[name] for name in ("id", "role", "languages")),
+                *(row[name] for name in ("organization_id", "partner_id")),
+            )
+        pairs = {
+            (entry.item_id, draft.people[mission_id, entry.address].id)
+            for mission_id, entry in placed
+            if (mission_id, entry.address) in draft.people
+        }
+        if pairs:
+            for row in await rush.registrations(connection, pairs):
+                known = Registered(row["id"], Status(row["status"]))
+                draft.registrations[row["programme_item_id"], row["person_id"]] = known
+        identities = {(id_, entry.sign_up.organization.identity) for id_, entry in placed}
+        draft.organizations.update(await rush.organizations(connection, identities))
+        return draft
+
+    def person(self, item: Item, entry: Entry) -> Somebody | None:
+        """Find who has the entry's address."""
+        return self.people.get((item.mission_id, entry.address))
+
+    def registered(self, item: Item, entry: Entry) -> Registered | None:
+        """Find the registration of who has the entry's address."""
+        person = self.person(item, entry)
+        return self.registrations.get((entry.item_id, person.id)) if person else None
+
+    def register(
+        self, one: Submission, entry: Entry, seat: Seat | None, group_id: UUID | None = None
+    ) -> tuple[Registered, Somebody, bool]:
+        """Draft a registration, and the person if need be; says whether he or she is new."""
+        item, sign_up = self.items[entry.item_id], entry.sign_up
+        known_person = self.person(item, entry)
+        person = known_person or self._add_person(item, entry, one.now)
+        known = self.registrations.get((entry.item_id, person.id))
+        status, hold_until = item.terms.newcomer(one.now) if seat else (Status.WAITLISTED, None)
+        registered = Registered(known.id if known else uuid7(), status)
+        self.registrations[entry.item_id, person.id] = registered
+        row = (
+            *(registered.id, entry.item_id, person.id, status, sign_up.source, sign_up.partner_id),
+            *(one.now, seat.allotment_id if seat else None, group_id, hold_until, sign_up.answers),
+        )
+        (self.revived if known else self.new_registrations).append(row)
+        self._tell(one, item, person, registered, hold_until)
+        return registered, person, known_person is None
+
+    def _add_person(self, item: Item, entry: Entry, now: datetime) -> Somebody:
+        sign_up = entry.sign_up
+        organization_id = self._organization(item.mission_id, sign_up)
+        role, languages = role_of(sign_up.side), sign_up.person.languages
+        person = Somebody(uuid7(), role, languages, organization_id, sign_up.partner_id, sign_up)
+        self.people[item.mission_id, entry.address] = person
+        self.new_people.append((item.mission_id, person))
+        consent = people.granted(now, sign_up.person.language)
+        self.new_consents.append((person.id, *consent.values()))
+        return person
+
+    def _organization(self, mission_id: UUID, sign_up: SignUp) -> UUID:
+        given = sign_up.organization
+        pair = (mission_id, given.identity)
+        if pair in self.organizations:
+            return self.organizations[pair]
+        new_id = self.organizations[pair] = uuid7()
+        sectors = ",".join(given.sectors)
+        self.new_organizations.append(
+            (
+                *(new_id, mission_id, given.identity, given.name, given.native_name),
+                *(given.country, given.registration_number, sectors, given.size),
+            )
+        )
+        self.new_listings += [
+            (new_id, one.kind, one.sector, one.text.model_dump()) for one in sign_up.listings
+        ]
+        facts = OrganizationFacts(
+            organization_id=new_id,
+            name=given.name,
+            native_name=given.native_name,
+            country=given.country,
+            sectors=given.sectors,
+            size=given.size,
+        )
+        self.profiles[new_id] = (facts, sign_up.listings)
+        return new_id
+
+    def _tell(
+        self,
+        one: Submission,
+        item: Item,
+        person: Somebody,
+        registered: Registered,
+        hold_until: datetime | None,
+    ) -> None:
+        if person.sign_up is not None:
+            person.version += 1
+        registration = {
+            "id": registered.id,
+            "programme_item_id": item.facts["id"],
+            "stop_id": item.facts["stop_id"],
+            "item_kind": item.facts["kind"],
+            "mission_id": item.mission_id,
+            "person_id": person.id,
+            "role": person.role,
+            "languages": person.languages,
+            "organization_id": person.organization_id,
+            "person_partner_id": person.partner_id,
+        }
+        sequence, correlation_id = person.version or None, one.correlation_id
+        self.news.append(
+            News(registration, registered.status, hold_until, sequence, correlation_id)
+        )
+
+    async def write(self, connection: Connection, now: datetime) -> None:
+        """Write what was drafted; raises `Overtaken` when somebody else wrote some of it."""
+        if not self.news:
+            return
+        if self.new_organizations:
+            added = await rush.add_organizations(connection, self.new_organizations)
+            _require_all(added, self.new_organizations)
+        if self.new_listings:
+            await rush.add_listings(connection, self.new_listings)
+        if self.new_people:
+            rows = [_row(mission_id, person) for mission_id, person in self.new_people]
+            _require_all(await rush.add_people(connection, rows), rows)
+            await rush.add_consents(connection, self.new_consents)
+        if self.new_registrations:
+            await rush.add_registrations(connection, self.new_registrations)
+        if self.revived:
+            await rush.revive(connection, self.revived)
+        await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
+        await tell_all(connection, self.news, now, self.profiles)
+
+
+def _row(mission_id: UUID, person: Somebody) -> tuple[Any, ...]:
+    assert person.sign_up is not None
+    given = person.sign_up.person
+    return (
+        *(person.id, mission_id, person.role, same_address(given.email), given.full_name),
+        *(given.native_name, given.latin_name, given.language, ",".join(given.languages)),
+        *(given.position, person.organization_id, person.partner_id, person.version),
+    )
+
+
+def _require_all(added: int, rows: Sequence[object]) -> None:
+    if added != len(rows):
+        raise Overtaken

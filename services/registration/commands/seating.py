@@ -1,0 +1,153 @@
+"""Seating: many registrations in one transaction, first come first served."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from services.registration.commands.drafting import (
+    Draft,
+    Entry,
+    Item,
+    Registered,
+    Somebody,
+    Submission,
+)
+from services.registration.domain.line import Claim, Seat
+from services.registration.domain.people import check, role_of
+from services.registration.domain.places import Status, is_open
+from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal
+from shared.idempotency import Answer, keep, recall
+from shared.postgres import Connection
+from shared.problems import status_of
+
+COMES_BACK = frozenset({Status.CANCELLED, Status.OFFER_EXPIRED})
+"""Who left may register again, behind everybody who waits."""
+
+
+async def seat_all(
+    connection: Connection, submissions: Sequence[Submission]
+) -> list[Answer | Refusal]:
+    """Answer submissions in their order; a refused one leaves nothing behind.
+
+    Raises `Overtaken` when the whole is to be taken again.
+    """
+    before = await recall(connection, [one.key for one in submissions])
+    fresh = [one for one in submissions if before[one.key] is None]
+    draft = await Draft.read(connection, [entry for one in fresh for entry in one.entries])
+    decided = {one.key: _decided(draft, one) for one in fresh}
+    await draft.write(connection, max(one.now for one in submissions))
+    given = [(key, answer) for key, answer in decided.items() if isinstance(answer, Answer)]
+    if given:
+        await keep(connection, given)
+    return [before[one.key] or decided[one.key] for one in submissions]
+
+
+def _decided(draft: Draft, one: Submission) -> Answer | Refusal:
+    try:
+        if one.is_list:
+            return _list(draft, one)
+        return _group(draft, one) if one.is_group else _single(draft, one, one.entries[0])
+    except Refusal as refusal:
+        return refusal
+
+
+def _single(draft: Draft, one: Submission, entry: Entry) -> Answer:
+    """Register somebody; who is registered already is answered with that registration."""
+    item = _checked(draft, entry, one.now)
+    person, known = draft.person(item, entry), draft.registered(item, entry)
+    if person is not None and known is not None and known.status not in COMES_BACK:
+        return Answer(_content(item, known, entry, person) | {"is_new": False}, status=200)
+    seats = item.line.admit([_claim(entry)])
+    position = None if seats else item.line.wait(1)
+    content = _register(draft, one, entry, seats[0] if seats else None)
+    return Answer(content if position is None else content | {"position": position})
+
+
+def _list(draft: Draft, one: Submission) -> Answer:
+    """Register each by itself, and say what became of each."""
+    return Answer({"results": [_result(draft, one, entry) for entry in one.entries]}, status=200)
+
+
+def _result(draft: Draft, one: Submission, entry: Entry) -> dict[str, Any]:
+    try:
+        answer = _single(draft, one, entry)
+    except Refusal as refusal:
+        result = {"code": refusal.code, "detail": refusal.detail}
+        faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
+        return {"status_code": status_of(refusal), **result, "errors": faults}
+    return {"status_code": answer.status, **answer.content}
+
+
+def _group(draft: Draft, one: Submission) -> Answer:
+    """Register all or none: with a place each, or waiting together."""
+    items = [_checked_member(draft, one, place) for place in range(len(one.entries))]
+    line, count = items[0].line, len(one.entries)
+    seats = line.admit([_claim(entry) for entry in one.entries])
+    content: dict[str, Any] = {} if seats else {"position": line.wait(count)}
+    group_id = uuid7()
+    given: Sequence[Seat | None] = seats or [None] * count
+    registrations = [
+        _register(draft, one, entry, seat, group_id)
+        for entry, seat in zip(one.entries, given, strict=True)
+    ]
+    return Answer({"group_id": str(group_id), "registrations": registrations, **content})
+
+
+def _checked_member(draft: Draft, one: Submission, place: int) -> Item:
+    entry = one.entries[place]
+    try:
+        item = _checked(draft, entry, one.now)
+    except Invalid as refusal:
+        faults = [Fault(f"/people/{place}{f.pointer}", f.detail) for f in refusal.faults]
+        raise Invalid(refusal.detail, code=refusal.code, faults=faults) from None
+    known = draft.registered(item, entry)
+    is_twice = entry.address in {other.address for other in one.entries[:place]}
+    if is_twice or (known is not None and known.status not in COMES_BACK):
+        fault = Fault(f"/people/{place}/person/email", "This person is registered already.")
+        raise Invalid("The group cannot be registered together.", faults=[fault])
+    return item
+
+
+def _checked(draft: Draft, entry: Entry, now: datetime) -> Item:
+    """Check everything that can be wrong; nothing has been changed so far."""
+    item, sign_up = draft.items.get(entry.item_id), entry.sign_up
+    if item is None:
+        raise NotFound("There is no such programme item.")
+    if sign_up.source == "self":
+        is_open(item.facts["opens_at"], item.facts["closes_at"], now)
+    check(sign_up, item.facts["sectors"])
+    if sign_up.partner_id and draft.partners.get(sign_up.partner_id) != item.mission_id:
+        fault = Fault("/partner_id", "This is not a partner of this mission.")
+        raise Invalid("The partner is wrong.", faults=[fault])
+    person = draft.person(item, entry)
+    if person is not None and person.role != role_of(sign_up.side):
+        raise Conflict(
+            "This e-mail address belongs to somebody with another role in this mission.",
+            code="other_role",
+        )
+    return item
+
+
+def _claim(entry: Entry) -> Claim:
+    return Claim(entry.sign_up.partner_id, is_walk_in=entry.sign_up.source == "walk_in")
+
+
+def _register(
+    draft: Draft, one: Submission, entry: Entry, seat: Seat | None, group_id: UUID | None = None
+) -> dict[str, Any]:
+    registered, person, is_new = draft.register(one, entry, seat, group_id)
+    content = _content(draft.items[entry.item_id], registered, entry, person)
+    return content | {"is_new": is_new}
+
+
+def _content(item: Item, registered: Registered, entry: Entry, person: Somebody) -> dict[str, Any]:
+    return {
+        "id": str(registered.id),
+        "status": registered.status.value,
+        "participant_id": str(person.id),
+        "programme_item_id": str(entry.item_id),
+        "mission_id": str(item.mission_id),
+    }
