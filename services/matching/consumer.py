@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.matching.commands import learning
+from services.matching.commands import erasing, learning
 from services.matching.store import facts
 from shared.events import registration as r
 from shared.http import now
@@ -22,10 +22,15 @@ def consumer(database: Database) -> Consumer:
         on(r.ParticipantConfirmed, _versioned(learning.has_place)),
         on(r.ParticipantPending, _without_place),
         on(r.ParticipantWaitlisted, _without_place),
+        on(r.ParticipantOffered, _without_place),
+        on(r.ParticipantOfferExpired, _without_place),
         on(r.ParticipantRejected, _without_place),
         on(r.ParticipantCancelled, _without_place),
         on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),
         on(r.StaffEngaged, _engaged),
+        on(r.ConsentGranted, _versioned(erasing.withhold)),
+        on(r.ConsentWithdrawn, _versioned(erasing.withhold)),
+        on(r.PersonErased, _erased),
     )
     return Consumer("matching", database, routes)
 
@@ -46,3 +51,7 @@ async def _without_place(
 async def _engaged(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:
     if event.role == "interpreter":
         await facts.put_interpreter(connection, event, envelope.sequence)
+
+
+async def _erased(connection: Connection, event: r.PersonErased, envelope: Envelope) -> None:
+    await erasing.erase(connection, event, envelope.sequence, now())

@@ -10,6 +10,8 @@ from shared.events.registration import (
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
+    ParticipantOffered,
+    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -17,7 +19,12 @@ from shared.events.registration import (
 from shared.postgres import Connection
 
 WithoutPlace = (
-    ParticipantCancelled | ParticipantPending | ParticipantRejected | ParticipantWaitlisted
+    ParticipantCancelled
+    | ParticipantOffered
+    | ParticipantOfferExpired
+    | ParticipantPending
+    | ParticipantRejected
+    | ParticipantWaitlisted
 )
 
 
