@@ -23,7 +23,9 @@ RegistrationEvent = (
 async def tell_registration(
     connection: Connection, kind: Kind, event: RegistrationEvent, now: datetime
 ) -> None:
-    """Queue the mail about a registration."""
+    """Queue the mail about a registration, unless a place is as confirmed as it was."""
+    if isinstance(event, ParticipantConfirmed) and event.is_correction:
+        return
     about = (event.stop_id, event.programme_item_id)
     await messages.queue(connection, kind, event.participant_id, event.mission_id, now, about)
 

@@ -85,6 +85,28 @@ async def test_a_newer_confirmation_wins_over_an_older_cancellation(house: "Hous
     assert row["languages"] == ["zh", "en"]
 
 
+async def test_a_person_who_is_told_of_again_has_the_other_company_and_keeps_everything(
+    house: "House",
+) -> None:
+    await house.day()
+    await house.hear((arrived(house, "lin"), 2))
+    kept = r.OrganizationFacts(
+        organization_id=uuid4(), name="Kept Co.", country="CN", sectors=("batteries",)
+    )
+    again = house.confirmed("lin", organization=kept, is_correction=True)
+    await house.hear((again, 3))
+    await house.hear((house.confirmed("lin"), 1))
+
+    (row,) = await house.rows(
+        "SELECT organization_id, organization, native_organization FROM participant WHERE id = $1",
+        house.people["lin"],
+    )
+    assert tuple(row) == (kept.organization_id, "Kept Co.", None)
+    assert (await place(house, "lin"))["checked_in_at"] == house.slot(1)
+    assert (await house.states())["dora lin"] == "scheduled"
+    assert await house.told(await house.meeting("dora lin")) == ["meeting.scheduled"]
+
+
 async def test_facts_that_are_older_than_those_known_are_passed_over(house: "House") -> None:
     old = house.stop_planned().model_copy(update={"timezone": "UTC"})
     moved = house.item_planned(starts_at=house.slot(2))

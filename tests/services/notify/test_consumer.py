@@ -120,6 +120,8 @@ async def test_facts_and_mails_come_from_registrations_events(
         (registered(world, ParticipantWaitlisted), 2),
         (confirmed, 3),
         (registered(world, ParticipantRejected), 4),
+        # Another company, the same place: no news for the person.
+        (confirmed.model_copy(update={"is_correction": True}), 5),
         (SignInRequested(person_id=world.local, mission_id=world.mission), 1),
     )
 
