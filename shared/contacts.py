@@ -33,6 +33,8 @@ class Contact(Facts):
     organization: str = ""
     native_organization: str | None = None
     sign_in_path: str
+    may_cross: bool = True
+    """Whether the other side may read the name."""
 
     def name_in(self, language: str) -> str:
         """Give the name as readers of `language` write it."""
@@ -65,6 +67,10 @@ class Contacts:
         for start in range(0, len(missing), BATCH_SIZE_MAX):
             await self._ask(missing[start : start + BATCH_SIZE_MAX])
         return {i: self._known[i][1] for i in wanted if i in self._known}
+
+    def forget(self, person_id: UUID) -> None:
+        """Remember nothing of somebody who was erased."""
+        self._known.pop(person_id, None)
 
     async def _ask(self, ids: list[UUID]) -> None:
         who = Principal(role="service", subject=SERVICE)

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.matching.api import meetings, schedules, sessions, wishes
+from services.matching.api import meetings, people, schedules, sessions, wishes
+from services.matching.commands.erasing import sweep_for_ever
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
 from services.matching.pages import board
@@ -12,6 +13,7 @@ from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
 from shared.access import Tokens
 from shared.contacts import Contacts
+from shared.erased import refusing_the_erased
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
@@ -38,16 +40,21 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
 
         yield Service(
             name="matching",
-            routers=[
-                sessions.router,
-                wishes.router,
-                schedules.router,
-                meetings.router,
-                board.router,
-            ],
+            routers=refusing_the_erased(
+                "matching",
+                [
+                    sessions.router,
+                    wishes.router,
+                    schedules.router,
+                    meetings.router,
+                    people.router,
+                    board.router,
+                ],
+            ),
             loops={
                 **outbox_loops(database, log),
                 "consumer": lambda: consumer(database).run(log, TOPICS),
+                "sweeper": lambda: sweep_for_ever(database),
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},

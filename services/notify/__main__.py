@@ -5,13 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from services.notify.api import deliveries, live
+from services.notify.api import deliveries, live, people
 from services.notify.commands.checking import mail_flows
+from services.notify.commands.erasing import sweep_for_ever
 from services.notify.commands.keeping import Reconciler
 from services.notify.commands.mailbox import HOST, receiving
 from services.notify.commands.rendering import Letterhead
 from services.notify.commands.sending import MailServer, Sender
-from services.notify.consumer import LIVE_TOPICS, MAIL_TOPICS, live_consumer, mail_consumer
+from services.notify.consumer import (
+    LIVE_TOPICS,
+    MAIL_TOPICS,
+    PRIVACY_TOPICS,
+    live_consumer,
+    mail_consumer,
+    privacy_consumer,
+)
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
 from services.notify.resources import Resources
@@ -19,6 +27,7 @@ from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
 from shared.access import Tokens
 from shared.contacts import Contacts
+from shared.erased import refusing_the_erased
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import run
@@ -43,10 +52,21 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
 
         yield Service(
             name="notify",
-            routers=[live.router, deliveries.router, day.router, screen.router, mailbox.router],
+            routers=refusing_the_erased(
+                "notify",
+                [
+                    live.router,
+                    deliveries.router,
+                    people.router,
+                    day.router,
+                    screen.router,
+                    mailbox.router,
+                ],
+            ),
             loops=_consumers(held, log)
             | {
                 "hub": held.hub.run,
+                "sweeper": lambda: sweep_for_ever(held.database),
                 "reconciler": Reconciler(held.database, held.live).run,
                 "sender": Sender(held.database, held.contacts, letterhead, server).run,
             },
@@ -93,9 +113,11 @@ async def _mail_server(
 def _consumers(held: Resources, log: Log) -> dict[str, Loop]:
     to_live = live_consumer(held.database, held.live)
     to_mail = mail_consumer(held.database)
+    to_privacy = privacy_consumer(held.database, held.live, held.contacts)
     return {
         "live": lambda: to_live.run(log, LIVE_TOPICS),
         "mail": lambda: to_mail.run(log, MAIL_TOPICS),
+        "privacy": lambda: to_privacy.run(log, PRIVACY_TOPICS),
     }
 
 

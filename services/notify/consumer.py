@@ -1,4 +1,4 @@
-"""Kafka in: which event goes where. Two consumers, so that neither waits for the other's troubles.
+"""Kafka in: which event goes where. Three consumers: none waits for another's troubles.
 
 The live state waits while Redis is away; mail waits for nobody.
 """
@@ -6,10 +6,11 @@ The live state waits while Redis is away; mail waits for nobody.
 from collections.abc import Sequence
 from typing import Any
 
-from services.notify.commands import keeping, telling
+from services.notify.commands import erasing, keeping, telling
 from services.notify.domain.mail import Kind
 from services.notify.store import facts
 from services.notify.store.live import Live
+from shared.contacts import Contacts
 from shared.events import matching as m
 from shared.events import registration as r
 from shared.events.base import Event
@@ -20,6 +21,7 @@ from shared.postgres import Connection, Database
 
 LIVE_TOPICS = ("matching",)
 MAIL_TOPICS = ("registration", "matching")
+PRIVACY_TOPICS = ("registration",)
 
 GATHER_SECONDS = 1.0
 """Mail is queued this much later: phones, which are told at once, come first."""
@@ -60,6 +62,16 @@ def live_consumer(database: Database, live: Live) -> Consumer:
 def mail_consumer(database: Database) -> Consumer:
     """Make the consumer that queues mail and keeps the facts that mails need."""
     return Consumer("notify.mail", database, _mail_routes(), gather_seconds=GATHER_SECONDS)
+
+
+def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Consumer:
+    """Make the consumer that forgets people; it waits for Redis, and nobody waits for it."""
+
+    async def erase(connection: Connection, event: r.PersonErased, envelope: Envelope) -> None:
+        del envelope
+        await erasing.erase(connection, live, contacts, event)
+
+    return Consumer("notify.privacy", database, subscriptions(on(r.PersonErased, erase)))
 
 
 def _mail_routes() -> Subscriptions:

@@ -24,7 +24,9 @@ Row = asyncpg.Record
 STOP = "id, mission_id, slug, city, title, timezone, held_on"
 PROFILE = (
     "p.id, p.mission_id, p.side, p.organization, p.native_organization, p.sectors, p.languages, "
-    "p.listings, p.partner_id"
+    # Who does not want to be shown is matched like one who lists nothing: by wishes alone.
+    "CASE WHEN EXISTS (SELECT FROM withheld WHERE withheld.person_id = p.id AND is_withheld) "
+    "THEN '[]' ELSE p.listings END AS listings, p.partner_id"
 )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from services.notify.domain.live import Entry, Position
-from services.notify.store import meetings
+from services.notify.store import meetings, people
 from services.notify.store.live import CaughtUp, Live
 from shared.events.matching import MeetingEvent
 from shared.log.consumer import Outage
@@ -26,7 +26,7 @@ async def apply(connection: Connection, live: Live, events: Sequence[MeetingEven
     Redis is written before the transaction commits: a crash between the two repeats this, and the
     repeat changes nothing.
     """
-    entries = [Entry.of(event) for event in events]
+    entries = await people.without_erased(connection, [Entry.of(event) for event in events])
     await meetings.put(connection, entries)
     by_stop: dict[UUID, list[Entry]] = {}
     for entry in entries:

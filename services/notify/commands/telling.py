@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.notify.domain.live import Entry
 from services.notify.domain.mail import Kind
-from services.notify.store import meetings, messages
+from services.notify.store import meetings, messages, people
 from shared.events.matching import MeetingEvent
 from shared.events.registration import (
     ParticipantConfirmed,
@@ -38,6 +38,8 @@ async def tell_sign_in(connection: Connection, event: SignInRequested, now: date
 async def tell_change(connection: Connection, event: MeetingEvent, now: datetime) -> None:
     """Have everybody concerned told of a change, together with what else changes just then."""
     # The live state's consumer writes the same row. It may wait for Redis; mail does not.
-    await meetings.put(connection, [Entry.of(event)])
+    (entry,) = await people.without_erased(connection, [Entry.of(event)])
+    await meetings.put(connection, [entry])
     meeting = (event.meeting_id, event.stop_id, event.mission_id)
-    await messages.note_change(connection, event.concerned, meeting, event.revision, now)
+    concerned = [person for person in entry.concerned if person != people.NOBODY]
+    await messages.note_change(connection, concerned, meeting, event.revision, now)

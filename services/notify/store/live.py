@@ -204,6 +204,10 @@ class Live:
             for meeting, revision in zip(held[::2], held[1::2], strict=True)
         }
 
+    async def wipe(self, stop_id: UUID) -> None:
+        """Forget a stop, as a lost Redis would; it is filled again when it is next read."""
+        await cast(Awaitable[object], self._client.delete(*_keys(stop_id)))
+
     async def answers(self) -> None:
         """Return when Redis answers."""
         await cast(Awaitable[object], self._client.ping())

@@ -18,7 +18,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import deliveries
+from services.notify.api import deliveries, people
 from services.notify.api import live as live_api
 from services.notify.commands import keeping
 from services.notify.commands.following import Following
@@ -305,7 +305,14 @@ class Browser:
 @pytest.fixture
 def browse(tokens: Tokens) -> Any:
     """A function that opens a browser on an application with these resources."""
-    routers = [live_api.router, deliveries.router, day.router, screen.router, mailbox.router]
+    routers = [
+        live_api.router,
+        deliveries.router,
+        people.router,
+        day.router,
+        screen.router,
+        mailbox.router,
+    ]
 
     @asynccontextmanager
     async def browse(resources: Resources) -> AsyncIterator[Browser]:

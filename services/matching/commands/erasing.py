@@ -1,0 +1,72 @@
+"""Erasing: what is left of a person here when registration has forgotten him or her."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.matching.commands.telling import tell
+from services.matching.store import facts, meetings, people
+from shared.erased import forget_answers, note_erased
+from shared.events.matching import MeetingCancelled
+from shared.events.registration import ConsentGranted, ConsentWithdrawn, PersonErased
+from shared.http import now as clock
+from shared.postgres import Connection, Database
+from shared.sweeping import KEPT, forget_requests
+
+MESSAGES_KEPT = timedelta(days=90)
+"""How long what was written with a request stays: registration shows the same number."""
+
+LOOK_SECONDS = 600
+BATCH_SIZE_MAX = 500
+
+
+async def erase(connection: Connection, event: PersonErased, version: int, now: datetime) -> None:
+    """Forget a person and cancel the meetings that have not begun; again it changes nothing."""
+    if not await note_erased(connection, event.person_id, event.erased_at):
+        return
+    for stop_id in await people.stops_of(connection, event.person_id):
+        # A schedule that is being published has this person, or sees that nobody is there any more.
+        await facts.stop(connection, stop_id, lock=True)
+        found = [
+            one
+            for one in await meetings.of_stop(connection, stop_id, lock=True)
+            if event.person_id in one.people and one.state in ("scheduled", "called")
+        ]
+        cancelled = [replace(one, state="cancelled", revision=one.revision + 1) for one in found]
+        await meetings.put(connection, cancelled)
+        await meetings.book(connection, cancelled)
+        await tell(connection, MeetingCancelled, cancelled, now)
+    await people.forget(connection, event.person_id, version, now)
+    await forget_answers(connection, event.person_id)
+
+
+async def withhold(
+    connection: Connection, event: ConsentGranted | ConsentWithdrawn, version: int
+) -> None:
+    """Stop, or begin again, to show a person to the other side; other purposes are not ours."""
+    if event.is_cross_border:
+        await people.withhold(
+            connection,
+            event.person_id,
+            is_withheld=isinstance(event, ConsentWithdrawn),
+            version=version,
+        )
+
+
+async def sweep(database: Database, at: datetime) -> int:
+    """Delete what is not kept any longer, in batches, and count the messages."""
+    await forget_requests(database, at - KEPT)
+    total = 0
+    while True:
+        async with database.transaction() as connection:
+            count = await people.forget_messages(connection, at - MESSAGES_KEPT, BATCH_SIZE_MAX)
+        total += count
+        if count < BATCH_SIZE_MAX:
+            return total
+
+
+async def sweep_for_ever(database: Database) -> None:
+    """Sweep now and then."""
+    while True:
+        await sweep(database, clock())
+        await asyncio.sleep(LOOK_SECONDS)
