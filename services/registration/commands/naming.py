@@ -29,18 +29,7 @@ async def name_some(database: Database) -> int:
     """Write at most a batch of missing search texts of each kind, and say how many."""
     async with database.transaction() as connection:
         companies = await search.companies_without(connection, BATCH)
-        if companies:
-            await search.put_companies(
-                connection,
-                [
-                    (
-                        row["id"],
-                        company_text(row["name"], row["native_name"]) or NOTHING,
-                        core(row["name"], row["native_name"]),
-                    )
-                    for row in companies
-                ],
-            )
+        await rename_companies(connection, companies)
         people = await search.people_without(connection, BATCH)
         await rename(connection, people)
     return max(len(companies), len(people))
@@ -64,3 +53,17 @@ async def rename(connection: Connection, people: Sequence[asyncpg.Record]) -> No
             for row in people
         ]
         await search.put_people(connection, texts)
+
+
+async def rename_companies(connection: Connection, companies: Sequence[asyncpg.Record]) -> None:
+    """Write the search texts of companies, and what sets each apart."""
+    if companies:
+        texts = [
+            (
+                row["id"],
+                company_text(row["name"], row["native_name"]) or NOTHING,
+                core(row["name"], row["native_name"]),
+            )
+            for row in companies
+        ]
+        await search.put_companies(connection, texts)

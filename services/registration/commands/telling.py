@@ -53,6 +53,8 @@ class News:
     sequence: int | None = None
     """The version of a person who is new; None: the next one of a person on file."""
     correlation_id: str | None = None
+    is_correction: bool = False
+    """Whether the place was confirmed before, and its company has other facts now."""
 
 
 async def tell(connection: Connection, registration: Row, status: Status, now: datetime) -> None:
@@ -104,6 +106,7 @@ def _event(news: News, profiles: Mapping[UUID, Profile]) -> Event:
         listings=listings,
         # Of the person: another partner may register anybody whose address it knows.
         partner_id=registration["person_partner_id"],
+        is_correction=news.is_correction,
     )
 
 

@@ -1,12 +1,12 @@
 """Companies: what is left of a name without legal form and place, and when two are likely one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from services.registration.domain.names import folded, pinyin, split
@@ -213,6 +213,15 @@ def likeness(one: Company, other: Company) -> Likeness | None:
         score -= _OTHER_COUNTRY
         reasons.append("other_country")
     return Likeness(round(score, 3), tuple(reasons)) if score >= SCORE_MIN else None
+
+
+def combined(kept: Mapping[str, Any], gone: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the facts of the company that stays: its own, and the other's where it has none."""
+    facts = dict(kept)
+    for name in ("native_name", "registration_number", "size"):
+        facts[name] = kept[name] or gone[name]
+    facts["sectors"] = list(dict.fromkeys((*kept["sectors"], *gone["sectors"])))
+    return facts
 
 
 def _names(company: Company) -> list[Parts]:

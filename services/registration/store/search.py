@@ -146,7 +146,8 @@ async def people_of(connection: Connection, organization_ids: Sequence[UUID]) ->
         "SELECT person.id, person.full_name, person.native_name, person.latin_name, "
         "organization.name AS organization, organization.native_name AS native_organization "
         "FROM person JOIN organization ON organization.id = person.organization_id "
-        "WHERE person.organization_id = ANY($1) ORDER BY person.id FOR NO KEY UPDATE OF person",
+        "WHERE person.organization_id = ANY($1) AND person.erased_at IS NULL "
+        "ORDER BY person.id FOR NO KEY UPDATE OF person",
         list(organization_ids),
     )
 
