@@ -66,7 +66,7 @@ async def published(connection: Connection, mission: Row) -> Call | None:
         mission,
         row,
         await store.criteria(connection, mission_id),
-        in_order(await store.certifications(connection, mission_id)),
+        await texts(connection, mission_id),
         await missions.stops_of(connection, mission_id),
     )
 
@@ -79,9 +79,10 @@ async def existing(connection: Connection, mission_id: UUID) -> Call:
     return call
 
 
-def in_order(certifications: Sequence[Row]) -> Sequence[Row]:
-    """Put texts in the order in which they are asked."""
-    return sorted(certifications, key=lambda row: CERTIFICATIONS.index(row["code"]))
+async def texts(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List today's texts in the order in which they are asked."""
+    found = await store.certifications(connection, mission_id)
+    return sorted(found, key=lambda row: CERTIFICATIONS.index(row["code"]))
 
 
 async def publish(

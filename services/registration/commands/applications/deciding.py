@@ -1,5 +1,6 @@
 """Deciding: who is selected, who waits in reserve, who comes, and who moves up."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,10 @@ from services.registration.store import calls as call_store
 from services.registration.store import letters
 from shared.access import Principal
 from shared.errors import Conflict, Invalid
+from shared.http import now as clock
 from shared.postgres import Connection, Database
+
+LAPSE_SECONDS = 30
 
 Row = asyncpg.Record
 
@@ -176,6 +180,13 @@ async def lapse(database: Database, now: datetime) -> Sequence[UUID]:
                 await _decide(connection, row, Decision(Action.LAPSE, Actor.CLOCK, None), now)
                 ended.append(found["id"])
     return ended
+
+
+async def keep_lapsing(database: Database) -> None:
+    """End what was not confirmed in time, for ever."""
+    while True:
+        await lapse(database, clock())
+        await asyncio.sleep(LAPSE_SECONDS)
 
 
 async def reorder(

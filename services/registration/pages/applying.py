@@ -1,0 +1,239 @@
+"""Applying: the public call, a company's draft, its state, and what it answers."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import asyncpg
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+
+from services.registration.commands import signing_in
+from services.registration.commands.applications import applying, calls, deciding
+from services.registration.commands.applications.deciding import Decision
+from services.registration.domain.applications import EDITABLE, Action, Actor, Status, actions
+from services.registration.pages import applying_form
+from services.registration.pages.form import given as sent
+from services.registration.pages.moments import on_day
+from services.registration.pages.rendering import COUNTRIES, pages
+from services.registration.pages.visit import NONE, Trouble, Visit
+from services.registration.resources import Held, Resources
+from services.registration.store import applications as store
+from services.registration.store import letters, missions
+from shared.access import Principal, Scope, require
+from shared.errors import Conflict, Invalid, Malformed, NotFound, Stale
+from shared.http import Caller, Now, Visitor
+from shared.idempotency import Key
+from shared.web.pages import language_of
+
+router = APIRouter(include_in_schema=False)
+
+ANSWERS = frozenset({Action.ANSWER, Action.CONFIRM, Action.DECLINE, Action.WITHDRAW})
+
+
+@router.get("/missions/{slug}/apply")
+async def call_page(slug: str, request: Request, held: Held, who: Visitor, now: Now) -> Response:
+    """Show what a mission expects of companies, and how to begin an application."""
+    return await _call(request, held, slug, who, now=now)
+
+
+async def _call(  # noqa: PLR0913  # a page and what was wrong with it
+    request: Request,
+    held: Resources,
+    slug: str,
+    who: Principal | None,
+    *,
+    now: datetime,
+    given: FormData | None = None,
+    wrong: frozenset[str] = frozenset(),
+) -> Response:
+    async with held.database.reading() as connection:
+        mission = await _mission(connection, slug)
+        call = await calls.published(connection, mission)
+        own = await store.of_contact(connection, who.subject) if who else None
+    return pages.render(
+        request,
+        "apply.html",
+        status=422 if wrong else 200,
+        mission=mission,
+        call=call,
+        own=own if own and own["mission_id"] == mission["id"] else None,
+        is_open=call is not None and call.terms.is_open(now),
+        is_over=call is not None and now >= call.terms.closes_at,
+        given=applying_form.start_values(given),
+        wrong=wrong,
+        key=(given.get("key") if given else None) or uuid4(),
+        on_day=on_day(request),
+    )
+
+
+@router.post("/missions/{slug}/apply")
+async def begin(slug: str, request: Request, held: Held, who: Visitor, now: Now) -> Response:
+    """Begin an application and go on with it; an address on file gets a link instead."""
+    given = await sent(request)
+    async with held.database.reading() as connection:
+        mission = await _mission(connection, slug)
+    try:
+        body = applying_form.start(given)
+    except ValidationError as error:
+        wrong = applying_form.wrong(applying_form.faults(error))
+        return await _call(request, held, slug, who, now=now, given=given, wrong=wrong)
+    answer = await applying.start(
+        held.database, mission["id"], body.person(), body.company, _key(given, mission), now
+    )
+    if "id" not in answer.content:
+        # Whoever types an address that is on file has not shown that it is theirs.
+        await signing_in.ask_for_link(held.database, mission["id"], body.email, now)
+        return pages.render(request, "sent.html", mission=mission)
+    async with held.database.reading() as connection:
+        person = await signing_in.principal_of(connection, UUID(answer.content["contact_id"]))
+    assert person is not None
+    onward = quote(f"/applications/{answer.content['id']}?new=1", safe="")
+    path = signing_in.sign_in_path(held.tokens, person, now)
+    return RedirectResponse(f"{path}&next={onward}", 303)
+
+
+def _key(given: FormData, mission: asyncpg.Record) -> Key:
+    """Make the idempotency key of a form: pressed twice it is one application."""
+    digest = hashlib.sha256(
+        repr(sorted((name, str(value)) for name, value in given.multi_items())).encode()
+    )
+    scope = f"application {mission['id']}"
+    return Key(scope, digest.hexdigest(), digest.digest(), is_patient=True)
+
+
+@router.get("/applications")
+async def own_application(held: Held, who: Caller) -> Response:
+    """Lead somebody to his or her application."""
+    async with held.database.reading() as connection:
+        row = await store.of_contact(connection, who.subject)
+    if row is None:
+        raise NotFound("There is no application in your name.")
+    return RedirectResponse(f"/applications/{row['id']}", 303)
+
+
+@router.get("/applications/{application_id}")
+async def application_page(
+    application_id: UUID, request: Request, held: Held, who: Caller, now: Now
+) -> Response:
+    """Show a company its application: what it wrote, how it stands, what it can do."""
+    return await _application(Visit(request, held, who, now), application_id)
+
+
+async def _application(
+    visit: Visit,
+    application_id: UUID,
+    given: FormData | None = None,
+    trouble: Trouble = NONE,
+) -> Response:
+    request, now = visit.request, visit.now
+    async with visit.held.database.reading() as connection:
+        row = await _own(connection, visit.who, application_id)
+        call = await calls.existing(connection, row["mission_id"])
+        steps = await store.steps(connection, application_id)
+        signed = await store.attestations(connection, application_id)
+        own_letters = await letters.of_application(connection, application_id)
+    status = Status(row["status"])
+    kept = applying_form.kept(row, language_of(request))
+    may = [action for action in actions(status, Actor.APPLICANT) if action in ANSWERS]
+    return pages.render(
+        request,
+        "application.html",
+        status=trouble.status,
+        application=row,
+        call=call,
+        mission=call.mission,
+        steps=steps,
+        signed=signed,
+        letters=own_letters,
+        can_edit=status in EDITABLE and call.terms.is_open(now),
+        can=[action.value for action in may if action is not Action.CONFIRM or _in_time(row, now)],
+        given=kept | applying_form.shown(given) if given is not None else kept,
+        certified=_certified(given),
+        wrong=trouble.wrong,
+        refusal=trouble.code,
+        is_new=request.query_params.get("new") == "1",
+        is_saved=request.query_params.get("saved") == "1",
+        countries=COUNTRIES,
+        on_day=on_day(request),
+    )
+
+
+@router.post("/applications/{application_id}")
+async def save(
+    application_id: UUID, request: Request, held: Held, who: Caller, now: Now
+) -> Response:
+    """Save what was written; with the other button, sign and submit it."""
+    async with held.database.reading() as connection:
+        await _own(connection, who, application_id)
+    given, visit = await sent(request), Visit(request, held, who, now)
+    language, database = language_of(request), held.database
+    try:
+        body = applying_form.body(given)
+        revision = await applying.save(
+            database, application_id, body.content(), body.person(), _revision(given), now
+        )
+        if given.get("do") == "submit":
+            signature = applying_form.signature(given, language).value()
+            await applying.submit(database, application_id, signature, revision, now)
+    except (ValidationError, Invalid) as error:
+        wrong = applying_form.wrong(applying_form.faults(error))
+        return await _application(visit, application_id, given, Trouble(wrong))
+    except (Conflict, Stale) as refusal:
+        return await _application(visit, application_id, given, Trouble(refusal=refusal))
+    is_draft = given.get("do") != "submit"
+    return RedirectResponse(f"/applications/{application_id}{'?saved=1' if is_draft else ''}", 303)
+
+
+@router.post("/applications/{application_id}/{action}")
+async def act(
+    application_id: UUID, action: Action, request: Request, held: Held, who: Caller, now: Now
+) -> Response:
+    """Do what a company may do about its application: answer, confirm, decline, withdraw."""
+    if action not in ANSWERS:
+        raise NotFound("There is no such page.")
+    async with held.database.reading() as connection:
+        await _own(connection, who, application_id)
+    given, visit = await sent(request), Visit(request, held, who, now)
+    message = str(given.get("message", "")).strip()[:4_000] or None
+    decision = Decision(action, Actor.APPLICANT, who, message, _revision(given))
+    try:
+        await deciding.decide(held.database, application_id, decision, now)
+    except Invalid as error:
+        wrong = applying_form.wrong(error.faults)
+        return await _application(visit, application_id, None, Trouble(wrong))
+    except (Conflict, Stale) as refusal:
+        return await _application(visit, application_id, None, Trouble(refusal=refusal))
+    return RedirectResponse(f"/applications/{application_id}", 303)
+
+
+def _revision(given: FormData) -> int:
+    text = str(given.get("revision", ""))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004  # fits an integer
+        raise Malformed("The form lacks the revision it was opened with.")
+    return int(text)
+
+
+def _certified(given: FormData | None) -> set[str]:
+    return {name.removeprefix("certify.") for name in (given or ()) if name.startswith("certify.")}
+
+
+def _in_time(row: asyncpg.Record, now: datetime) -> bool:
+    return row["confirm_by"] is None or now < row["confirm_by"]
+
+
+async def _mission(connection: Any, slug: str) -> asyncpg.Record:
+    mission = await missions.mission_by_slug(connection, slug)
+    if mission is None:
+        raise NotFound("There is no such mission.")
+    return mission
+
+
+async def _own(connection: Any, who: Principal, application_id: UUID) -> asyncpg.Record:
+    row = await applying.existing(connection, application_id)
+    require(who, "application.write", Scope(row["mission_id"], person_ids=(row["contact_id"],)))
+    return row

@@ -1,0 +1,25 @@
+"""Moments: a day and a time with the zone they are in, in the reader's language."""
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+
+from shared.web.pages import day, language_of, local, zone_name
+
+
+def on_day(request: Request) -> Callable[[datetime, str], str]:
+    """Give what writes a moment for the reader of a page."""
+    language = language_of(request)
+
+    def write(moment: datetime, zone: str) -> str:
+        on = day(moment.astimezone(ZoneInfo(zone)).date(), language)
+        name = zone_name(moment, zone, language)
+        return (
+            f"{on} {local(moment, zone)}（{name}）"
+            if language == "zh"
+            else f"{on}, {local(moment, zone)} ({name})"
+        )
+
+    return write
