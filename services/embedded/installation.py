@@ -98,6 +98,8 @@ async def _servers(wanted: Wanted, stack: AsyncExitStack) -> dict[str, Any]:
         "secret_key": secret_of(wanted.data),
         "public_url": url,
         "internal_url": url,
+        "matching_url": url,
+        "notify_url": url,
     }
 
 

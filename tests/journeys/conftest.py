@@ -77,6 +77,8 @@ async def build(folder: Path, stack: AsyncExitStack) -> House:
             "REDIS_URL": parts["redis"].url,
             "MAILBOX": "true" if name == "notify" else "false",
             "INTERNAL_URL": f"http://127.0.0.1:{ports['registration']}",
+            "MATCHING_URL": f"http://127.0.0.1:{ports['matching']}",
+            "NOTIFY_URL": f"http://127.0.0.1:{ports['notify']}",
             "PUBLIC_URL": f"http://127.0.0.1:{ports['gateway']}",
             "LOG_LEVEL": "warning",
         }

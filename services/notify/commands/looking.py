@@ -55,11 +55,18 @@ async def current(
 
 
 async def names(contacts: Contacts, people: Iterable[UUID], language: str) -> dict[str, str]:
-    """Name people as readers of a language write them; nobody while registration is away."""
+    """Name people as readers of a language write them; nobody while registration is away.
+
+    Who does not agree to be named to the other side is known to it by company alone.
+    """
     try:
         async with asyncio.timeout(NAMES_SECONDS_MAX):
             found = await contacts.of(people)
     except (httpx2.HTTPError, TimeoutError) as error:
         log.warning("names are left out", error=repr(error))
         return {}
-    return {str(person_id): contact.name_in(language) for person_id, contact in found.items()}
+    return {
+        str(person_id): contact.name_in(language)
+        for person_id, contact in found.items()
+        if contact.may_cross
+    }

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.resources import Held, Resources
-from services.registration.store import people
+from services.registration.store import consents, people
 from shared.access import Principal, Scope, require
 from shared.errors import Fault, Invalid
 from shared.http import Caller, Now
@@ -31,7 +31,10 @@ async def contacts(
         raise Invalid("The ids are wrong.", faults=[fault]) from None
     async with held.database.reading() as connection:
         rows = await people.contacts(connection, wanted)
-    return {"items": [_contact(held, row, now) for row in rows]}
+        may_cross = await consents.who_may_cross(connection, wanted)
+    return {
+        "items": [_contact(held, row, now) | {"may_cross": row["id"] in may_cross} for row in rows]
+    }
 
 
 def _contact(held: Resources, row: asyncpg.Record, now: Now) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from services.registration.commands.telling import News, Profile, tell_all
 from services.registration.domain.line import Line, Seat, Terms
 from services.registration.domain.people import SignUp, role_of, same_address
 from services.registration.domain.places import Status
-from services.registration.store import people, places, rush
+from services.registration.store import consents, places, rush
 from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
 from shared.postgres import Connection
@@ -103,7 +103,8 @@ class Draft:
     new_people: list[tuple[UUID, Somebody]] = field(default_factory=list)
     new_organizations: list[tuple[Any, ...]] = field(default_factory=list)
     new_listings: list[tuple[Any, ...]] = field(default_factory=list)
-    new_consents: list[tuple[Any, ...]] = field(default_factory=list)
+    consent_versions: dict[UUID, consents.Versions] = field(default_factory=dict)
+    new_consents: list[consents.Given] = field(default_factory=list)
     new_registrations: list[tuple[Any, ...]] = field(default_factory=list)
     revived: list[tuple[Any, ...]] = field(default_factory=list)
     profiles: dict[UUID, Profile] = field(default_factory=dict)
@@ -127,6 +128,8 @@ class Draft:
             for entry in entries
             if entry.item_id in draft.items
         ]
+        missions = {mission_id for mission_id, _ in placed}
+        draft.consent_versions = await consents.current_versions(connection, missions)
         addresses = {(mission_id, entry.address) for mission_id, entry in placed}
         for row in await rush.people(connection, addresses):
             draft.people[row["mission_id"], row["email"]] = Somebody(
@@ -181,8 +184,10 @@ class Draft:
         person = Somebody(uuid7(), role, languages, organization_id, sign_up.partner_id, sign_up)
         self.people[item.mission_id, entry.address] = person
         self.new_people.append((item.mission_id, person))
-        consent = people.granted(now, sign_up.person.language)
-        self.new_consents.append((person.id, *consent.values()))
+        versions, language = self.consent_versions[item.mission_id], sign_up.person.language
+        self.new_consents += consents.signed_up(
+            person.id, sign_up.consents, versions, language, now
+        )
         return person
 
     def _organization(self, mission_id: UUID, sign_up: SignUp) -> UUID:
@@ -251,7 +256,7 @@ class Draft:
         if self.new_people:
             rows = [_row(mission_id, person) for mission_id, person in self.new_people]
             _require_all(await rush.add_people(connection, rows), rows)
-            await rush.add_consents(connection, self.new_consents)
+            await consents.give_all(connection, self.new_consents)
         if self.new_registrations:
             await rush.add_registrations(connection, self.new_registrations)
         if self.revived:

@@ -15,6 +15,7 @@ from services.registration.commands.drafting import (
     Somebody,
     Submission,
 )
+from services.registration.domain.consents import check_purposes
 from services.registration.domain.line import Claim, Seat
 from services.registration.domain.people import check, role_of
 from services.registration.domain.places import Status, is_open
@@ -119,6 +120,7 @@ def _checked(draft: Draft, entry: Entry, now: datetime) -> Item:
     if sign_up.source == "self":
         is_open(item.facts["opens_at"], item.facts["closes_at"], now)
     check(sign_up, item.facts["sectors"])
+    check_purposes(sign_up.consents, draft.consent_versions[item.mission_id])
     if sign_up.partner_id and draft.partners.get(sign_up.partner_id) != item.mission_id:
         fault = Fault("/partner_id", "This is not a partner of this mission.")
         raise Invalid("The partner is wrong.", faults=[fault])

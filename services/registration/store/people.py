@@ -132,7 +132,10 @@ async def person_by_email(connection: Connection, mission_id: UUID, email: str) 
 
 async def person(connection: Connection, person_id: UUID) -> Row | None:
     """Read a person."""
-    return await connection.fetchrow(f"SELECT {PERSON} FROM person WHERE id = $1", person_id)  # noqa: S608
+    return await connection.fetchrow(
+        f"SELECT {PERSON} FROM person WHERE id = $1 AND erased_at IS NULL",  # noqa: S608
+        person_id,
+    )
 
 
 async def next_version(connection: Connection, person_id: UUID) -> int:
@@ -174,7 +177,7 @@ async def contacts(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]
         "person.native_name, person.language, person.partner_id, "
         "organization.name AS organization, organization.native_name AS native_organization "
         "FROM person LEFT JOIN organization ON organization.id = person.organization_id "
-        "WHERE person.id = ANY($1)",
+        "WHERE person.id = ANY($1) AND person.erased_at IS NULL",
         list(ids),
     )
 

@@ -106,16 +106,6 @@ async def add_listings(connection: Connection, rows: Sequence[tuple[Any, ...]]) 
     )
 
 
-async def add_consents(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Record what people agreed to. A row: person_id, purpose, text_version, language, at."""
-    await connection.execute(
-        "INSERT INTO consent (person_id, purpose, text_version, language, granted_at) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) "
-        "ON CONFLICT DO NOTHING",
-        *columns(rows, 5),
-    )
-
-
 async def add_registrations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     """Add registrations, ranked in the order given.
 
