@@ -7,8 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from services.registration.api import check_in, contacts, missions, registrations, sessions
+from services.registration.api import (
+    check_in,
+    contacts,
+    files,
+    missions,
+    questions,
+    registrations,
+    sessions,
+)
 from services.registration.commands.calling_up import keep_expiring
+from services.registration.commands.files import keep_sweeping
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.pages import desk, public
@@ -41,11 +50,14 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 registrations.router,
                 sessions.router,
                 contacts.router,
+                questions.router,
+                files.router,
                 check_in.router,
                 public.router,
                 desk.router,
             ],
-            loops=outbox_loops(database, log) | {"places": lambda: keep_expiring(database)},
+            loops=outbox_loops(database, log)
+            | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)},
             express=registrations.EXPRESS,
             checks={"registration database": answers},
             resources=Resources(

@@ -1,10 +1,11 @@
 """What a process of this service holds open, and how routes reach it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.registration.commands.questions import Forms
 from services.registration.commands.registering import Rush
 from shared.access import Tokens
 from shared.postgres import Database
@@ -21,6 +22,7 @@ class Resources:
     """Whether users reach us by HTTPS, so that cookies may insist on it."""
     public_url: str
     """Where users reach us, without a slash at its end."""
+    forms: Forms = field(default_factory=Forms)
 
 
 def _resources(request: Request) -> Resources:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
-from services.registration.commands import deciding
+from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
+from services.registration.commands.questions import answered
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
@@ -23,6 +24,7 @@ from shared.http import now as current_time
 from shared.idempotency import RequiredKey, optional_key, required_key
 
 LIMIT_MAX = 500
+CREATED = 201
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -38,7 +40,11 @@ async def add_registration(
 ) -> Response:
     """Register a person to a programme item. Local participants may do so themselves."""
     await _may_register(held, item_id, body, who)
-    answer = await held.rush.register(item_id, body.value(), key, now)
+    sign_up = await answered(held.forms, held.database, item_id, body.value())
+    answer = await held.rush.register(item_id, sign_up, key, now)
+    if sign_up.answers and answer.status == CREATED:
+        person_id = UUID(answer.content["participant_id"])
+        await files.claim(held.database, sign_up.answers, person_id)
     more = {}
     if answer.content.get("is_new"):
         # Made anew each time: what is stored under an idempotency key holds no credential.
