@@ -20,7 +20,7 @@ from services.registration.commands.calling_up import keep_expiring
 from services.registration.commands.files import keep_sweeping
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
-from services.registration.pages import desk, public
+from services.registration.pages import badges, desk, public, scanner
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from shared.access import Principal, Tokens
@@ -53,6 +53,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 questions.router,
                 files.router,
                 check_in.router,
+                badges.router,
+                scanner.router,
                 public.router,
                 desk.router,
             ],
