@@ -70,6 +70,7 @@ async def stop_desk(
         pending=pending,
         q=q,
         can_make_links=may(who, "mission.write", scope),
+        can_print=may(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_id)),
     )
 
 
