@@ -1,12 +1,14 @@
 -- A code says nothing about its person. A lost one stays on file, so that the door knows it when it comes.
 CREATE TABLE badge (
-    id         uuid PRIMARY KEY,
-    person_id  uuid NOT NULL REFERENCES person,
-    code       text NOT NULL UNIQUE,
+    id              uuid PRIMARY KEY,
+    person_id       uuid NOT NULL REFERENCES person,
+    code            text NOT NULL UNIQUE,
     -- What phones at the door keep instead of the code.
-    digest     bytea NOT NULL UNIQUE,
-    issued_at  timestamptz NOT NULL,
-    revoked_at timestamptz
+    digest          bytea NOT NULL UNIQUE,
+    issued_at       timestamptz NOT NULL,
+    revoked_at      timestamptz,
+    revoked_because text CHECK (revoked_because IN ('replaced', 'erased')),
+    CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
 );
 CREATE UNIQUE INDEX badge_valid ON badge (person_id) WHERE revoked_at IS NULL;
 CREATE INDEX badge_person ON badge (person_id);

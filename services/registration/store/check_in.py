@@ -47,9 +47,10 @@ async def without_badge(
 
 
 async def revoke_badge(connection: Connection, person_id: UUID, now: datetime) -> bool:
-    """End a person's valid badge; False when there is none."""
+    """End a person's valid badge because it is replaced; False when there is none."""
     ended = await connection.fetchval(
-        "UPDATE badge SET revoked_at = $2 WHERE person_id = $1 AND revoked_at IS NULL "
+        "UPDATE badge SET revoked_at = $2, revoked_because = 'replaced' "
+        "WHERE person_id = $1 AND revoked_at IS NULL "
         "RETURNING true",
         person_id,
         now,

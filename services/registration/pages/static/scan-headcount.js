@@ -25,9 +25,9 @@ export function follow(element) {
     put("expected", element.dataset.of.replace("{expected}", expected));
     put("last", last ? element.dataset.last.replace("{time}", clock(last)) : "");
     put("refused", refused ? element.dataset.refused.replace("{number}", refused) : "");
-    for (const row of element.querySelectorAll("[data-row]")) {
-      const counted = count.items.find((one) => one.programme_item_id === row.dataset.row);
-      if (counted) row.textContent = `${counted.arrived} / ${counted.expected}`;
+    for (const cell of document.querySelectorAll("[data-arrived]")) {
+      const counted = count.items.find((one) => one.programme_item_id === cell.dataset.arrived);
+      if (counted) cell.textContent = counted.arrived;
     }
   };
 

@@ -45,16 +45,17 @@ export class View {
     this.#show({
       kind: outcome,
       isVerified: Boolean(scan.answer),
-      title: this.#title(outcome, reason, at),
+      title: this.#title(outcome, reason, at, Boolean(scan.answer)),
       person,
       note: scan.answer ? "" : this.#unverified(outcome, roster),
     });
   }
 
-  #title(outcome, reason, at) {
+  #title(outcome, reason, at, isVerified) {
     if (outcome === "refused") return this.text(`scan_reason_${reason}`);
     if (outcome === "already") return this.text("scan_already", { time: this.clock(at) });
-    return this.text(outcome === "accepted" ? "scan_accepted" : "scan_unknown");
+    if (outcome === "unknown") return this.text("scan_unknown");
+    return this.text(isVerified ? "scan_accepted" : "scan_listed");
   }
 
   #unverified(outcome, roster) {
@@ -80,6 +81,7 @@ export class View {
       slot.textContent = text;
       slot.hidden = !text;
     };
+    this.page.dataset.searching = "no";
     this.card.dataset.kind = kind;
     this.card.dataset.verified = isVerified ? "yes" : "no";
     put("icon", ICONS[kind]);
@@ -178,6 +180,8 @@ export class View {
       }),
     );
     list.hidden = !people.length;
+    // A keyboard leaves half of the screen: what was found takes the place of the last result.
+    this.page.dataset.searching = text ? "yes" : "no";
     const nobody = document.getElementById("nobody");
     nobody.hidden = !text || people.length > 0;
     nobody.textContent = text ? this.text(roster ? "scan_nobody" : "scan_no_list") : "";
