@@ -186,7 +186,7 @@ async def staff_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     """List who works on a mission."""
     return await connection.fetch(
         "SELECT id, role, full_name, native_name, language, languages, partner_id, stop_ids "
-        "FROM person WHERE mission_id = $1 AND role NOT IN ('delegate', 'local') "
+        "FROM person WHERE mission_id = $1 AND role NOT IN ('applicant', 'delegate', 'local') "
         "ORDER BY role, full_name",
         mission_id,
     )
