@@ -10,6 +10,7 @@ from uuid import uuid4
 from services.registration.api import (
     check_in,
     contacts,
+    editing,
     files,
     missions,
     questions,
@@ -50,6 +51,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 registrations.router,
                 sessions.router,
                 contacts.router,
+                editing.router,
                 questions.router,
                 files.router,
                 check_in.router,
