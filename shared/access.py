@@ -1,5 +1,6 @@
 """Access: who somebody is, and who may do what. The one place where rights are decided."""
 
+import base64
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 import jwt
+from pydantic_core import to_json
 
 from shared.errors import Forbidden, Unauthenticated
 
@@ -173,6 +175,13 @@ def require(who: Principal, action: Action, scope: Scope) -> None:
         raise Forbidden(message)
 
 
+def _base64url(content: bytes) -> bytes:
+    return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+
+_HEADER = _base64url(b'{"alg":"HS256","typ":"JWT"}')
+
+
 class Tokens:
     """Signs and reads tokens: JWT (RFC 7519) with HMAC-SHA-256.
 
@@ -188,10 +197,10 @@ class Tokens:
 
     def sign(self, who: Principal, purpose: Purpose, now: datetime) -> str:
         """Make a token for one purpose; a session lasts 7 days, a link 30."""
-        claims = {
+        claims: dict[str, object] = {
             "aud": purpose,
-            "iat": now,
-            "exp": now + LIFETIMES[purpose],
+            "iat": int(now.timestamp()),
+            "exp": int((now + LIFETIMES[purpose]).timestamp()),
             "sub": str(who.subject),
             "role": who.role,
             "stops": [str(stop) for stop in who.stop_ids],
@@ -200,7 +209,10 @@ class Tokens:
             claims["mission"] = str(who.mission_id)
         if who.partner_id:
             claims["partner"] = str(who.partner_id)
-        return jwt.encode(claims, self._key, algorithm="HS256")
+        # A rush needs one for each registration: the library takes eight times as long.
+        signed = _HEADER + b"." + _base64url(to_json(claims))
+        signature = hmac.digest(self._key.encode(), signed, "sha256")
+        return (signed + b"." + _base64url(signature)).decode()
 
     def read(self, token: str, purpose: Purpose) -> Principal:
         """Check signature, purpose and expiry; raises `Unauthenticated`."""

@@ -36,7 +36,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        request_id = usable_request_id(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
@@ -60,10 +60,15 @@ class Edge:
                 await failed(Request(scope))(scope, receive, send_with_headers)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
+def usable_request_id(given: str) -> str:
+    """Give the id a request brought, or make one for it."""
     is_usable = given.isascii() and given.isprintable() and len(given) <= REQUEST_ID_LENGTH_MAX
     return given if given and is_usable else str(uuid4())
+
+
+def too_large() -> HTTPException:
+    """Refuse a body beyond the limit."""
+    return HTTPException(413, f"A body may have {BODY_BYTES_MAX} bytes at most.")
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
@@ -77,7 +82,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if max(declared, received) > BODY_BYTES_MAX:
-            raise HTTPException(413, f"A body may have {BODY_BYTES_MAX} bytes at most.")
+            raise too_large()
         return message
 
     return receive_within_limit

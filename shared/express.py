@@ -1,69 +1,119 @@
 """The express lane: a route that is answered before the framework's own machinery.
 
 For the few paths that are rushed. FastAPI declares the same path, so that it is documented and
-checked like any other; what it would spend on a request is left out here.
+checked like any other; what it, Starlette and the edge would spend on a request is left out here,
+and what they promise is kept: request ids, limits, headers, problem details.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from shared.problems import answered
+from shared.edge import BODY_BYTES_MAX, SECURITY_HEADERS, too_large, usable_request_id
+from shared.problems import answered, failed
 
 B = TypeVar("B", bound=BaseModel)
+
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came."""
+
+    request: Request
+    headers: Mapping[bytes, bytes]
+    body: bytes
+
+    def read(self, model: type[B]) -> B:
+        """Check the body; raises `RequestValidationError` as FastAPI would."""
+        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json" and not kind.endswith(b"+json"):
+            fault = {"type": "json_type", "loc": ("body",), "msg": "Send it as application/json."}
+            raise RequestValidationError([fault])
+        try:
+            return model.model_validate_json(self.body)
+        except ValidationError as error:
+            faults = [fault | {"loc": ("body", *fault["loc"])} for fault in error.errors()]
+            raise RequestValidationError(faults) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered, as JSON."""
+
+    status: int
+    content: Mapping[str, Any]
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Express:
-    """One such route; `answer` gets the request and the pattern's groups, as text."""
+    """One such route; `answer` gets the call and the pattern's groups, as text."""
 
     method: str
     pattern: re.Pattern[str]
-    answer: Callable[..., Awaitable[Response]]
+    answer: Callable[..., Awaitable[Reply]]
 
 
-class ExpressLane:
-    """Pure ASGI, inside the edge and outside the framework."""
-
-    def __init__(self, app: ASGIApp, routes: Sequence[Express]) -> None:
-        self._app = app
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a rushed path, and pass on every other request."""
-        if scope["type"] == "http":
-            for route in self._routes:
-                found = route.pattern.fullmatch(scope["path"])
-                if found and scope["method"] == route.method:
-                    request = Request(scope, receive)
-                    response = await _answer(route, request, found.groupdict())
-                    await response(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
-
-
-async def _answer(route: Express, request: Request, groups: dict[str, str]) -> Response:
+async def serve(
+    route: Express, groups: Mapping[str, str], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer one request."""
+    headers = dict(scope["headers"])
+    request_id = usable_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+    scope.setdefault("state", {})["request_id"] = request_id
+    # The server runs each request in a context of its own.
+    structlog.contextvars.bind_contextvars(correlation_id=request_id)
+    request = Request(scope, receive)
     try:
-        return await route.answer(request, **groups)
-    except Exception as error:  # noqa: BLE001  # what nobody foresaw is raised again
+        body = await _body(headers, receive)
+        reply = await route.answer(Call(request, headers, body), **groups)
+        content = to_json(reply.content)
+        status, raw = reply.status, [(b"content-type", b"application/json")]
+        raw += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+        raw.append((b"content-length", b"%d" % len(content)))
+    except Exception as error:  # noqa: BLE001  # each has its answer
+        response = await _refusal(request, error)
+        status, content, raw = response.status_code, bytes(response.body), response.raw_headers
+    raw = [*raw, (b"x-request-id", request_id.encode()), *_HEADERS]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _refusal(request: Request, error: Exception) -> Any:
+    try:
         return await answered(request, error)
+    except Exception:
+        log.exception("request failed", method=request.method, path=request.url.path)
+        return failed(request)
 
 
-async def body(request: Request, model: type[B]) -> B:
-    """Read and check a body; raises `RequestValidationError` as FastAPI would."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        fault = {"type": "json_type", "loc": ("body",), "msg": "Send JSON, as application/json."}
-        raise RequestValidationError([fault])
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        faults = [fault | {"loc": ("body", *fault["loc"])} for fault in error.errors()]
-        raise RequestValidationError(faults) from None
+async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    """Read the body; raises `HTTPException` 413 for one beyond the limit."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > BODY_BYTES_MAX:
+        raise too_large()
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        if len(body) > BODY_BYTES_MAX:
+            break
+        message = await receive()
+        body += message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise HTTPException(400, "The body was cut off.")
+    if len(body) > BODY_BYTES_MAX:
+        raise too_large()
+    return body

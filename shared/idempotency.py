@@ -14,6 +14,7 @@ import asyncpg
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 
+from shared.access import Principal
 from shared.errors import Conflict, Invalid, Malformed, Refusal
 from shared.http import Visitor
 from shared.postgres import Connection, Database, columns
@@ -47,10 +48,14 @@ class Answer:
     status: int = 201
     is_replayed: bool = False
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
+        return {"Idempotent-Replayed": "true"} if self.is_replayed else {}
+
     def response(self, **more: str) -> JSONResponse:
         """Make the HTTP answer; a repeated one says so. `more` is added and stored nowhere."""
-        headers = {"Idempotent-Replayed": "true"} if self.is_replayed else None
-        return JSONResponse(self.content | more, self.status, headers)
+        return JSONResponse(self.content | more, self.status, self.headers)
 
 
 async def optional_key(
@@ -59,14 +64,15 @@ async def optional_key(
     """Read the Idempotency-Key header, if there is one."""
     if idempotency_key is None:
         return None
-    if not 0 < len(idempotency_key) <= KEY_LENGTH_MAX:
+    return key_of(who, request.method, request.url.path, idempotency_key, await request.body())
+
+
+def key_of(who: Principal | None, method: str, path: str, value: str, body: bytes) -> Key:
+    """Make the key of a request; raises `Malformed` for one that is empty or too long."""
+    if not 0 < len(value) <= KEY_LENGTH_MAX:
         raise Malformed(f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} characters.")
     subject = who.subject if who else "public"
-    return Key(
-        scope=f"{subject} {request.method} {request.url.path}",
-        value=idempotency_key,
-        digest=hashlib.sha256(await request.body()).digest(),
-    )
+    return Key(f"{subject} {method} {path}", value, hashlib.sha256(body).digest())
 
 
 def required_key(key: Annotated[Key | None, Depends(optional_key)]) -> Key:

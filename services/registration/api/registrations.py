@@ -1,10 +1,11 @@
 """Registrations: rush, approval, cancellation, check-in."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
@@ -18,10 +19,10 @@ from services.registration.resources import Held, Resources
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.errors import Unauthenticated
-from shared.express import Express, body
+from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
 from shared.http import now as current_time
-from shared.idempotency import RequiredKey, optional_key, required_key
+from shared.idempotency import Answer, Key, RequiredKey, key_of, required_key
 
 LIMIT_MAX = 500
 CREATED = 201
@@ -39,32 +40,48 @@ async def add_registration(
     now: Now,
 ) -> Response:
     """Register a person to a programme item. Local participants may do so themselves."""
+    answer, more = await _add(held, item_id, body, who, key=key, now=now)
+    return answer.response(**more)
+
+
+async def _add(
+    held: Resources,
+    item_id: UUID,
+    body: RegistrationBody,
+    who: Principal | None,
+    *,
+    key: Key,
+    now: datetime,
+) -> tuple[Answer, dict[str, str]]:
     await _may_register(held, item_id, body, who)
     sign_up = await answered(held.forms, held.database, item_id, body.value())
     answer = await held.rush.register(item_id, sign_up, key, now)
     if sign_up.answers and answer.status == CREATED:
         person_id = UUID(answer.content["participant_id"])
         await files.claim(held.database, sign_up.answers, person_id)
-    more = {}
-    if answer.content.get("is_new"):
-        # Made anew each time: what is stored under an idempotency key holds no credential.
-        content = answer.content
-        person = Principal(
-            role=role_of(body.side),
-            subject=UUID(content["participant_id"]),
-            mission_id=UUID(content["mission_id"]),
-        )
-        more["sign_in_path"] = sign_in_path(held.tokens, person, now)
-    return answer.response(**more)
+    if not answer.content.get("is_new"):
+        return answer, {}
+    # Made anew each time: what is stored under an idempotency key holds no credential.
+    person = Principal(
+        role=role_of(body.side),
+        subject=UUID(answer.content["participant_id"]),
+        mission_id=UUID(answer.content["mission_id"]),
+    )
+    return answer, {"sign_in_path": sign_in_path(held.tokens, person, now)}
 
 
-async def _add_registration(request: Request, item_id: str) -> Response:
+async def _add_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane: this is the path that thousands press at once."""
-    who = visitor(request)
-    key = required_key(await optional_key(request, who, request.headers.get("idempotency-key")))
-    given = await body(request, RegistrationBody)
-    held: Resources = request.app.state.registration
-    return await add_registration(UUID(item_id), given, held, who, key, current_time())
+    is_signed_in = b"authorization" in call.headers or b"cookie" in call.headers
+    who = visitor(call.request) if is_signed_in else None
+    value = call.headers.get(b"idempotency-key")
+    path = call.request.scope["path"]
+    key = None if value is None else key_of(who, "POST", path, value.decode("latin-1"), call.body)
+    needed = required_key(key)
+    body = call.read(RegistrationBody)
+    held: Resources = call.request.app.state.registration
+    answer, more = await _add(held, UUID(item_id), body, who, key=needed, now=current_time())
+    return Reply(answer.status, answer.content | more, answer.headers)
 
 
 EXPRESS = [
@@ -74,7 +91,7 @@ EXPRESS = [
             r"/api/v1/programme-items/(?P<item_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
             r"/registrations"
         ),
-        _add_registration,
+        _add_at_once,
     )
 ]
 

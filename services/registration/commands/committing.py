@@ -60,8 +60,8 @@ class GroupCommit(Generic[Request, Result]):
         """Whether newcomers are turned away: more waits than is written in `WAIT_SECONDS_MAX`."""
         return self._waiting >= max(2 * BATCH_MAX, self._rate * WAIT_SECONDS_MAX)
 
-    async def submit(self, request: Request) -> Result:
-        """Wait until the request is committed, and give its result; raises `Busy` when full."""
+    def put(self, request: Request) -> "asyncio.Future[Result]":
+        """Queue a request; its result is there once it is committed. Raises `Busy` when full."""
         if self.is_full:
             raise Busy("Too many register at once; try again.", retry_seconds=self.wait_seconds)
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
@@ -70,7 +70,7 @@ class GroupCommit(Generic[Request, Result]):
         if self._flusher is None or self._flusher.done():
             # In a context of its own: a batch belongs to no one request.
             self._flusher = asyncio.create_task(self._flush(), context=contextvars.Context())
-        return await future
+        return future
 
     async def _flush(self) -> None:
         while self._queue:

@@ -23,6 +23,8 @@ from shared.postgres import Database
 PATIENCE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 
+Name = tuple[str, str]
+
 _RACES = (Overtaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -31,7 +33,7 @@ class Rush:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._under_way: dict[str, asyncio.Future[Answer]] = {}
+        self._under_way: dict[Name, asyncio.Future[Answer]] = {}
         self.queue: GroupCommit[Submission, Answer] = GroupCommit(
             self._commit, size_of=lambda one: len(one.entries)
         )
@@ -63,29 +65,29 @@ class Rush:
         return await self._submit(Submission(entries, key, now, _request_id(), is_list=True))
 
     async def _submit(self, one: Submission) -> Answer:
-        """Queue a request, unless one with its key is under way."""
-        name = str(one.key)
-        twin = self._under_way.get(name)
-        if twin is None:
-            twin = self._under_way[name] = asyncio.ensure_future(self._patiently(one))
-            twin.add_done_callback(lambda _: self._under_way.pop(name))
-            # Shielded: the one who asks may go, and what is under way goes on.
-            return await asyncio.shield(twin)
-        if not one.key.is_patient:
-            raise Conflict("The first request with this key is under way.", code="in_progress")
-        return replace(await asyncio.shield(twin), is_replayed=True)
-
-    async def _patiently(self, one: Submission) -> Answer:
-        """Ask again while another process answers the same key, if its form has the patience."""
+        """Queue a request; a form's waits while another process answers the same key."""
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                return await self.queue.submit(one)
+                return await self._once(one)
             except Conflict as conflict:
                 is_late = asyncio.get_running_loop().time() > deadline
                 if conflict.code != "in_progress" or not one.key.is_patient or is_late:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _once(self, one: Submission) -> Answer:
+        """Queue a request, unless one with its key is under way in this process."""
+        name = (one.key.scope, one.key.value)
+        twin = self._under_way.get(name)
+        if twin is None:
+            future = self._under_way[name] = self.queue.put(one)
+            future.add_done_callback(lambda _: self._under_way.pop(name))
+            # Shielded: the one who asks may go, and what is under way goes on.
+            return await asyncio.shield(future)
+        if not one.key.is_patient:
+            raise Conflict("The first request with this key is under way.", code="in_progress")
+        return replace(await asyncio.shield(twin), is_replayed=True)
 
     async def _commit(self, submissions: Sequence[Submission]) -> list[Answer | Exception]:
         for attempt in range(1, ATTEMPTS_MAX + 1):

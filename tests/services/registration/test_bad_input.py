@@ -97,7 +97,8 @@ async def test_a_character_that_cannot_be_stored_is_refused(
     house: "House", change: dict[str, Any]
 ) -> None:
     body = json.dumps(house.sign_up("ana", **change))
-    assert (await sent(house, body)).status_code == 422
+    # Half of a pair of surrogates is not JSON to begin with.
+    assert (await sent(house, body)).status_code in (400, 422)
     assert await house.rows("SELECT FROM person") == []
 
 

@@ -1,0 +1,164 @@
+"""Load over HTTP/1.1: as little as a client can do, so that the server is what is measured."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+HEAD_END = b"\r\n\r\n"
+LENGTH = b"content-length: "
+RETRY = b"retry-after: "
+
+Make = Callable[[], bytes]
+"""Gives the bytes of the next request."""
+
+
+@dataclass
+class Result:
+    """What was answered, and how long each answer took, in seconds."""
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+    delays: list[float] = field(default_factory=list)
+    without_retry_after: int = 0
+    """How many were turned away without being told when to come back."""
+
+    @property
+    def created(self) -> int:
+        """How many registrations were accepted."""
+        return self.statuses[201]
+
+    @property
+    def rate(self) -> float:
+        """Accepted registrations a second."""
+        return self.created / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Give the delay that this share of the answers stayed under, in seconds."""
+        ordered = sorted(self.delays)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; `retry_after` in seconds, where it says so."""
+
+    status: int
+    retry_after: int | None
+    body: bytes
+
+
+class Connection(asyncio.Protocol):
+    """One connection that carries one request at a time."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+        self._answer: asyncio.Future[Answer] | None = None
+
+    @classmethod
+    async def open(cls, port: int) -> "Connection":
+        """Connect to a server on this machine."""
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(cls, "127.0.0.1", port)
+        return connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what writes."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Gather an answer until it is whole."""
+        self._received += data
+        end = self._received.find(HEAD_END)
+        if end < 0:
+            return
+        head = self._received[:end].lower()
+        length = int(_field(head, LENGTH) or 0)
+        if len(self._received) < end + len(HEAD_END) + length:
+            return
+        body = self._received[end + len(HEAD_END) :]
+        self._received = b""
+        retry = _field(head, RETRY)
+        if self._answer and not self._answer.done():
+            self._answer.set_result(Answer(int(head[9:12]), int(retry) if retry else None, body))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits."""
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(error or ConnectionError("The server hung up."))
+
+    async def ask(self, request: bytes) -> Answer:
+        """Send a request and give its answer."""
+        assert self._transport is not None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport:
+            self._transport.close()
+
+
+def _field(head: bytes, name: bytes) -> bytes | None:
+    start = head.find(name)
+    if start < 0:
+        return None
+    start += len(name)
+    end = head.find(b"\r\n", start)
+    return head[start : end if end > 0 else None]
+
+
+async def closed(port: int, make: Make, *, connections: int, seconds: float) -> Result:
+    """Keep `connections` requests under way for `seconds`."""
+    result = Result()
+    opened = [await Connection.open(port) for _ in range(connections)]
+    started = time.perf_counter()
+
+    async def ask(connection: Connection) -> None:
+        while (asked := time.perf_counter()) < started + seconds:
+            note(result, await connection.ask(make()), asked)
+
+    await asyncio.gather(*(ask(connection) for connection in opened))
+    result.seconds = time.perf_counter() - started
+    for connection in opened:
+        connection.close()
+    return result
+
+
+async def paced(
+    port: int, make: Make, *, connections: int, rate: float, seconds: float
+) -> Result:
+    """Send `rate` requests a second, whether or not the server keeps up.
+
+    A delay counts from when a request was due, so that a stall is charged to every request that
+    waited for it.
+    """
+    result = Result()
+    opened = [await Connection.open(port) for _ in range(connections)]
+    started = time.perf_counter()
+    due = iter(range(int(rate * seconds)))
+
+    async def ask(connection: Connection) -> None:
+        for place in due:
+            at = started + place / rate
+            if (early := at - time.perf_counter()) > 0:
+                await asyncio.sleep(early)
+            note(result, await connection.ask(make()), at)
+
+    await asyncio.gather(*(ask(connection) for connection in opened))
+    result.seconds = time.perf_counter() - started
+    for connection in opened:
+        connection.close()
+    return result
+
+
+def note(result: Result, answer: Answer, asked: float) -> None:
+    """Count an answer."""
+    result.statuses[answer.status] += 1
+    result.delays.append(time.perf_counter() - asked)
+    if answer.status in (429, 503) and answer.retry_after is None:
+        result.without_retry_after += 1
