@@ -18,13 +18,14 @@ from services.registration.store import privacy as store
 from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal
 from shared.errors import Conflict, NotFound
-from shared.events.base import Event, Language
+from shared.events.base import Language
 from shared.events.registration import ConsentGranted, ConsentWithdrawn, PersonErased
 from shared.idempotency import Answer, once
 from shared.log import outbox
 from shared.postgres import Connection, Database
 
 Row = store.Row
+News = type[ConsentGranted] | type[ConsentWithdrawn] | type[PersonErased]
 
 
 async def existing_person(connection: Connection, person_id: UUID, *, lock: bool = False) -> Row:
@@ -233,7 +234,7 @@ def _of_purpose(found: tuple[ConsentText, ...], purpose: str) -> ConsentText:
 
 
 async def _tell(
-    connection: Connection, person: Row, kind: type[Event], facts: dict[str, Any], now: datetime
+    connection: Connection, person: Row, kind: News, facts: dict[str, Any], now: datetime
 ) -> None:
     version = await people.next_version(connection, person["id"])
     event = kind(person_id=person["id"], mission_id=person["mission_id"], **facts)
