@@ -8,23 +8,42 @@ from pathlib import Path
 from uuid import uuid4
 
 from services.registration.api import (
+    applications,
     check_in,
     contacts,
     editing,
     files,
+    lists,
     missions,
+    organizations,
+    privacy,
     questions,
     registrations,
     sessions,
 )
+from services.registration.commands.applications.deciding import keep_lapsing
+from services.registration.commands.bulk import keep_working
 from services.registration.commands.calling_up import keep_expiring
 from services.registration.commands.files import keep_sweeping
+from services.registration.commands.naming import keep_naming
 from services.registration.commands.registering import Rush
+from services.registration.commands.retention import Sweeper
 from services.registration.commands.signing_in import sign_in_path
-from services.registration.pages import badges, desk, public, scanner
+from services.registration.pages import (
+    applying,
+    badges,
+    desk,
+    letters,
+    public,
+    scanner,
+    selecting,
+)
+from services.registration.pages import privacy as privacy_pages
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
+from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal, Tokens
+from shared.erased import refusing_the_erased
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
@@ -38,7 +57,12 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     """Open what the service needs and close it at the end."""
     dsn = str(settings.database_url)
     await migrate(dsn, [HERE / "migrations"])
-    async with Database.connect(dsn) as database:
+    tokens = Tokens(settings.secret_key.get_secret_value())
+    others = {"matching": settings.matching_url, "notify": settings.notify_url}
+    async with (
+        Database.connect(dsn) as database,
+        Elsewhere.connect(others, tokens) as elsewhere,
+    ):
 
         async def answers() -> None:
             async with database.reading() as connection:
@@ -46,28 +70,43 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
 
         yield Service(
             name="registration",
-            routers=[
-                missions.router,
-                registrations.router,
-                sessions.router,
-                contacts.router,
-                editing.router,
+            routers=refusing_the_erased(
+                "registration",
+                [
+                    missions.router,
+                    organizations.router,
+                    lists.router,
+                    registrations.router,
+                    sessions.router,
+                    contacts.router,
+                    editing.router,
                 questions.router,
-                files.router,
-                check_in.router,
-                badges.router,
-                scanner.router,
-                public.router,
-                desk.router,
-            ],
+                    files.router,
+                    check_in.router,
+                    badges.router,
+                    scanner.router,
+                    public.router,
+                    desk.router,
+                    privacy.router,
+                    privacy_pages.router,
+                    applications.router,
+                    applying.router,
+                    selecting.router,
+                    letters.router,
+                ],
+            ),
             loops=outbox_loops(database, log)
-            | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)},
+            | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)}
+            | {"retention": Sweeper(database).run, "names": lambda: keep_naming(database)}
+            | {"bulk": lambda: keep_working(database)}
+            | {"applications": lambda: keep_lapsing(database)},
             express=registrations.EXPRESS,
             checks={"registration database": answers},
             resources=Resources(
                 database=database,
                 rush=Rush(database),
-                tokens=Tokens(settings.secret_key.get_secret_value()),
+                elsewhere=elsewhere,
+                tokens=tokens,
                 is_secure=settings.public_url.startswith("https:"),
                 public_url=settings.public_url.rstrip("/"),
             ),

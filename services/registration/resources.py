@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from services.registration.commands.questions import Forms
 from services.registration.commands.registering import Rush
+from services.registration.store.elsewhere import Elsewhere
 from shared.access import Tokens
 from shared.postgres import Database
 
@@ -17,6 +18,7 @@ class Resources:
 
     database: Database
     rush: Rush
+    elsewhere: Elsewhere
     tokens: Tokens
     is_secure: bool
     """Whether users reach us by HTTPS, so that cookies may insist on it."""
