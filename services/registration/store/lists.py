@@ -180,6 +180,24 @@ async def all_ids(
         yield [row["id"] for row in chunk]
 
 
+async def everything(
+    connection: Connection, wanted: Filter, sort: Sort
+) -> AsyncIterator[Sequence[Row]]:
+    """Read a whole list in its order, in chunks; inside a transaction."""
+    arguments = _Arguments()
+    where = _where(wanted, await items_of(connection, wanted), arguments)
+    order = _order(_KEYS[sort], is_descending=sort is Sort.NEWEST)
+    cursor = await connection.cursor(
+        f"SELECT {SHOWN}, person.email, person.position "  # noqa: S608
+        "FROM registration AS r JOIN person ON person.id = r.person_id "
+        f"{_ORGANIZATION} JOIN programme_item AS item ON item.id = r.programme_item_id "
+        f"JOIN stop ON stop.id = item.stop_id WHERE {where} ORDER BY {order}",
+        *arguments,
+    )
+    while chunk := await cursor.fetch(CHUNK):
+        yield chunk
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
     wanted: Filter

@@ -1,0 +1,205 @@
+"""Who did what: the trail of a mission, and of one registration on its own page."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field, model_validator
+
+from services.registration.commands.missions import existing_mission
+from services.registration.domain.bulk import OUTCOMES, allows, is_there
+from services.registration.domain.names import displayed
+from services.registration.domain.places import Status
+from services.registration.pages.lists import BADGES
+from services.registration.pages.moments import on_day
+from services.registration.pages.rendering import COUNTRIES, pages
+from services.registration.resources import Held
+from services.registration.store import audit as store
+from services.registration.store import missions, people
+from shared.access import Principal, Scope, may, require
+from shared.errors import NotFound
+from shared.http import Caller
+from shared.postgres import Connection
+from shared.web.pages import bilingual, language_of
+
+PAGE_LENGTH = 50
+TRAIL_LENGTH_MAX = 200
+PUBLIC = "public"
+
+router = APIRouter(include_in_schema=False)
+
+
+class Asked(BaseModel):
+    """What of the trail somebody wants to see; `day` is by the clock of the first stop."""
+
+    mission_id: UUID | None = None
+    actor: UUID | Literal["public"] | None = None
+    action: str = Field(default="", max_length=80)
+    subject_id: UUID | None = None
+    day: date | None = None
+    before: UUID | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_gaps(cls, given: Any) -> Any:
+        """Take what a form leaves empty as not asked."""
+        return {k: v for k, v in given.items() if v} if isinstance(given, dict) else given
+
+
+@router.get("/desk/audit")
+async def audit(
+    asked: Annotated[Asked, Query()], request: Request, held: Held, who: Caller
+) -> Response:
+    """Show who did what in a mission."""
+    async with held.database.reading() as connection:
+        mission, choices = await _mission(connection, who, asked.mission_id)
+        require(who, "audit.read", Scope(mission["id"]))
+        stops = await missions.stops_of(connection, mission["id"])
+        zone = stops[0]["timezone"] if stops else "UTC"
+        entries = await store.page(
+            connection, _wanted(asked, mission["id"], zone), before=asked.before, limit=PAGE_LENGTH
+        )
+        actions = await store.actions(connection, mission["id"])
+        staff = await people.staff_of(connection, mission["id"])
+    return pages.render(
+        request,
+        "audit.html",
+        asked=asked,
+        mission=mission,
+        missions=choices,
+        entries=entries,
+        actions=actions,
+        staff=staff,
+        zone=zone,
+        public=PUBLIC,
+        older=entries[-1]["id"] if len(entries) == PAGE_LENGTH else None,
+        now=entries[0]["at"] if entries else datetime.now(ZoneInfo(zone)),
+        **_words(request),
+    )
+
+
+@router.get("/desk/registrations/{registration_id}")
+async def registration(
+    registration_id: UUID, request: Request, held: Held, who: Caller
+) -> Response:
+    """Show a registration: facts, answers, state, and what happened to it."""
+    async with held.database.reading() as connection:
+        found = await store.registration(connection, registration_id)
+        if found is None or (who.role == "partner_staff" and found["partner_id"] != who.partner_id):
+            raise NotFound("There is no such registration.")
+        scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"])
+        require(who, "people.read", scope)
+        mission = await existing_mission(connection, found["mission_id"])
+        wanted = store.Wanted(found["mission_id"], subject_id=registration_id)
+        entries = (
+            await store.page(connection, wanted, limit=TRAIL_LENGTH_MAX)
+            if may(who, "audit.read", scope)
+            else []
+        )
+    status = Status(found["status"])
+    return pages.render(
+        request,
+        "audit_registration.html",
+        r=found,
+        mission=mission,
+        entries=entries,
+        zone=found["timezone"],
+        decisions=[
+            decision.value
+            for decision in OUTCOMES
+            # The desk's own route decides; it is open to those who decide about registrations.
+            if may(who, "registration.decide", scope)
+            and allows(status, decision)
+            and not is_there(status, decision)
+        ],
+        **_words(request),
+    )
+
+
+async def _mission(
+    connection: Connection, who: Principal, mission_id: UUID | None
+) -> tuple[asyncpg.Record, list[asyncpg.Record]]:
+    """Find the mission asked for, or the one that is nearest; who sees many may choose."""
+    wanted = who.mission_id or mission_id
+    found = await existing_mission(connection, wanted) if wanted else None
+    if who.mission_id and found:
+        return found, [found]
+    choices = list(await missions.missions(connection, with_rehearsals=True))
+    if not choices:
+        raise NotFound("There is no mission yet.")
+    return found or choices[0], choices
+
+
+def _wanted(asked: Asked, mission_id: UUID, zone: str) -> store.Wanted:
+    start = datetime.combine(asked.day, time(), ZoneInfo(zone)) if asked.day else None
+    return store.Wanted(
+        mission_id,
+        actor_id=asked.actor if isinstance(asked.actor, UUID) else None,
+        is_public=asked.actor == PUBLIC,
+        action=asked.action or None,
+        subject_id=asked.subject_id,
+        since=start,
+        until=start + timedelta(days=1) if start else None,
+    )
+
+
+def _words(request: Request) -> dict[str, Any]:
+    language = language_of(request)
+
+    def text(key: str) -> str:
+        return pages.text(key, language) if key in pages.words else ""
+
+    return {
+        "moment": on_day(request),
+        "badges": BADGES,
+        "countries": COUNTRIES[language],
+        "name": lambda row: _name(row, language),
+        "actor": lambda row: _actor(row, language, text),
+        "subject": lambda row: _subject(row, language),
+        "done": lambda action: text(f"audit_{action.replace('.', '_')}") or action,
+        "detail": lambda name, value: _detail(name, value, text),
+    }
+
+
+def _name(row: asyncpg.Record, language: str, prefix: str = "") -> str:
+    return displayed(
+        row[f"{prefix}full_name"],
+        row[f"{prefix}native_name"],
+        row[f"{prefix}latin_name"],
+        "zh" if language == "zh" else "en",
+    )
+
+
+def _actor(row: asyncpg.Record, language: str, text: Callable[[str], str]) -> str:
+    if row["actor_id"] is None:
+        return text("audit_public")
+    if row["known_actor"]:
+        return _name(row, language, "actor_")
+    return text("audit_operator" if row["actor_role"] == "mission_staff" else "audit_somebody")
+
+
+def _subject(row: asyncpg.Record, language: str) -> str:
+    """Name what an entry is about, as far as it is on file."""
+    parts = [_name(row, language)] if row["full_name"] else []
+    parts += [bilingual(row[name], language) for name in ("partner", "title") if row[name]]
+    if row["organization"]:
+        native = row["native_organization"] if language == "zh" else None
+        parts.append(native or row["organization"])
+    if row["city"]:
+        parts.append(bilingual(row["city"], language))
+    return " · ".join(parts)
+
+
+def _detail(name: str, value: object, text: Callable[[str], str]) -> str:
+    """Write one detail: states, roles and decisions in words, the rest as it is."""
+    if isinstance(value, str):
+        for key in (f"list_{value}", f"audit_role_{value}", f"list_do_{value}"):
+            if found := text(key):
+                value = found
+                break
+    return f"{name.replace('_', ' ')}: {value}"

@@ -1,0 +1,297 @@
+"""Lists as files: CSV and Excel, of any list that can be seen, in the reader's language.
+
+A file is written to a nameless temporary one before its first byte is sent: it is whole or not sent
+at all, memory holds one chunk of it, and a slow reader keeps no connection of the database.
+"""
+
+import asyncio
+import csv
+import io
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import IO, Annotated, Any, Literal, Protocol
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from xlsxwriter import Workbook
+
+from services.registration.asking import Sorted, narrowed
+from services.registration.commands.auditing import note
+from services.registration.commands.missions import existing_mission, existing_stop
+from services.registration.domain.listing import Filter
+from services.registration.pages.rendering import COUNTRIES, pages
+from services.registration.resources import Held
+from services.registration.store import lists
+from services.registration.store import missions as store
+from shared.http import Caller, Now
+from shared.postgres import Connection
+from shared.web.pages import bilingual, language_of, zone_name
+
+CHUNK_BYTES = 65_536
+AT_ONCE_MAX = 2
+CELL_LENGTH_MAX = 32_767
+COLUMN_WIDTH = 20
+
+# What a spreadsheet would calculate (OWASP: CSV injection), also in full width.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+TYPES = {
+    "csv": "text/csv; charset=utf-8; header=present",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+COLUMNS = (
+    "full_name",
+    "native_name",
+    "latin_name",
+    "position",
+    "email",
+    "organization",
+    "native_organization",
+    "country",
+    "sectors",
+    "side",
+    "city",
+    "item",
+    "status",
+    "partner",
+    "source",
+    "registered_at",
+    "arrived_at",
+    "zone",
+    "id",
+)
+
+Cell = str | datetime | None
+Kind = Literal["csv", "xlsx"]
+
+router = APIRouter(include_in_schema=False)
+
+# Writing takes the processor, which others need too.
+_turns = asyncio.Semaphore(AT_ONCE_MAX)
+
+
+class Sheet(Protocol):
+    """A file being written."""
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+@router.get("/desk/registrations.{kind}")
+async def export(
+    kind: Kind,
+    asked: Annotated[Sorted, Query()],
+    request: Request,
+    held: Held,
+    who: Caller,
+    now: Now,
+) -> Response:
+    """Hand out a list as a file, and note that it was."""
+    language = language_of(request)
+    async with _turns:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when all of it is sent
+        try:
+            async with held.database.reading() as connection:
+                wanted = await narrowed(connection, who, asked, "list.export")
+                slug, title = await _title(connection, wanted, language)
+                headers = [pages.text(f"export_{name}", language) for name in COLUMNS]
+                write = await _writer(connection, wanted, language)
+                async with _sheet(kind, file, title, headers) as sheet:
+                    count = await _fill(connection, wanted, asked, sheet, write)
+            size = file.seek(0, io.SEEK_END)
+            async with held.database.transaction() as connection:
+                await note(
+                    connection,
+                    who,
+                    "list.exported",
+                    subject_id=wanted.item_id or wanted.stop_id or wanted.mission_id,
+                    mission_id=wanted.mission_id,
+                    stop_id=wanted.stop_id,
+                    details={"format": kind, "rows": count, **_narrowing(asked)},
+                    now=now,
+                )
+        except BaseException:
+            file.close()
+            raise
+    return StreamingResponse(
+        _sent(file),
+        media_type=TYPES[kind],
+        headers={
+            "Content-Length": str(size),
+            "Content-Disposition": _disposition(
+                f"registrations-{slug}-{now:%Y-%m-%d}.{kind}",
+                f"{pages.text('list_title', language)}-{title}-{now:%Y-%m-%d}.{kind}",
+            ),
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+async def _fill(
+    connection: Connection,
+    wanted: Filter,
+    asked: Sorted,
+    sheet: Sheet,
+    write: Callable[[asyncpg.Record], Sequence[Cell]],
+) -> int:
+    """Write all rows chunk by chunk, away from the loop that answers others."""
+
+    def add(rows: Sequence[asyncpg.Record]) -> int:
+        sheet.write([write(row) for row in rows])
+        return len(rows)
+
+    async with lists.planned(connection):
+        chunks = lists.everything(connection, wanted, asked.sort)
+        return sum([await asyncio.to_thread(add, rows) async for rows in chunks])
+
+
+class Csv:
+    """Comma-separated values (RFC 4180) that Excel reads as UTF-8 and calculates nothing of."""
+
+    def __init__(self, file: IO[bytes], headers: Sequence[str]) -> None:
+        # The mark is what tells Excel the encoding.
+        self._text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=False)
+        self._writer = csv.writer(self._text, lineterminator="\r\n")
+        self._writer.writerow(headers)
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+        self._writer.writerows([[_plain(cell) for cell in row] for row in rows])
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._text.flush()
+        self._text.detach()
+
+
+class Xlsx:
+    """A workbook of one sheet, written row by row; what looks like a formula is text in it."""
+
+    def __init__(self, file: IO[bytes], folder: str, title: str, headers: Sequence[str]) -> None:
+        self._book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        self._sheet = self._book.add_worksheet(_sheet_name(title))
+        bold = self._book.add_format({"bold": True, "bottom": 1})
+        self._time = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        self._quoted = self._book.add_format({"quote_prefix": True})
+        self._sheet.freeze_panes(1, 1)
+        self._sheet.set_column(0, len(headers) - 1, COLUMN_WIDTH)
+        for column, header in enumerate(headers):
+            self._sheet.write_string(0, column, header, bold)
+        self._columns, self._row = len(headers), 0
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+        for row in rows:
+            self._row += 1
+            for column, cell in enumerate(row):
+                if isinstance(cell, datetime):
+                    at = cell.replace(tzinfo=None)
+                    self._sheet.write_datetime(self._row, column, at, self._time)
+                elif cell:
+                    quoted = self._quoted if cell.startswith(FORMULA_STARTS) else None
+                    self._sheet.write_string(self._row, column, cell[:CELL_LENGTH_MAX], quoted)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._sheet.autofilter(0, 0, self._row, self._columns - 1)
+        self._book.close()
+
+
+@asynccontextmanager
+async def _sheet(
+    kind: Kind, file: IO[bytes], title: str, headers: Sequence[str]
+) -> AsyncIterator[Sheet]:
+    with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
+        sheet: Sheet = Csv(file, headers) if kind == "csv" else Xlsx(file, folder, title, headers)
+        yield sheet
+        await asyncio.to_thread(sheet.close)
+
+
+async def _writer(
+    connection: Connection, wanted: Filter, language: str
+) -> Callable[[asyncpg.Record], Sequence[Cell]]:
+    """Give what turns a row into cells in the reader's language."""
+    mission = await existing_mission(connection, wanted.mission_id)
+    partners = {
+        partner["id"]: bilingual(partner["name"], language)
+        for partner in await store.partners_of(connection, wanted.mission_id)
+    }
+    sectors = {code: bilingual(name, language) for code, name in mission["sectors"].items()}
+    countries = COUNTRIES[language]
+
+    def word(kind: str, value: str) -> str:
+        key = f"list_{kind}{value}"
+        return pages.text(key, language) if key in pages.words else value
+
+    def write(row: asyncpg.Record) -> Sequence[Cell]:
+        zone = row["timezone"]
+        cells: Mapping[str, Cell] = {
+            "position": bilingual(row["position"], language),
+            "country": countries.get(row["country"], row["country"]),
+            "sectors": "; ".join(sectors.get(code, code) for code in row["sectors"] or ()),
+            "side": word("side_", "delegation" if row["role"] == "delegate" else "local"),
+            "city": bilingual(row["city"], language),
+            "item": bilingual(row["title"], language),
+            "status": word("", row["status"]),
+            "partner": partners.get(row["partner_id"]),
+            "source": word("source_", row["source"]),
+            "registered_at": _local(row["registered_at"], zone),
+            "arrived_at": _local(row["checked_in_at"], zone),
+            "zone": zone_name(row["starts_at"], zone, language),
+            "id": str(row["id"]),
+        }
+        return [cells[name] if name in cells else row[name] for name in COLUMNS]
+
+    return write
+
+
+async def _title(connection: Connection, wanted: Filter, language: str) -> tuple[str, str]:
+    """Name what a list is of, for addresses and for people: a stop, or the mission."""
+    if wanted.stop_id:
+        stop = await existing_stop(connection, wanted.stop_id)
+        return stop["slug"], bilingual(stop["city"], language)
+    mission = await existing_mission(connection, wanted.mission_id)
+    return mission["slug"], bilingual(mission["title"], language)
+
+
+def _narrowing(asked: Sorted) -> dict[str, Any]:
+    """Say how a list was narrowed, and not by whose name."""
+    fields = asked.model_dump(
+        mode="json", exclude_defaults=True, exclude={"q", "mission_id", "stop_id", "sort"}
+    )
+    return fields | ({"is_search": True} if asked.q else {})
+
+
+def _local(moment: datetime | None, zone: str) -> datetime | None:
+    return moment.astimezone(ZoneInfo(zone)) if moment else None
+
+
+def _plain(cell: Cell) -> str:
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M")
+    text = cell or ""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _sheet_name(title: str) -> str:
+    """Leave out what Excel takes for no name of a sheet."""
+    return "".join(" " if letter in "[]:*?/\\'" else letter for letter in title)[:31].strip()
+
+
+def _disposition(plain: str, named: str) -> str:
+    """Name a file (RFC 6266): for everybody, and for whoever reads names in full."""
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(named, safe='')}"
+
+
+async def _sent(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        file.seek(0)
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield chunk
