@@ -15,7 +15,7 @@ import typst
 from services.registration.domain.letters import Worth
 from shared.errors import Conflict
 from shared.events.base import Language
-from shared.web.pages import bilingual, day
+from shared.web.pages import bilingual
 from shared.web.words import load
 
 HERE = Path(__file__).parent
@@ -53,7 +53,7 @@ def content(letter: asyncpg.Record, language: Language, address: str, worth: Wor
     """Give what the letter says in one language: texts, ready to be set."""
     said = letter["content"]
     mission, invitee = said["mission"], said["invitee"]
-    organizer = _names(mission["organizer"], language)
+    organizer = bilingual(mission["organizer"], language)
     starts, ends = (date.fromisoformat(mission[name]) for name in ("starts_on", "ends_on"))
     company = _company(said["company"], language)
 
@@ -87,7 +87,7 @@ def content(letter: asyncpg.Record, language: Language, address: str, worth: Wor
                 else []
             ),
             [t("company"), company],
-            [t("dates"), f"{day(starts, language)} – {day(ends, language)}"],
+            [t("dates"), t("from_to", starts=day(starts, language), ends=day(ends, language))],
             [t("valid"), t("valid_until", day=day(letter["valid_until"], language))],
         ],
         "stops": {
@@ -106,9 +106,19 @@ def content(letter: asyncpg.Record, language: Language, address: str, worth: Wor
         "signature": t("signature", organizer=organizer or t("no_organizer")),
         "verify": t("verify"),
         "address": address,
+        "place": address.removesuffix(letter["number"]),
+        "number": letter["number"],
         "code": _code(address),
         "void": t("void") if worth is Worth.REVOKED else "",
+        "void_line": t("void_line"),
     }
+
+
+def day(on: date, language: Language) -> str:
+    """Write a day as letters do."""
+    if language == "zh":
+        return f"{on.year}年{on.month}月{on.day}日"
+    return f"{on.day} {on:%B %Y}"
 
 
 def _person(invitee: Json, language: Language) -> str:
@@ -120,10 +130,6 @@ def _person(invitee: Json, language: Language) -> str:
 
 def _company(company: Json, language: Language) -> str:
     return str((company["native_name"] if language == "zh" else None) or company["name"])
-
-
-def _names(value: Mapping[str, str] | None, language: Language) -> str:
-    return bilingual(value, language)
 
 
 def _code(address: str) -> str:
