@@ -32,6 +32,7 @@ from services.registration.commands.signing_in import sign_in_path
 from services.registration.pages import (
     applying,
     badges,
+    companies,
     desk,
     letters,
     public,
@@ -87,6 +88,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     scanner.router,
                     public.router,
                     desk.router,
+                    companies.router,
                     privacy.router,
                     privacy_pages.router,
                     applications.router,

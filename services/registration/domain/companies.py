@@ -30,6 +30,7 @@ _SCORES: dict[ReasonCode, float] = {
     "same_name": 0.9,
     "same_sound": 0.85,
 }
+_SAYS_MORE = 0.75
 _OTHER_PLACE = 0.15
 _OTHER_COUNTRY = 0.2
 
@@ -119,6 +120,11 @@ class Parts:
     def key(self) -> str:
         """What is compared: people write spaces and translate trades as they like."""
         return "".join(self.words)
+
+    @property
+    def telling(self) -> str:
+        """What is left when trades are taken away; that may be nothing."""
+        return "".join(word for word in self.words if word not in _TRADE_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +244,10 @@ def _compared(mine: Parts, theirs: Parts) -> tuple[float, ReasonCode | None]:
             else "same_name"
         )
         return _SCORES[reason], reason
+    trades = [set(name.words) & _TRADE_WORDS for name in (mine, theirs)]
+    if mine.telling == theirs.telling != "" and (trades[0] <= trades[1] or trades[1] <= trades[0]):
+        # One of the two says more of what it does.
+        return _SAYS_MORE, "similar_name"
     matcher = SequenceMatcher(None, mine.key, theirs.key, autojunk=False)
     if matcher.quick_ratio() < RATIO_MIN or (ratio := matcher.ratio()) < RATIO_MIN:
         return 0.0, None

@@ -11,11 +11,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.registration.commands import deciding, signing_in
 from services.registration.commands.missions import existing_mission, existing_stop
+from services.registration.domain.names import query_terms
 from services.registration.domain.places import Decision
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
 from services.registration.store import missions as store
-from services.registration.store import registrations
+from services.registration.store import registrations, search
 from shared.access import Principal, Scope, may, require
 from shared.http import Caller, Now
 
@@ -37,7 +38,12 @@ async def desk(request: Request, held: Held, who: Caller) -> Response:
                 if may(who, "board.read", Scope(mission["id"], stop["id"])):
                     people = await store.headcount(connection, stop["id"])
                     shown.append({"mission": mission, "stop": stop, "people": people})
-    return pages.render(request, "desk.html", shown=shown)
+    merges = {
+        mission["id"]
+        for mission in missions
+        if may(who, "organization.merge", Scope(mission["id"]))
+    }
+    return pages.render(request, "desk.html", shown=shown, merges=merges)
 
 
 @router.get("/desk/stops/{stop_id}")
@@ -58,7 +64,9 @@ async def stop_desk(
         found: Sequence[asyncpg.Record] = []
         pending: Sequence[asyncpg.Record] = []
         if q.strip() and may(who, "check_in", Scope(stop["mission_id"], stop_id, (), partner_id)):
-            found = await registrations.find(connection, stop_id, q.strip(), partner_id=partner_id)
+            found = await search.registrations(
+                connection, stop_id, query_terms(q), partner_id=partner_id
+            )
         if may(who, "registration.decide", scope):
             pending = await registrations.find(connection, stop_id, status="pending_approval")
     return pages.render(

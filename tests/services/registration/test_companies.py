@@ -95,6 +95,11 @@ def test_the_core_is_what_sets_a_company_apart() -> None:
             company("B", number="123456789", country="US"),
             ("same_number",),
         ),
+        (
+            company("Guangzhou Yuanjing New Energy Development Co., Ltd."),
+            company("广州市远景新能源有限公司"),
+            ("similar_name",),
+        ),
         (company(CHINESE), company("深圳市创新环保有限公司"), ()),
         (company("Acme Solar Inc."), company("Acme Battery Inc."), ()),
         (company(CHINESE, number=code(1)), company(CHINESE, number=code(2)), ()),
@@ -478,3 +483,78 @@ async def test_the_staff_of_another_mission_merges_nothing_here(
     answer = await house.post(path, {"organization_id": str(two["gone"])}, other)
 
     assert answer.status_code == 403
+
+
+async def test_the_page_shows_pairs_side_by_side_merges_and_takes_back(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    await name_all(house)
+    path = f"/desk/missions/{house.mission}/companies"
+    page = await house.page(path, house.boss)
+    assert "Probably the same company" in page
+    assert f"/desk/companies/{two['kept']}/merge/{two['gone']}" in page
+    assert path in await house.page("/desk", house.boss)
+
+    merge = await house.send(f"/desk/companies/{two['kept']}/merge/{two['gone']}", who=house.boss)
+    assert merge.status_code == 303
+    done = await house.page(merge.headers["location"], house.boss, lang="zh")
+    assert f"已将“{CHINESE}”并入“{CHINESE}”" in done
+    assert "未发现疑似重复的企业" in done
+    undo = done.split('action="/desk/company-merges/')[1].split("/")[0]
+    back = await house.send(f"/desk/company-merges/{undo}/undo", who=house.boss)
+    assert "are two companies again" in await house.page(back.headers["location"], house.boss)
+    assert await company_of(house, "bo") == two["gone"]
+
+
+async def test_the_page_says_why_a_merge_cannot_be_taken_back(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    merge = await merged(house, two)
+    await house.rows("UPDATE organization SET size = '500+' WHERE id = $1", two["kept"])
+    answer = await house.send(f"/desk/company-merges/{merge['id']}/undo", who=house.boss)
+
+    assert answer.status_code == 409
+    assert "an undo would lose that" in answer.text
+    again = await house.send(f"/desk/companies/{two['kept']}/merge/{two['gone']}", who=house.boss)
+    assert again.status_code == 409
+    assert "merged meanwhile" in again.text
+
+
+async def test_two_that_do_not_look_alike_are_compared_when_chosen(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    await house.registered("eve", "dinner", organization={"name": "Third Co."})
+    third = await company_of(house, "eve")
+    path = f"/desk/missions/{house.mission}/companies"
+    page = await house.page(f"{path}?c={two['kept']}&c={third}", house.boss)
+    assert f"/desk/companies/{third}/merge/{two['kept']}" in page
+    half = await house.page(f"{path}?c={third}", house.boss)
+    assert "exactly two" in half
+
+    apart = await house.send(f"/desk/companies/{third}/distinct/{two['kept']}", who=house.boss)
+    assert apart.status_code == 303
+    assert len(await house.rows("SELECT FROM organization_distinct")) == 1
+
+
+async def test_companies_are_searched_on_the_page(house: "House", two: dict[str, UUID]) -> None:
+    await house.registered("eve", "dinner", organization={"name": "Third Co."})
+    await name_all(house)
+    path = f"/desk/missions/{house.mission}/companies?q="
+
+    found = await house.page(path + "cxkj", house.boss)
+    assert str(two["gone"]) in found
+    assert "Third" not in found
+    assert "No company found" in await house.page(path + "nobody", house.boss)
+
+
+@pytest.mark.parametrize("role", ["partner_staff", "door_staff"])
+async def test_other_staff_neither_sees_nor_is_led_to_companies(
+    house: "House", two: dict[str, UUID], role: Any
+) -> None:
+    who = house.someone(role, partner_id=house.partner)
+    path = f"/desk/missions/{house.mission}/companies"
+
+    assert path not in await house.page("/desk", who)
+    await house.page(path, who, status=403)
+    path = f"/desk/companies/{two['kept']}/merge/{two['gone']}"
+    assert (await house.send(path, who=who)).status_code == 403
