@@ -31,14 +31,17 @@ from services.registration.commands.retention import Sweeper
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.pages import (
     applying,
+    audit,
     badges,
     companies,
     desk,
+    exports,
     letters,
     public,
     scanner,
     selecting,
 )
+from services.registration.pages import lists as list_pages
 from services.registration.pages import privacy as privacy_pages
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
@@ -81,13 +84,16 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     sessions.router,
                     contacts.router,
                     editing.router,
-                questions.router,
+                    questions.router,
                     files.router,
                     check_in.router,
                     badges.router,
                     scanner.router,
                     public.router,
                     desk.router,
+                    list_pages.router,
+                    audit.router,
+                    exports.router,
                     companies.router,
                     privacy.router,
                     privacy_pages.router,
