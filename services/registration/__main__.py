@@ -67,6 +67,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
         Database.connect(dsn) as database,
         Elsewhere.connect(others, tokens) as elsewhere,
     ):
+        rush = Rush(database)
 
         async def answers() -> None:
             async with database.reading() as connection:
@@ -105,14 +106,17 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
             ),
             loops=outbox_loops(database, log)
             | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)}
-            | {"retention": Sweeper(database).run, "names": lambda: keep_naming(database)}
+            | {
+                "retention": Sweeper(database).run,
+                "names": lambda: keep_naming(database, rush.is_rushed),
+            }
             | {"bulk": lambda: keep_working(database)}
             | {"applications": lambda: keep_lapsing(database)},
             express=registrations.EXPRESS,
             checks={"registration database": answers},
             resources=Resources(
                 database=database,
-                rush=Rush(database),
+                rush=rush,
                 elsewhere=elsewhere,
                 tokens=tokens,
                 is_secure=settings.public_url.startswith("https:"),

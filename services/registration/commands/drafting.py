@@ -14,13 +14,17 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from services.registration.commands.telling import News, Profile, tell_all
+from services.registration.domain.companies import core
 from services.registration.domain.line import Line, Seat, Terms
+from services.registration.domain.names import company_text, search_text
 from services.registration.domain.people import SignUp, role_of, same_address
 from services.registration.domain.places import Status
 from services.registration.store import consents, places, rush
 from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
 from shared.postgres import Connection
+
+NAMED_AT_ONCE_MAX = 16
 
 Pair = tuple[UUID, str]
 
@@ -248,13 +252,21 @@ class Draft:
         """Write what was drafted; raises `Overtaken` when somebody else wrote some of it."""
         if not self.news:
             return
+        # In a rush, who came is found by name a moment later: see `naming`.
+        is_quiet = len(self.new_people) <= NAMED_AT_ONCE_MAX
         if self.new_organizations:
-            added = await rush.add_organizations(connection, self.new_organizations)
-            _require_all(added, self.new_organizations)
+            organizations = [
+                (*row, *(_company_words(row) if is_quiet else ("", "")))
+                for row in self.new_organizations
+            ]
+            _require_all(await rush.add_organizations(connection, organizations), organizations)
         if self.new_listings:
             await rush.add_listings(connection, self.new_listings)
         if self.new_people:
-            rows = [_row(mission_id, person) for mission_id, person in self.new_people]
+            rows = [
+                (*_row(mission_id, person), _words(person) if is_quiet else "")
+                for mission_id, person in self.new_people
+            ]
             _require_all(await rush.add_people(connection, rows), rows)
             await consents.give_all(connection, self.new_consents)
         if self.new_registrations:
@@ -263,6 +275,18 @@ class Draft:
             await rush.revive(connection, self.revived)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
         await tell_all(connection, self.news, now, self.profiles)
+
+
+def _words(person: Somebody) -> str:
+    assert person.sign_up is not None
+    given, company = person.sign_up.person, person.sign_up.organization
+    names = (given.full_name, given.native_name, given.latin_name)
+    return search_text(*names, company.name, company.native_name)
+
+
+def _company_words(row: Sequence[Any]) -> tuple[str, str]:
+    name, native_name = row[3], row[4]
+    return company_text(name, native_name), core(name, native_name)
 
 
 def _row(mission_id: UUID, person: Somebody) -> tuple[Any, ...]:

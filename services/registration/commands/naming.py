@@ -1,7 +1,7 @@
 """Naming: search texts of whoever came without one, from before there were any or in a rush."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
@@ -18,10 +18,10 @@ NOTHING = "-"
 """The search text of a name without any letter: nobody finds it, and it is not looked at again."""
 
 
-async def keep_naming(database: Database) -> None:
-    """Write missing search texts for ever."""
+async def keep_naming(database: Database, is_rushed: Callable[[], bool]) -> None:
+    """Write missing search texts for ever, but not while there is a rush."""
     while True:
-        named = await name_some(database)
+        named = 0 if is_rushed() else await name_some(database)
         await asyncio.sleep(PAUSE_SECONDS if named >= BATCH else LOOK_SECONDS)
 
 

@@ -38,6 +38,10 @@ class Rush:
             self._commit, size_of=lambda one: len(one.entries)
         )
 
+    def is_rushed(self) -> bool:
+        """Say whether requests wait for the batch before them."""
+        return self.queue.waiting > 0
+
     async def register(self, item_id: UUID, sign_up: SignUp, key: Key, now: datetime) -> Answer:
         """Register a person to a programme item.
 

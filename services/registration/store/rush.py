@@ -18,7 +18,7 @@ Pair = tuple[UUID, str]
 
 PEOPLE = (
     "id, mission_id, role, email, full_name, native_name, latin_name, language, languages, "
-    "position, organization_id, partner_id, version"
+    "position, organization_id, partner_id, version, search"
 )
 
 
@@ -69,16 +69,18 @@ async def partners(connection: Connection, ids: Collection[UUID]) -> Mapping[UUI
 async def add_organizations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
     """Add organisations that nobody else added meanwhile, and say how many.
 
-    A row: id, mission_id, identity, name, native_name, country, registration_number, sectors, size.
+    A row: id, mission_id, identity, name, native_name, country, registration_number, sectors, size,
+    search, core.
     """
     status = await connection.execute(
         "INSERT INTO organization (id, mission_id, identity, name, native_name, country, "
-        "registration_number, sectors, size) SELECT id, mission_id, identity, name, native_name, "
-        "country, number, string_to_array(sectors, ','), size FROM unnest($1::uuid[], $2::uuid[], "
-        "$3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) "
-        "AS given (id, mission_id, identity, name, native_name, country, number, sectors, size) "
+        "registration_number, sectors, size, search, core) SELECT id, mission_id, identity, name, "
+        "native_name, country, number, string_to_array(sectors, ','), size, search, core "
+        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], "
+        "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS given (id, mission_id, "
+        "identity, name, native_name, country, number, sectors, size, search, core) "
         "ON CONFLICT (mission_id, identity) DO NOTHING",
-        *columns(rows, 9),
+        *columns(rows, 11),
     )
     return _count(status)
 
@@ -88,11 +90,11 @@ async def add_people(connection: Connection, rows: Sequence[tuple[Any, ...]]) ->
     status = await connection.execute(
         f"INSERT INTO person ({PEOPLE}) SELECT id, mission_id, role, email, full_name, "  # noqa: S608
         "native_name, latin_name, language, string_to_array(languages, ','), position, "
-        "organization_id, partner_id, version FROM unnest($1::uuid[], $2::uuid[], "
+        "organization_id, partner_id, version, search FROM unnest($1::uuid[], $2::uuid[], "
         "$3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], "
-        "$10::jsonb[], $11::uuid[], $12::uuid[], $13::bigint[]) "
+        "$10::jsonb[], $11::uuid[], $12::uuid[], $13::bigint[], $14::text[]) "
         f"AS given ({PEOPLE}) ON CONFLICT (mission_id, email) DO NOTHING",
-        *columns(rows, 13),
+        *columns(rows, 14),
     )
     return _count(status)
 
