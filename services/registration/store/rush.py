@@ -38,7 +38,8 @@ async def organizations(
 ) -> Mapping[Pair, UUID]:
     """Find organisations by mission and identity."""
     rows = await connection.fetch(
-        "SELECT mission_id, identity, organization.id "
+        # One that was merged leads to the one that was kept.
+        "SELECT mission_id, identity, coalesce(merged_into, organization.id) AS id "
         "FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, identity) "
         "JOIN organization USING (mission_id, identity)",
         *columns(list(identities), 2),

@@ -11,7 +11,7 @@ from services.registration.domain.people import CREDIT_CODE_ALPHABET, CREDIT_COD
 from services.registration.store import companies as store
 
 if TYPE_CHECKING:
-    from tests.services.registration.conftest import House
+    from tests.services.registration.conftest import House, Lines
 
 ENGLISH = "Shenzhen Chuangxin Technology Co., Ltd."
 CHINESE = "深圳市创新科技有限公司"
@@ -275,12 +275,18 @@ async def test_people_are_found_by_the_company_that_stays(
 
 
 async def test_who_registers_for_a_company_that_is_gone_belongs_to_the_one_that_stayed(
-    house: "House", two: dict[str, UUID]
+    house: "House", two: dict[str, UUID], lines: "Lines"
 ) -> None:
     merge = await merged(house, two)
-    await house.registered("dai", "dinner", organization={"name": CHINESE})
+    path = f"/stops/{house.stop}/programme-items"
+    house.items["more"] = await house.made(path, lines.item)
+    await house.registered("dai", "more", organization={"name": CHINESE})
 
     assert await company_of(house, "dai") == two["kept"]
+    told = await latest(house, "dai")
+    assert told["organization"]["organization_id"] == str(two["kept"])
+    assert told["organization"]["name"] == ENGLISH
+    assert told["is_correction"] is False
     # The newcomer never was the other company's, and stays.
     assert await undone(house, merge) == (200, "")
     assert await company_of(house, "dai") == two["kept"]
