@@ -1,5 +1,6 @@
 """Check-in at the door: scans, the roster that phones keep, the head-count, and lost badges."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ from shared.http import Body, Caller, Now
 from shared.idempotency import OptionalKey
 
 SCANS_MAX = 200
+ROSTER_MAX = 20_000
+# Whoever opens the page first waits for so many badges; the others come with the next look.
+ROSTER_BATCHES_MAX = 5
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -81,16 +85,18 @@ async def read_roster(
 ) -> Response:
     """Read who is expected at a stop, as phones keep it; badges as digests alone."""
     stop = await stop_at_the_door(held, who, stop_id)
-    await commands.issue_badges(held.database, stop_id, now)
+    await commands.issue_badges(held.database, stop_id, now, batches_max=ROSTER_BATCHES_MAX)
     async with held.database.reading() as connection:
         items = await store.items_of(connection, stop_id)
-        rows = await store.roster(connection, stop_id, partner_of(who))
+        rows = await store.roster(connection, stop_id, partner_of(who), ROSTER_MAX)
         revoked = await store.revoked_digests(connection, stop_id)
+    # Reading many Chinese names by their sound takes a while.
+    people = await asyncio.to_thread(roster.people, [dict(row) for row in rows])
     content = {
         "stop_id": stop_id,
         "timezone": stop["timezone"],
         "items": [dict(item) for item in items],
-        "people": roster.people(dict(row) for row in rows),
+        "people": people,
         "revoked": [digest.hex() for digest in revoked],
     }
     until = roster.forgotten_at(stop["held_on"], stop["timezone"], now)

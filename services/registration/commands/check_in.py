@@ -33,6 +33,9 @@ from shared.postgres import Connection, Database
 
 Row = asyncpg.Record
 
+BATCH = 200
+BATCHES_MAX = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -249,16 +252,23 @@ def _holding(row: Row) -> Holding:
 
 
 async def issue_badges(
-    database: Database, stop_id: UUID, now: datetime, person_id: UUID | None = None
+    database: Database,
+    stop_id: UUID,
+    now: datetime,
+    person_id: UUID | None = None,
+    batches_max: int = BATCHES_MAX,
 ) -> None:
     """Give a badge to whoever is registered at a stop, or to this one of them, and has none."""
-    async with database.reading() as connection:
-        ids = await store.without_badge(connection, stop_id, person_id)
-    if ids:
-        # The digests of many take a second that others need not wait for.
-        made = await asyncio.to_thread(lambda: [_badge(one) for one in ids])
-        async with database.transaction() as connection:
-            await store.add_badges(connection, made, now)
+    for _ in range(batches_max):
+        async with database.reading() as connection:
+            ids = await store.without_badge(connection, stop_id, person_id, BATCH)
+        if ids:
+            # The digests of many take a second that others need not wait for.
+            made = await asyncio.to_thread(_badges, ids)
+            async with database.transaction() as connection:
+                await store.add_badges(connection, made, now)
+        if len(ids) < BATCH:
+            return
 
 
 async def replace_badge(
@@ -287,6 +297,10 @@ async def replace_badge(
         return Answer({"id": str(made["id"])})
 
     return await once(database, key, effect)
+
+
+def _badges(person_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return [_badge(person_id) for person_id in person_ids]
 
 
 def _badge(person_id: UUID) -> dict[str, Any]:

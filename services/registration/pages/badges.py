@@ -32,6 +32,7 @@ from shared.web.pages import day
 TEMPLATE = Path(__file__).parent / "badges.typ"
 FONT = "Noto Sans CJK SC"
 QUIET_MODULES = 2
+BADGES_MAX = 2_000
 
 router = APIRouter(include_in_schema=False)
 # Setting takes a core: one sheet at a time leaves the other cores to the door.
@@ -40,9 +41,14 @@ _press = asyncio.Semaphore(1)
 
 @router.get("/desk/stops/{stop_id}/badges.pdf")
 async def sheets(
-    stop_id: UUID, held: Held, who: Caller, now: Now, participant: UUID | None = None
+    stop_id: UUID,
+    held: Held,
+    who: Caller,
+    now: Now,
+    participant: UUID | None = None,
+    item: UUID | None = None,
 ) -> Response:
-    """Print the badges of a stop, or of one participant; a partner's are those it brought."""
+    """Print the badges of a stop, an item or a participant; a partner's are those it brought."""
     if participant is None:
         async with held.database.reading() as connection:
             stop = await existing_stop(connection, stop_id)
@@ -52,7 +58,17 @@ async def sheets(
     await issue_badges(held.database, stop_id, now, participant)
     async with held.database.reading() as connection:
         rows = await store.badges_of_stop(
-            connection, stop_id, person_id=participant, partner_id=partner_of(who)
+            connection,
+            stop_id,
+            person_id=participant,
+            partner_id=partner_of(who),
+            item_id=item,
+            limit=BADGES_MAX + 1,
+        )
+    if len(rows) > BADGES_MAX:
+        raise Conflict(
+            f"These are more than {BADGES_MAX} badges: print them item by item (?item=).",
+            code="too_many_badges",
         )
     if not rows:
         raise NotFound("There is nobody here to print a badge for.")

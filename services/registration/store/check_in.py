@@ -31,7 +31,7 @@ async def add_badges(connection: Connection, badges: Sequence[Facts], now: datet
 
 
 async def without_badge(
-    connection: Connection, stop_id: UUID, person_id: UUID | None
+    connection: Connection, stop_id: UUID, person_id: UUID | None, limit: int
 ) -> Sequence[UUID]:
     """List who is registered at a stop, or this one of them, and has no valid badge."""
     rows = await connection.fetch(
@@ -39,9 +39,11 @@ async def without_badge(
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id AND person.erased_at IS NULL "
         "WHERE item.stop_id = $1 AND ($2::uuid IS NULL OR r.person_id = $2) AND NOT EXISTS "
-        "(SELECT FROM badge WHERE badge.person_id = r.person_id AND badge.revoked_at IS NULL)",
+        "(SELECT FROM badge WHERE badge.person_id = r.person_id AND badge.revoked_at IS NULL) "
+        "LIMIT $3",
         stop_id,
         person_id,
+        limit,
     )
     return [row["person_id"] for row in rows]
 
@@ -72,8 +74,10 @@ async def badges_of_stop(
     *,
     person_id: UUID | None = None,
     partner_id: UUID | None = None,
+    item_id: UUID | None = None,
+    limit: int,
 ) -> Sequence[Row]:
-    """List the badges to print for a stop: of those who have a place, by name."""
+    """List the badges to print for a stop or one of its items: who has a place, by name."""
     return await connection.fetch(
         "SELECT person.id, person.role, person.full_name, person.native_name, badge.code, "
         "organization.name AS organization, organization.native_name AS native_organization "
@@ -83,12 +87,14 @@ async def badges_of_stop(
         "WHERE ($2::uuid IS NULL OR person.id = $2) AND EXISTS (SELECT FROM registration AS r "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "WHERE item.stop_id = $1 AND r.person_id = person.id "
-        "AND ($3::uuid IS NULL OR r.partner_id = $3) "
+        "AND ($3::uuid IS NULL OR r.partner_id = $3) AND ($4::uuid IS NULL OR item.id = $4) "
         "AND ($2::uuid IS NOT NULL OR r.status IN ('confirmed', 'pending_approval', 'offered'))) "
-        "ORDER BY lower(person.full_name), person.id",
+        "ORDER BY lower(person.full_name), person.id LIMIT $5",
         stop_id,
         person_id,
         partner_id,
+        item_id,
+        limit,
     )
 
 
@@ -226,8 +232,10 @@ async def items_of(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     )
 
 
-async def roster(connection: Connection, stop_id: UUID, partner_id: UUID | None) -> Sequence[Row]:
-    """List everybody registered at a stop, once for each registration; or one partner's people."""
+async def roster(
+    connection: Connection, stop_id: UUID, partner_id: UUID | None, limit: int
+) -> Sequence[Row]:
+    """List who is registered at a stop, once for each registration; or one partner's people."""
     return await connection.fetch(
         "SELECT r.person_id, r.programme_item_id, r.status, r.checked_in_at, person.role, "
         "person.full_name, person.native_name, person.latin_name, badge.digest, "
@@ -237,9 +245,11 @@ async def roster(connection: Connection, stop_id: UUID, partner_id: UUID | None)
         "LEFT JOIN badge ON badge.person_id = person.id AND badge.revoked_at IS NULL "
         "LEFT JOIN organization ON organization.id = person.organization_id "
         "WHERE item.stop_id = $1 AND ($2::uuid IS NULL OR r.partner_id = $2) "
-        "AND person.erased_at IS NULL ORDER BY lower(person.full_name), person.id, item.starts_at",
+        "AND person.erased_at IS NULL "
+        "ORDER BY lower(person.full_name), person.id, item.starts_at LIMIT $3",
         stop_id,
         partner_id,
+        limit,
     )
 
 

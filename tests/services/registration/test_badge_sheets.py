@@ -82,6 +82,23 @@ async def test_who_has_no_place_gets_no_badge_printed_but_may_get_one_alone(
     assert ("Sample ana" in alone, "Sample dai" in alone) == (False, True)
 
 
+async def test_badges_are_printed_item_by_item_when_they_are_too_many(
+    house: "House", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.registered("ana")
+    await house.registered("bo", "dinner")
+    monkeypatch.setattr(badges, "BADGES_MAX", 1)
+    path = f"/desk/stops/{house.stop}/badges.pdf"
+
+    all_of_them = await sheet(house, house.boss)
+    some = await house.client.get(
+        f"{path}?item={house.items['dinner']}", headers=house.browser(house.boss)
+    )
+
+    assert all_of_them.status_code == 409
+    assert ("Sample ana" in text(some.content), "Sample bo" in text(some.content)) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("role", "all_of_them", "one"),
     [

@@ -3,7 +3,7 @@
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH = 12;
 const SALT = "tradewind badge";
-const ROUNDS = 10_000;
+const ROUNDS = 4_000;
 const DIGEST_BITS = 128;
 
 function plain(text) {

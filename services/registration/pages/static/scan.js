@@ -11,7 +11,7 @@ import { View } from "/static/registration/scan-view.js";
 const ROSTER_MILLISECONDS = 60_000;
 const ANSWER_MILLISECONDS_MAX = 1_500;
 const SAME_BADGE_MILLISECONDS = 4_000;
-const KEY_MILLISECONDS_MAX = 120;
+const KEY_MILLISECONDS_MAX = 500;
 const FOUND_MAX = 8;
 
 const page = document.getElementById("scanner");
@@ -221,6 +221,9 @@ forgetAtSignOut(async () => {
 });
 
 if (navigator.serviceWorker) {
+  // A new version came: its page and its files belong together. What was scanned is kept.
+  const isFirst = !navigator.serviceWorker.controller;
+  navigator.serviceWorker.addEventListener("controllerchange", () => isFirst || location.reload());
   navigator.serviceWorker
     .register(`${page.dataset.page}/worker.js`, { scope: page.dataset.page, updateViaCache: "none" })
     .then(() => navigator.serviceWorker.ready)
