@@ -29,6 +29,7 @@ MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migratio
 ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
+    "bulk_row bulk_job "
     "letter score review application_step application certification criterion call "
     "border_export retention_run privacy_setting consent_text erased_person "
     "organization_distinct organization_move organization_merge "
