@@ -23,3 +23,9 @@ def on_day(request: Request) -> Callable[[datetime, str], str]:
         )
 
     return write
+
+
+def only_day(request: Request) -> Callable[[datetime, str], str]:
+    """Give what writes the day of a moment, where the hour does not matter."""
+    language = language_of(request)
+    return lambda moment, zone: day(moment.astimezone(ZoneInfo(zone)).date(), language)

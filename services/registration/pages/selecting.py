@@ -31,7 +31,7 @@ from services.registration.domain.applications import (
 from services.registration.domain.reviews import SCALE
 from services.registration.pages import applying_form, selecting_form
 from services.registration.pages.form import given as sent
-from services.registration.pages.moments import on_day
+from services.registration.pages.moments import on_day, only_day
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.pages.visit import NONE, Trouble, Visit
 from services.registration.resources import Held
@@ -77,7 +77,7 @@ async def applications_page(
         chosen=status,
         states=[one for one in ORDER if standing.counts.get(one)],
         countries=COUNTRIES,
-        on_day=on_day(request),
+        only_day=only_day(request),
     )
 
 

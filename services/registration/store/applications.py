@@ -241,11 +241,11 @@ async def add_attestations(
 
 
 async def attestations(connection: Connection, application_id: UUID) -> Sequence[Row]:
-    """List what a company signed, with the text it read, the latest version first."""
+    """List what a company signed, with the text it read, in the order of signing."""
     return await connection.fetch(
         "SELECT attestation.code, attestation.version, attestation.language, signer_name, "
         "signer_title, disclosure, signed_at, content FROM attestation "
         "JOIN certification USING (mission_id, code, version) "
-        "WHERE application_id = $1 ORDER BY attestation.id DESC LIMIT 100",
+        "WHERE application_id = $1 ORDER BY attestation.id LIMIT 100",
         application_id,
     )

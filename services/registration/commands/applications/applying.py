@@ -8,7 +8,14 @@ from uuid_utils.compat import uuid7
 
 from services.registration.commands.applications import calls
 from services.registration.commands.applications.telling import tell
-from services.registration.domain.applications import EDITABLE, Action, Actor, Status, decided
+from services.registration.domain.applications import (
+    CERTIFICATIONS,
+    EDITABLE,
+    Action,
+    Actor,
+    Status,
+    decided,
+)
 from services.registration.domain.applying import (
     Content,
     Signature,
@@ -170,7 +177,8 @@ async def _attest(connection: Connection, row: Row, signature: Signature, now: d
         "disclosure": signature.disclosure,
         "signed_at": now,
     }
-    await store.add_attestations(connection, row, list(signature.signed.items()), facts)
+    signed = [(code, signature.signed[code]) for code in CERTIFICATIONS]
+    await store.add_attestations(connection, row, signed, facts)
 
 
 async def _organization(connection: Connection, row: Row, content: Content) -> UUID:

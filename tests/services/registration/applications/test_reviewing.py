@@ -38,7 +38,7 @@ async def test_a_reviewer_sees_the_others_only_after_his_own(
     assert "A secret of the first." not in shown
     assert "Weighted mean" not in shown
     lists = await selection.house.page(f"/desk/missions/{selection.mission}/applications", second)
-    assert "1 reviews; give yours to see them" in lists
+    assert "Reviews: 1; give yours to see them" in lists
     assert "3.4" not in lists
 
     await selection.review(ana, second, 3, 3)
