@@ -12,12 +12,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.exceptions import HTTPException
 
+from shared.access import Principal
 from shared.errors import Unauthenticated
 from shared.http import SAFE_METHODS, SESSION_COOKIE, Visitor
 from shared.postgres import Connection, Database
 
 FORGET_COOKIE = f"{SESSION_COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=lax"
 WITHOUT_PERSON = ("screen", "service")
+NOT_HERE = "The person this sign-in was made for is not here any more."
 
 
 async def is_erased(connection: Connection, person_id: UUID) -> bool:
@@ -26,6 +28,12 @@ async def is_erased(connection: Connection, person_id: UUID) -> bool:
         "SELECT EXISTS (SELECT FROM erased_person WHERE person_id = $1)", person_id
     )
     return bool(found)
+
+
+async def refuse_erased(connection: Connection, who: Principal) -> None:
+    """Raise `Unauthenticated` for somebody erased: where no dependency of a router looks."""
+    if who.role not in WITHOUT_PERSON and await is_erased(connection, who.subject):
+        raise Unauthenticated(NOT_HERE)
 
 
 async def note_erased(connection: Connection, person_id: UUID, erased_at: object) -> bool:
@@ -58,7 +66,7 @@ def refusing_the_erased(service: str, routers: Sequence[APIRouter]) -> list[APIR
             if not await is_erased(connection, who.subject):
                 return
         if "authorization" in request.headers:
-            raise Unauthenticated("The person this sign-in was made for is not here any more.")
+            raise Unauthenticated(NOT_HERE)
         # A browser must not be locked out of public pages by what it remembers.
         to = request.url.path if request.method in SAFE_METHODS else "/"
         raise HTTPException(303, headers={"Location": to, "Set-Cookie": FORGET_COOKIE})

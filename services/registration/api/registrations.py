@@ -18,6 +18,7 @@ from services.registration.domain.places import Decision
 from services.registration.resources import Held, Resources
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
+from shared.erased import refuse_erased
 from shared.errors import Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
@@ -104,6 +105,8 @@ async def _may_register(
     if who is None:
         raise Unauthenticated("Only local participants register by themselves; sign in first.")
     async with held.database.reading() as connection:
+        # The express lane passes by where that is looked at.
+        await refuse_erased(connection, who)
         item = await existing_item(connection, item_id)
     scope = Scope(item["mission_id"], item["stop_id"], partner_id=body.partner_id)
     require(who, "check_in" if body.source == "walk_in" else "people.invite", scope)
@@ -127,6 +130,18 @@ async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> di
     return await _decide(held, who, registration_id, Decision.CANCEL, now)
 
 
+@router.post("/registrations/{registration_id}/accept")
+async def accept(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Take the place that was offered; to decline it, cancel."""
+    return await _decide(held, who, registration_id, Decision.ACCEPT, now)
+
+
+@router.post("/registrations/{registration_id}/reinstate")
+async def reinstate(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Take a refusal, a cancellation or an expired offer back: in line again, at its end."""
+    return await _decide(held, who, registration_id, Decision.REINSTATE, now)
+
+
 @router.post("/registrations/{registration_id}/check-in")
 async def check_in(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
     """Note that somebody arrived; a second time changes nothing."""
@@ -137,8 +152,8 @@ async def check_in(registration_id: UUID, held: Held, who: Caller, now: Now) -> 
 async def _decide(
     held: Resources, who: Principal, registration_id: UUID, decision: Decision, now: Now
 ) -> dict[str, Any]:
-    is_cancel = decision is Decision.CANCEL
-    action: Action = "registration.cancel" if is_cancel else "registration.decide"
+    is_own = decision in (Decision.CANCEL, Decision.ACCEPT)
+    action: Action = "registration.cancel" if is_own else "registration.decide"
     await _require(held, who, action, registration_id)
     return (await deciding.decide(held.database, registration_id, decision, who, now)).content
 

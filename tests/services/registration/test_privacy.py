@@ -209,6 +209,25 @@ async def test_a_session_and_a_link_of_somebody_erased_open_nothing(house: "Hous
     assert answer.json() == {"items": []}
 
 
+async def test_the_rushed_path_does_not_know_somebody_erased_either(house: "House") -> None:
+    staff = await house.made(
+        f"/missions/{house.mission}/staff",
+        {
+            "role": "mission_staff",
+            "full_name": "Sample Staff",
+            "email": "staff@example.com",
+            "language": "en",
+            "stop_ids": [],
+        },
+    )
+    who = house.someone("mission_staff", subject=staff)
+    assert (await house.register("ana", who=who, source="import")).status_code == 201
+
+    await erase(house, staff, house.boss)
+
+    assert (await house.register("bo", who=who, source="import")).status_code == 401
+
+
 async def test_a_browser_of_somebody_erased_is_signed_out_and_sees_public_pages(
     house: "House",
 ) -> None:
