@@ -84,6 +84,9 @@ def _mail_routes() -> Subscriptions:
         on(r.ParticipantWaitlisted, _registration("waitlisted")),
         on(r.ParticipantRejected, _registration("rejected")),
         on(r.SignInRequested, _sign_in),
+        on(r.ApplicationDrafted, _application),
+        on(r.ApplicationSubmitted, _application),
+        on(r.ApplicationDecided, _application),
         *(on(event, _change) for event in TOLD_BY_MAIL),
     )
 
@@ -113,6 +116,15 @@ def _registration(kind: Kind) -> Handler[Any]:
 async def _sign_in(connection: Connection, event: r.SignInRequested, envelope: Envelope) -> None:
     del envelope
     await telling.tell_sign_in(connection, event, now())
+
+
+async def _application(
+    connection: Connection,
+    event: r.ApplicationDrafted | r.ApplicationSubmitted | r.ApplicationDecided,
+    envelope: Envelope,
+) -> None:
+    del envelope
+    await telling.tell_application(connection, event, now())
 
 
 async def _change(connection: Connection, event: m.MeetingEvent, envelope: Envelope) -> None:

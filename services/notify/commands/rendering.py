@@ -76,6 +76,8 @@ async def render(
     write = _Writing(connection, head, message, contact, mission, now)
     if message.kind == "schedule":
         return await write.schedule()
+    if message.kind.startswith("application_"):
+        return await write.application()
     return await write.sign_in() if message.kind == "sign_in" else await write.registration()
 
 
@@ -90,6 +92,11 @@ class _Writing:
 
     async def sign_in(self) -> Rendered:
         return Rendered(self._mail("sign_in", link=self.head.link(self.contact)))
+
+    async def application(self) -> Rendered:
+        link = self.head.link(self.contact, "/applications")
+        status = self.message.kind.removeprefix("application_")
+        return Rendered(self._mail("application", link=link, status=status))
 
     async def registration(self) -> Rendered:
         assert self.message.stop_id is not None

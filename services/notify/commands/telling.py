@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from services.notify.domain.live import Entry
-from services.notify.domain.mail import Kind
+from services.notify.domain.mail import OF_APPLICATIONS, Kind
 from services.notify.store import meetings, messages, people
 from shared.events.matching import MeetingEvent
 from shared.events.registration import (
+    ApplicationDecided,
+    ApplicationDrafted,
+    ApplicationSubmitted,
     ParticipantConfirmed,
     ParticipantPending,
     ParticipantRejected,
@@ -33,6 +36,23 @@ async def tell_registration(
 async def tell_sign_in(connection: Connection, event: SignInRequested, now: datetime) -> None:
     """Queue the mail with a sign-in link."""
     await messages.queue(connection, "sign_in", event.person_id, event.mission_id, now)
+
+
+async def tell_application(
+    connection: Connection,
+    event: ApplicationDrafted | ApplicationSubmitted | ApplicationDecided,
+    now: datetime,
+) -> None:
+    """Queue the mail about a company's application to its contact, where there is one to tell."""
+    match event:
+        case ApplicationDrafted():
+            kind: Kind | None = "application_drafted"
+        case ApplicationSubmitted():
+            kind = "application_submitted"
+        case _:
+            kind = OF_APPLICATIONS.get(event.status)
+    if kind is not None:
+        await messages.queue(connection, kind, event.contact_id, event.mission_id, now)
 
 
 async def tell_change(connection: Connection, event: MeetingEvent, now: datetime) -> None:

@@ -1,12 +1,38 @@
 """Mail: which events are told, how long changes are gathered, when a failed mail is tried again."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-Kind = Literal["confirmed", "waitlisted", "pending", "rejected", "sign_in", "schedule"]
+Kind = Literal[
+    "confirmed",
+    "waitlisted",
+    "pending",
+    "rejected",
+    "sign_in",
+    "schedule",
+    "application_drafted",
+    "application_submitted",
+    "application_info_requested",
+    "application_selected",
+    "application_reserve_listed",
+    "application_rejected",
+    "application_confirmed",
+    "application_lapsed",
+]
+
+OF_APPLICATIONS: Mapping[str, Kind] = {
+    "info_requested": "application_info_requested",
+    "selected": "application_selected",
+    "reserve_listed": "application_reserve_listed",
+    "rejected": "application_rejected",
+    "confirmed": "application_confirmed",
+    "lapsed": "application_lapsed",
+}
+"""By the state of a company's application, the mail that tells it; of the others nobody is told."""
 
 QUIET = timedelta(seconds=4)
 """A schedule mail waits until no change came for this long,"""
