@@ -22,6 +22,7 @@ from shared.service import Service
 SERVICES = ("registration", "matching", "notify")
 TAGS = {
     "registration": "Missions, stops, programme items, people and their places.",
+    "applications": "Companies that apply: the call, reviews, decisions, invitation letters.",
     "matching": "Recommendations, preferences, schedules and the running day's meetings.",
     "live": "Server-sent events: every change of a meeting, and a snapshot to begin with.",
     "deliveries": "What was sent to whom, and what became of it.",

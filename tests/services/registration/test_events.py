@@ -154,8 +154,11 @@ async def test_no_event_holds_personal_data(house: "House") -> None:
     await house.post("/api/v1/sessions/requests", request)
 
     rows = await house.rows("SELECT type, payload, correlation_id FROM outbox")
+    # Applications have tests of their own, in the folder beside this file.
     assert {row["type"] for row in rows} == {
-        event.TYPE for event in EVENTS if event.TOPIC == "registration"
+        event.TYPE
+        for event in EVENTS
+        if event.TOPIC == "registration" and ".application." not in event.TYPE
     }
     text = " ".join(row["payload"].decode() + row["correlation_id"] for row in rows)
     for canary in ("anary", "金丝雀", "@example.com"):
