@@ -43,7 +43,12 @@ async def desk(request: Request, held: Held, who: Caller) -> Response:
         for mission in missions
         if may(who, "organization.merge", Scope(mission["id"]))
     }
-    return pages.render(request, "desk.html", shown=shown, merges=merges)
+    selects = {
+        mission["id"]
+        for mission in missions
+        if may(who, "application.review", Scope(mission["id"]))
+    }
+    return pages.render(request, "desk.html", shown=shown, merges=merges, selects=selects)
 
 
 @router.get("/desk/stops/{stop_id}")

@@ -253,3 +253,10 @@ async def test_a_chinese_page_of_staff_is_chinese(
         "Ana Inc Sample Find two buyers Ten years Text Signer President Traveller example com ana"
     )
     assert latin <= {"English", "UTC", "PDF", *data.split(), *"_".join(CODES).split("_")}
+
+
+async def test_the_desk_leads_staff_to_the_applications(selection: "Selection") -> None:
+    link = f'href="/desk/missions/{selection.mission}/applications"'
+    assert link in await selection.house.page("/desk", selection.staff)
+    door = selection.house.someone("door_staff")
+    assert link not in await selection.house.page("/desk", door)
