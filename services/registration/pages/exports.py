@@ -10,9 +10,12 @@ import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import IO, Annotated, Any, Literal, Protocol
 from urllib.parse import quote
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -192,8 +195,7 @@ class Xlsx:
             self._row += 1
             for column, cell in enumerate(row):
                 if isinstance(cell, datetime):
-                    at = cell.replace(tzinfo=None)
-                    self._sheet.write_datetime(self._row, column, at, self._time)
+                    self._sheet.write_datetime(self._row, column, cell, self._time)
                 elif cell:
                     quoted = self._quoted if cell.startswith(FORMULA_STARTS) else None
                     self._sheet.write_string(self._row, column, cell[:CELL_LENGTH_MAX], quoted)
@@ -223,33 +225,57 @@ async def _writer(
         partner["id"]: bilingual(partner["name"], language)
         for partner in await store.partners_of(connection, wanted.mission_id)
     }
+    items = await _items(connection, wanted, language)
     sectors = {code: bilingual(name, language) for code, name in mission["sectors"].items()}
     countries = COUNTRIES[language]
 
-    def word(kind: str, value: str) -> str:
-        key = f"list_{kind}{value}"
+    @cache
+    def word(key: str, value: str) -> str:
         return pages.text(key, language) if key in pages.words else value
 
     def write(row: asyncpg.Record) -> Sequence[Cell]:
-        zone = row["timezone"]
+        item = items[row["programme_item_id"]]
         cells: Mapping[str, Cell] = {
             "position": bilingual(row["position"], language),
             "country": countries.get(row["country"], row["country"]),
-            "sectors": "; ".join(sectors.get(code, code) for code in row["sectors"] or ()),
-            "side": word("side_", "delegation" if row["role"] == "delegate" else "local"),
-            "city": bilingual(row["city"], language),
-            "item": bilingual(row["title"], language),
-            "status": word("", row["status"]),
+            "sectors": "; ".join([sectors.get(code, code) for code in row["sectors"] or ()]),
+            "side": word(f"list_side_{'delegation' if row['role'] == 'delegate' else 'local'}", ""),
+            "city": item.city,
+            "item": item.title,
+            "status": word(f"list_{row['status']}", row["status"]),
             "partner": partners.get(row["partner_id"]),
-            "source": word("source_", row["source"]),
-            "registered_at": _local(row["registered_at"], zone),
-            "arrived_at": _local(row["checked_in_at"], zone),
-            "zone": zone_name(row["starts_at"], zone, language),
+            "source": word(f"list_source_{row['source']}", row["source"]),
+            "registered_at": _local(row["registered_at"], item.zone),
+            "arrived_at": _local(row["checked_in_at"], item.zone),
+            "zone": item.zone_name,
             "id": str(row["id"]),
         }
         return [cells[name] if name in cells else row[name] for name in COLUMNS]
 
     return write
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """What all rows of a programme item share."""
+
+    city: str
+    title: str
+    zone: ZoneInfo
+    zone_name: str
+
+
+async def _items(connection: Connection, wanted: Filter, language: str) -> Mapping[UUID, _Item]:
+    stops = {stop["id"]: stop for stop in await store.stops_of(connection, wanted.mission_id)}
+    return {
+        item["id"]: _Item(
+            city=bilingual(stops[item["stop_id"]]["city"], language),
+            title=bilingual(item["title"], language),
+            zone=ZoneInfo(stops[item["stop_id"]]["timezone"]),
+            zone_name=zone_name(item["starts_at"], stops[item["stop_id"]]["timezone"], language),
+        )
+        for item in await store.items_of(connection, wanted.mission_id)
+    }
 
 
 async def _title(connection: Connection, wanted: Filter, language: str) -> tuple[str, str]:
@@ -269,13 +295,13 @@ def _narrowing(asked: Sorted) -> dict[str, Any]:
     return fields | ({"is_search": True} if asked.q else {})
 
 
-def _local(moment: datetime | None, zone: str) -> datetime | None:
-    return moment.astimezone(ZoneInfo(zone)) if moment else None
+def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return moment.astimezone(zone).replace(tzinfo=None) if moment else None
 
 
 def _plain(cell: Cell) -> str:
     if isinstance(cell, datetime):
-        return cell.strftime("%Y-%m-%d %H:%M")
+        return cell.isoformat(" ", "minutes")
     text = cell or ""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 

@@ -183,15 +183,20 @@ async def all_ids(
 async def everything(
     connection: Connection, wanted: Filter, sort: Sort
 ) -> AsyncIterator[Sequence[Row]]:
-    """Read a whole list in its order, in chunks; inside a transaction."""
+    """Read a whole list in its order, in chunks; inside a transaction.
+
+    What all rows of an item share is not read with each.
+    """
     arguments = _Arguments()
     where = _where(wanted, await items_of(connection, wanted), arguments)
     order = _order(_KEYS[sort], is_descending=sort is Sort.NEWEST)
     cursor = await connection.cursor(
-        f"SELECT {SHOWN}, person.email, person.position "  # noqa: S608
-        "FROM registration AS r JOIN person ON person.id = r.person_id "
-        f"{_ORGANIZATION} JOIN programme_item AS item ON item.id = r.programme_item_id "
-        f"JOIN stop ON stop.id = item.stop_id WHERE {where} ORDER BY {order}",
+        "SELECT r.id, r.programme_item_id, r.status, r.source, r.partner_id, r.registered_at, "  # noqa: S608
+        "r.checked_in_at, person.role, person.email, person.full_name, person.native_name, "
+        "person.latin_name, person.position, organization.name AS organization, "
+        "organization.native_name AS native_organization, organization.country, "
+        "organization.sectors FROM registration AS r JOIN person ON person.id = r.person_id "
+        f"{_ORGANIZATION} WHERE {where} ORDER BY {order}",
         *arguments,
     )
     while chunk := await cursor.fetch(CHUNK):
