@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter, Header
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
@@ -19,10 +18,10 @@ from services.registration.commands import check_in as commands
 from services.registration.commands.missions import existing_stop
 from services.registration.domain import badges, roster
 from services.registration.domain.scans import happened
-from services.registration.resources import Held, Resources
+from services.registration.door import partner_of, place_of, stop_at_the_door
+from services.registration.resources import Held
 from services.registration.store import check_in as store
-from shared.access import Principal, Scope, may, require
-from shared.errors import Forbidden, NotFound
+from shared.access import Scope, require
 from shared.http import Body, Caller, Now
 from shared.idempotency import OptionalKey
 
@@ -131,31 +130,6 @@ async def replace_badge(
     assert badge is not None
     # Read anew: what is stored under an idempotency key lets nobody in.
     return answer.response(code=badges.shown(badge["code"]))
-
-
-def partner_of(who: Principal) -> UUID | None:
-    """Give the partner whose people alone somebody may see."""
-    return who.partner_id if who.role == "partner_staff" else None
-
-
-async def stop_at_the_door(held: Resources, who: Principal, stop_id: UUID) -> asyncpg.Record:
-    """Read a stop at whose door somebody works; raises `NotFound` or `Forbidden`."""
-    async with held.database.reading() as connection:
-        stop = await existing_stop(connection, stop_id)
-    require(who, "check_in", Scope(stop["mission_id"], stop_id, partner_id=partner_of(who)))
-    return stop
-
-
-async def place_of(held: Resources, who: Principal, person_id: UUID) -> asyncpg.Record:
-    """Find a stop where somebody may check this person in; raises `NotFound` or `Forbidden`."""
-    async with held.database.reading() as connection:
-        stops = await store.stops_of_person(connection, person_id)
-    if not stops:
-        raise NotFound("There is no such participant.")
-    for stop in stops:
-        if may(who, "check_in", Scope(stop["mission_id"], stop["id"], (), stop["partner_id"])):
-            return stop
-    raise Forbidden(f"The role {who.role} may not check this person in.")
 
 
 def _unless_known(content: Mapping[str, Any], known: str | None, **times: datetime) -> Response:

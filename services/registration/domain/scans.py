@@ -44,6 +44,7 @@ _BY_STATUS = {
     "rejected": Reason.REJECTED,
     "cancelled": Reason.CANCELLED,
 }
+STATUSES = ("confirmed", *_BY_STATUS)
 _IS_OVER = frozenset({"offer_expired", "rejected", "cancelled"})
 
 

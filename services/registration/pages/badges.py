@@ -17,10 +17,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
 
-from services.registration.api.check_in import partner_of, place_of, stop_at_the_door
 from services.registration.commands.check_in import issue_badges, replace_badge
 from services.registration.commands.missions import existing_stop
 from services.registration.domain.badges import shown
+from services.registration.door import partner_of, place_of, stop_at_the_door
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
 from services.registration.store import check_in as store

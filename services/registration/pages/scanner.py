@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from services.registration.api.check_in import stop_at_the_door
+from services.registration.door import stop_at_the_door
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
 from services.registration.store import check_in as store

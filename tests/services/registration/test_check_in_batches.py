@@ -125,6 +125,19 @@ async def test_two_phones_scan_one_badge_and_one_of_them_is_first(house: "House"
     assert await arrivals(house) == 1
 
 
+async def test_the_desk_and_the_door_check_one_person_in_once(house: "House") -> None:
+    ana = await house.registered("ana")
+    code = await code_of(house, ana)
+    path = f"/api/v1/registrations/{ana['id']}/check-in"
+
+    statuses = await house.meeting(
+        send(house, scan(code)), house.post(path, None, house.boss), send(house, scan(code))
+    )
+
+    assert statuses == [200] * 3
+    assert await arrivals(house) == 1
+
+
 async def test_one_scan_sent_twice_at_once_is_kept_once(house: "House") -> None:
     code = await code_of(house, await house.registered("ana"))
     one = scan(code)

@@ -1,8 +1,11 @@
 """The scanning page in a browser, with and without the network, and the camera."""
 
 import asyncio
+import random
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,6 +25,7 @@ from playwright.async_api import (
 
 from services.embedded.servers.child import free_port
 from services.registration.domain import badges as codes
+from services.registration.domain import scans
 from services.registration.pages import scanner
 from shared.access import Principal
 from shared.http import SESSION_COOKIE
@@ -263,6 +267,25 @@ async def test_signing_out_leaves_nobody_on_the_phone(
     assert "Sample" not in str(after)
 
 
+async def test_the_night_after_a_stop_its_people_are_forgotten(
+    house: "House", address: str, browser: Browser
+) -> None:
+    code = await code_of(house, await house.registered("ana"))
+    context = await signed_in(browser, house, address)
+    page = await opened(context, house, address)
+    await typed(page, code)
+    await says(page, "accepted", "Sample ana")
+
+    # The clock of the phone runs on; without the network no other list comes.
+    await context.set_offline(True)
+    await page.clock.install(time=datetime.now(UTC) + timedelta(hours=13))
+    await page.reload()
+
+    await expect(page.locator("#roster")).to_contain_text("No list on this phone")
+    after = await kept(page)
+    assert (after["roster"], after["scan"]) == ([], [])
+
+
 async def test_a_session_that_ended_costs_the_names_and_no_scan(
     house: "House", address: str, browser: Browser
 ) -> None:
@@ -297,6 +320,93 @@ async def test_the_worker_keeps_the_page_of_its_stop_and_may_see_no_other(
     assert ("'wasm-unsafe-eval'" in policy) == bool(scanner.decoder())
     elsewhere = await house.client.get("/", headers=house.browser(None))
     assert "wasm" not in elsewhere.headers["Content-Security-Policy"]
+
+
+def registration(choice: random.Random, number: int, now: datetime) -> scans.Holding:
+    starts = now + timedelta(minutes=choice.randrange(-600, 600, 30))
+    return scans.Holding(
+        registration_id=UUID(int=number),
+        programme_item_id=UUID(int=number),
+        status=choice.choice([*scans.STATUSES, "confirmed", "confirmed", "confirmed"]),
+        starts_at=starts,
+        ends_at=starts + timedelta(minutes=choice.choice((60, 150, 300))),
+        checked_in_at=choice.choice((None, None, now - timedelta(minutes=5))),
+    )
+
+
+async def test_a_phone_judges_as_the_server_does(
+    house: "House", address: str, browser: Browser
+) -> None:
+    choice = random.Random(2026)  # noqa: S311  # the same cases each time
+    now = datetime(2026, 11, 9, 4, tzinfo=UTC)
+    cases = []
+    for _ in range(400):
+        holdings = [registration(choice, n, now) for n in range(1, choice.randrange(2, 5))]
+        item = choice.choice((None, None, UUID(int=choice.randrange(1, 5))))
+        cases.append(
+            (holdings, item, scans.judge(scans.Shown(UUID(int=9), holdings=holdings), item, now))
+        )
+    page = await opened(await signed_in(browser, house, address), house, address)
+
+    said = await page.evaluate(
+        """async ({ cases, now }) => {
+            const { indexed, judge } = await import("/static/registration/scan-judge.js");
+            return cases.map(({ items, registrations, item }) => {
+                const people = [{ id: "p", registrations }];
+                const roster = indexed({ items, people, revoked: [] });
+                const found = judge(roster, { person: "p" }, item, Date.parse(now), new Map());
+                return [found.outcome, found.reason, found.item];
+            });
+        }""",
+        {"now": now.isoformat(), "cases": [_for_a_phone(*case[:2]) for case in cases]},
+    )
+
+    for (holdings, item, verdict), theirs in zip(cases, said, strict=True):
+        meant = str(verdict.holding.programme_item_id) if verdict.holding else None
+        assert theirs == [verdict.outcome, verdict.reason, meant], (holdings, item)
+    assert len({(verdict.outcome, verdict.reason) for _, _, verdict in cases}) == 9
+
+
+def _for_a_phone(holdings: list[scans.Holding], item: UUID | None) -> dict[str, Any]:
+    return {
+        "item": str(item) if item else None,
+        "items": [
+            {
+                "id": str(one.programme_item_id),
+                "starts_at": one.starts_at.isoformat(),
+                "ends_at": one.ends_at.isoformat(),
+            }
+            for one in holdings
+        ],
+        "registrations": [
+            {
+                "programme_item_id": str(one.programme_item_id),
+                "status": one.status,
+                "checked_in_at": one.checked_in_at.isoformat() if one.checked_in_at else None,
+            }
+            for one in holdings
+        ],
+    }
+
+
+async def test_a_phone_reads_and_digests_codes_as_the_server_does(
+    house: "House", address: str, browser: Browser
+) -> None:
+    made = [codes.new_code(secrets.choice) for _ in range(20)]
+    texts = [*made, *(codes.shown(code).lower() for code in made), *(code[::-1] for code in made)]
+    page = await opened(await signed_in(browser, house, address), house, address)
+
+    said = await page.evaluate(
+        """async (texts) => {
+            const { digest, readCode } = await import("/static/registration/scan-code.js");
+            const read = texts.map(readCode);
+            return { read, digests: await Promise.all(read.slice(0, 20).map(digest)) };
+        }""",
+        texts,
+    )
+
+    assert said["read"] == [codes.read(text) for text in texts]
+    assert said["digests"] == [codes.digest(code).hex() for code in made]
 
 
 @pytest.mark.parametrize("role", ["delegate", "local", "interpreter", "screen"])

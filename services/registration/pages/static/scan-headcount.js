@@ -1,6 +1,6 @@
 // Who is there: asked every few seconds while somebody looks, answered with nothing while it stays so.
 
-import { forgetAtSignOut } from "/static/registration/scan-store.js";
+import { forgetAtSignOut, forgetThoseOver } from "/static/registration/scan-store.js";
 
 const EVERY_MILLISECONDS = 5_000;
 
@@ -53,4 +53,5 @@ export function follow(element) {
 for (const element of document.querySelectorAll("[data-headcount]")) {
   follow(element);
   forgetAtSignOut();
+  forgetThoseOver();
 }

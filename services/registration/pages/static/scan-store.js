@@ -84,6 +84,17 @@ export class Store {
   }
 }
 
+/** Forget the people of stops that are over, whichever stop this page is about. */
+export async function forgetThoseOver() {
+  const database = await opened().catch(() => null);
+  if (!database) return;
+  const rosters = await done(database.transaction("roster").objectStore("roster").getAll());
+  for (const roster of rosters) {
+    if (Date.parse(roster.forgotten_at) <= Date.now()) await new Store(roster.stop_id, database).forget();
+  }
+  database.close();
+}
+
 /** Forget the people of every stop that was opened on this phone, and the pages. */
 export async function forgetAll() {
   const database = await opened().catch(() => null);

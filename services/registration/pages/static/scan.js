@@ -5,7 +5,7 @@ import { digest, looksLikeCode, newNonce, readCode } from "/static/registration/
 import { follow } from "/static/registration/scan-headcount.js";
 import { indexed, judge, search } from "/static/registration/scan-judge.js";
 import { Sender } from "/static/registration/scan-sender.js";
-import { Store, forgetAtSignOut } from "/static/registration/scan-store.js";
+import { Store, forgetAtSignOut, forgetThoseOver } from "/static/registration/scan-store.js";
 import { View } from "/static/registration/scan-view.js";
 
 const ROSTER_MILLISECONDS = 60_000;
@@ -195,16 +195,16 @@ async function refreshRoster() {
 }
 
 async function forgetWhenOver() {
+  await forgetThoseOver();
   if (roster && Date.parse(roster.forgotten_at) <= Date.now()) {
-    await store.forget();
     tag = null;
     useRoster(null);
     await drawRecent();
   }
 }
 
-useRoster(await store.roster());
 await forgetWhenOver();
+useRoster(await store.roster());
 await drawRecent();
 setInterval(async () => {
   await forgetWhenOver();
