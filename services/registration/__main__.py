@@ -16,10 +16,12 @@ from services.registration.api import (
     lists,
     missions,
     organizations,
+    places,
     privacy,
     questions,
     registrations,
     sessions,
+    several,
 )
 from services.registration.commands.applications.deciding import keep_lapsing
 from services.registration.commands.bulk import keep_working
@@ -82,6 +84,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     organizations.router,
                     lists.router,
                     registrations.router,
+                    several.router,
+                    places.router,
                     sessions.router,
                     contacts.router,
                     editing.router,
@@ -112,7 +116,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
             }
             | {"bulk": lambda: keep_working(database)}
             | {"applications": lambda: keep_lapsing(database)},
-            express=registrations.EXPRESS,
+            express=[*registrations.EXPRESS, *several.EXPRESS],
             checks={"registration database": answers},
             resources=Resources(
                 database=database,

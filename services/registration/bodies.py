@@ -35,6 +35,7 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 LISTINGS_MAX = 20
 ANSWERS_MAX = 100
+CAPACITY_MAX = 100_000
 
 # Bounds of good sense: at the ends of the calendar no clock can be moved to another zone.
 YEARS = (2000, 2200)
@@ -159,13 +160,17 @@ class ItemBody(Body):
     title: BothNames
     starts_at: Moment
     ends_at: Moment
-    capacity: Annotated[int, Field(ge=0, le=100_000)]
+    capacity: Annotated[int, Field(ge=0, le=CAPACITY_MAX)]
     requires_approval: bool = False
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "ItemBody":
         if self.ends_at <= self.starts_at:
             raise ValueError("A programme item ends after it starts.")
+        if self.opens_at and self.closes_at and self.closes_at <= self.opens_at:
+            raise ValueError("Registration closes after it opens.")
         return self
 
 

@@ -18,7 +18,8 @@ MISSION = (
 STOP = "id, mission_id, slug, city, title, venue, timezone, held_on, version"
 ITEM = (
     "item.id, item.stop_id, stop.mission_id, item.slug, item.kind, item.title, item.starts_at, "
-    "item.ends_at, item.capacity, item.requires_approval, item.taken, item.waiting"
+    "item.ends_at, item.capacity, item.requires_approval, item.taken, item.waiting, "
+    "item.reserved, item.opens_at, item.closes_at, item.hold_seconds, item.offer_seconds"
 )
 
 
@@ -120,8 +121,9 @@ async def add_item(connection: Connection, item: Facts) -> None:
     names = ("id", "stop_id", "slug", "kind", "title", "starts_at", "ends_at", "capacity")
     await connection.execute(
         "INSERT INTO programme_item (id, stop_id, slug, kind, title, starts_at, ends_at, "
-        "capacity, requires_approval) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        *(item[name] for name in (*names, "requires_approval")),
+        "capacity, requires_approval, opens_at, closes_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        *(item[name] for name in (*names, "requires_approval", "opens_at", "closes_at")),
     )
 
 

@@ -1,0 +1,192 @@
+"""Several at once: groups that come together, and the lists of partners' systems."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from services.registration.bodies import (
+    ANSWERS_MAX,
+    LISTINGS_MAX,
+    Code,
+    ListingBody,
+    OrganizationBody,
+    PersonBody,
+    RegistrationBody,
+)
+from services.registration.commands.missions import existing_item
+from services.registration.commands.questions import answered
+from services.registration.domain.people import SignUp, Source
+from services.registration.resources import Held, Resources
+from shared.access import Principal, Scope, require
+from shared.errors import Fault, Invalid, Refusal, Unauthenticated
+from shared.events.base import Side
+from shared.express import Call, Express, Reply
+from shared.http import Body, Caller, Now, Visitor, caller, visitor
+from shared.http import now as current_time
+from shared.idempotency import Key, RequiredKey, key_of, required_key
+from shared.problems import pointer, status_of
+
+GROUP_MAX = 50
+LIST_MAX = 500
+ROW_DEPTH = 3
+
+router = APIRouter(prefix="/api/v1", tags=["registration"])
+
+
+class GroupBody(Body):
+    """People of one company who come together, or not at all."""
+
+    side: Side
+    source: Source = "self"
+    partner_id: UUID | None = None
+    consent: Literal[True]
+    consents: list[Code] = Field(default_factory=list, max_length=20)
+    organization: OrganizationBody
+    people: Annotated[list[PersonBody], Field(min_length=2, max_length=GROUP_MAX)]
+    listings: list[ListingBody] = Field(default_factory=list, max_length=LISTINGS_MAX)
+    answers: dict[Code, Any] = Field(default_factory=dict, max_length=ANSWERS_MAX)
+
+    def values(self) -> list[SignUp]:
+        """Give the domain's value of each person."""
+        shared = {name: getattr(self, name) for name in type(self).model_fields if name != "people"}
+        return [
+            RegistrationBody.model_construct(**shared, person=person).value()
+            for person in self.people
+        ]
+
+
+class ListBody(Body):
+    """Registrations to one item, each judged by itself."""
+
+    registrations: Annotated[list[RegistrationBody], Field(min_length=1, max_length=LIST_MAX)]
+
+
+@router.post("/programme-items/{item_id}/groups", status_code=201)
+async def add_group(
+    item_id: UUID, body: GroupBody, held: Held, who: Visitor, key: RequiredKey, now: Now
+) -> Response:
+    """Register people of one company together: a place each, or all wait together."""
+    is_public = body.side == "local" and body.source == "self" and body.partner_id is None
+    if not is_public:
+        if who is None:
+            raise Unauthenticated("Only local participants register by themselves; sign in first.")
+        await _require(held, who, item_id, {(body.source, body.partner_id)})
+    sign_ups = [
+        await answered(held.forms, held.database, item_id, sign_up) for sign_up in body.values()
+    ]
+    answer = await held.rush.register_group(item_id, sign_ups, key, now)
+    return answer.response()
+
+
+@router.post("/programme-items/{item_id}/registrations/bulk")
+async def add_list(
+    item_id: UUID, body: ListBody, held: Held, who: Caller, key: RequiredKey, now: Now
+) -> Response:
+    """Register up to 500 people, each by itself; `results` tells what became of each, in order.
+
+    A row that is wrong is answered as a request of its own would be, and the others go on.
+    """
+    rows: list[RegistrationBody | dict[str, Any]] = list(body.registrations)
+    return JSONResponse(await _add_list(held, item_id, rows, who, key, now))
+
+
+async def _add_list(
+    held: Resources,
+    item_id: UUID,
+    rows: Sequence[RegistrationBody | dict[str, Any]],
+    who: Principal,
+    key: Key,
+    now: Now,
+) -> dict[str, Any]:
+    bodies = [row for row in rows if isinstance(row, RegistrationBody)]
+    await _require(held, who, item_id, {(body.source, body.partner_id) for body in bodies})
+    sign_ups: list[SignUp] = []
+    results: list[dict[str, Any] | None] = []
+    for row in rows:
+        if isinstance(row, dict):
+            results.append(row)
+            continue
+        try:
+            sign_ups.append(await answered(held.forms, held.database, item_id, row.value()))
+            results.append(None)
+        except Refusal as refusal:
+            results.append(_refused(refusal))
+    registered = iter(())
+    if sign_ups:
+        answer = await held.rush.register_list(item_id, sign_ups, key, now)
+        registered = iter(answer.content["results"])
+    return {"results": [result or next(registered) for result in results]}
+
+
+async def _add_list_at_once(call: Call, item_id: str) -> Reply:
+    """Do the same in the express lane, where a wrong row does not spoil the others."""
+    who = caller(visitor(call.request))
+    value = call.headers.get(b"idempotency-key")
+    path = call.request.scope["path"]
+    key = None if value is None else key_of(who, "POST", path, value.decode("latin-1"), call.body)
+    needed = required_key(key)
+    rows = _rows(call)
+    held: Resources = call.request.app.state.registration
+    return Reply(200, await _add_list(held, UUID(item_id), rows, who, needed, current_time()), {})
+
+
+_ROW = TypeAdapter(RegistrationBody)
+
+
+def _rows(call: Call) -> Sequence[RegistrationBody | dict[str, Any]]:
+    """Read the rows; one that is wrong becomes its own result.
+
+    Raises `RequestValidationError` when the whole is wrong.
+    """
+    try:
+        return call.read(ListBody).registrations
+    except RequestValidationError as error:
+        places = [fault["loc"] for fault in error.errors()]
+        if not all(
+            place[1:2] == ("registrations",) and len(place) >= ROW_DEPTH for place in places
+        ):
+            raise
+    return [_row(row) for row in from_json(call.body)["registrations"]]
+
+
+def _row(given: object) -> RegistrationBody | dict[str, Any]:
+    try:
+        return _ROW.validate_python(given)
+    except ValidationError as error:
+        faults = [Fault(pointer(("body", *f["loc"])), f["msg"]) for f in error.errors()]
+        return _refused(Invalid("Some fields are missing or wrong.", faults=faults))
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
+    result = {"status_code": status_of(refusal), "code": refusal.code}
+    return {**result, "detail": refusal.detail, "errors": faults}
+
+
+async def _require(
+    held: Resources, who: Principal, item_id: UUID, brought: set[tuple[str, UUID | None]]
+) -> None:
+    async with held.database.reading() as connection:
+        item = await existing_item(connection, item_id)
+    for source, partner_id in brought:
+        scope = Scope(item["mission_id"], item["stop_id"], partner_id=partner_id)
+        require(who, "check_in" if source == "walk_in" else "people.invite", scope)
+
+
+EXPRESS = [
+    Express(
+        "POST",
+        re.compile(
+            r"/api/v1/programme-items/(?P<item_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+            r"/registrations/bulk"
+        ),
+        _add_list_at_once,
+    )
+]
