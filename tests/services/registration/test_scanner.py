@@ -228,6 +228,9 @@ async def test_somebody_without_a_badge_is_found_by_pinyin_and_initials(
     await page.locator("#found button.primary").click()
 
     await says(page, "accepted", "请入场")
+    # Though the list on the phone is older.
+    await page.locator("#typed").fill("zw")
+    await expect(page.locator("#found li")).to_contain_text("已签到")
 
 
 async def test_a_scanner_that_types_needs_no_field(

@@ -163,7 +163,7 @@ export class View {
   }
 
   /** List who was found, each with what can be done. */
-  found(people, text = "", roster = null, choose = null) {
+  found(people, { text = "", roster = null, arrived = new Map(), choose = null } = {}) {
     const list = document.getElementById("found");
     const template = document.getElementById("found-one");
     list.replaceChildren(
@@ -173,7 +173,7 @@ export class View {
         put("name", this.name(person));
         put("other", this.otherName(person));
         put("company", this.company(person));
-        put("items", this.#items(person, roster));
+        put("items", this.#items(person, roster, arrived));
         row.querySelector("[data-choose]").addEventListener("click", () => choose(person));
         this.#badgeLinks(row, person);
         return row;
@@ -187,13 +187,14 @@ export class View {
     nobody.textContent = text ? this.text(roster ? "scan_nobody" : "scan_no_list") : "";
   }
 
-  #items(person, roster) {
+  #items(person, roster, arrived) {
     return person.registrations
       .map((one) => {
         const title = roster.itemsById.get(one.programme_item_id)?.title;
         const name = title?.[this.isChinese ? "zh" : "en"] || title?.en || title?.zh || "";
-        const state = one.checked_in_at
-          ? this.text("scan_there", { time: this.clock(one.checked_in_at) })
+        const at = one.checked_in_at ?? arrived.get(`${person.id} ${one.programme_item_id}`);
+        const state = at
+          ? this.text("scan_there", { time: this.clock(at) })
           : this.text(`scan_status_${one.status}`);
         return `${name}: ${state}`;
       })

@@ -26,6 +26,7 @@ let roster = null;
 let tag = null;
 let state = "online";
 let shown = null;
+let arrived = new Map();
 let impatient = null;
 const lastSeen = { code: null, at: 0 };
 
@@ -98,6 +99,7 @@ function seen(text) {
 }
 
 async function drawRecent() {
+  arrived = await arrivals();
   view.recent((await store.scans()).slice(-6).reverse());
 }
 
@@ -128,11 +130,13 @@ item.addEventListener("change", () => {
 function find() {
   const text = field.value.trim();
   const people = text.length > 1 || /\p{Script=Han}/u.test(text) ? search(roster, text, FOUND_MAX) : [];
-  view.found(people, text && !readCode(text) ? text : "", roster, (person) => {
-    field.value = "";
-    view.found([]);
-    take({ person });
-  });
+  view.found(people, { text: readCode(text) ? "" : text, roster, arrived, choose });
+}
+
+function choose(person) {
+  field.value = "";
+  view.found([]);
+  take({ person });
 }
 
 /** A scanner with a cable or Bluetooth types quickly, wherever the focus is. */
