@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.registration.domain.names import folded, pinyin, split
-from services.registration.domain.people import is_credit_code
+from services.registration.domain.people import is_credit_code, plain_number
 
 ReasonCode = Literal[
     "same_number",
@@ -187,7 +187,7 @@ def _native_words(run: str) -> Iterator[str]:
 
 def likeness(one: Company, other: Company) -> Likeness | None:
     """Compare two companies; None when they are hardly the same."""
-    numbers = [_number(company.registration_number) for company in (one, other)]
+    numbers = [plain_number(company.registration_number or "") for company in (one, other)]
     if all(numbers):
         if numbers[0] == numbers[1]:
             return Likeness(_SCORES["same_number"], ("same_number",))
@@ -252,7 +252,3 @@ def _compared(mine: Parts, theirs: Parts) -> tuple[float, ReasonCode | None]:
     if matcher.quick_ratio() < RATIO_MIN or (ratio := matcher.ratio()) < RATIO_MIN:
         return 0.0, None
     return ratio * _SCORES["same_sound"], "similar_name"
-
-
-def _number(number: str | None) -> str:
-    return re.sub(r"[\W_]", "", number or "").upper()

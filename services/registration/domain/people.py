@@ -33,7 +33,7 @@ class Organization:
     def identity(self) -> str:
         """What makes it the same one again: its registration number, or else its name."""
         if self.registration_number:
-            return f"{self.country}:{self.registration_number}"
+            return f"{self.country}:{plain_number(self.registration_number)}"
         return f"name:{unicodedata.normalize('NFKC', self.name).casefold()}"
 
 
@@ -64,6 +64,12 @@ class SignUp:
     """The purposes agreed to, beyond the one that every registration asks for."""
     answers: Mapping[str, object] = field(default_factory=dict)
     """By the code of the question."""
+
+
+def plain_number(number: str) -> str:
+    """Write a registration number in the one form it is compared in, without marks and spaces."""
+    letters = unicodedata.normalize("NFKC", number).upper()
+    return "".join(letter for letter in letters if letter.isalnum()) or number
 
 
 def same_address(email: str) -> str:

@@ -357,6 +357,64 @@ async def test_an_undo_refuses_when_somebody_went_to_a_third_company(
     assert await state(house) == before
 
 
+async def test_an_undo_passes_over_what_is_gone_for_good(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    merge = await merged(house, two)
+    await house.rows("DELETE FROM listing WHERE kind = 'offer'")
+
+    assert await undone(house, merge) == (200, "")
+    assert await company_of(house, "bo") == two["gone"]
+
+
+async def test_nobody_who_is_erased_is_told_of_again(house: "House", two: dict[str, UUID]) -> None:
+    await house.rows("UPDATE person SET erased_at = now() WHERE email = 'bo@example.com'")
+
+    assert (await merged(house, two))["told"] == 1
+    assert await company_of(house, "bo") == two["kept"]
+
+
+async def test_two_merges_that_meet_happen_once(house: "House", two: dict[str, UUID]) -> None:
+    turned = {"kept": two["gone"], "gone": two["kept"]}
+    answers = await asyncio.gather(
+        *(
+            house.post(
+                f"/api/v1/organizations/{pair['kept']}/merges",
+                {"organization_id": str(pair["gone"])},
+                house.boss,
+            )
+            for pair in (two, turned, two)
+        )
+    )
+
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
+
+
+async def test_what_a_company_has_once_is_decided_before_a_merge(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    await house.rows(
+        "CREATE TABLE prize (organization_id uuid PRIMARY KEY REFERENCES organization)"
+    )
+    try:
+        for one in two.values():
+            await house.rows("INSERT INTO prize VALUES ($1)", one)
+        before = await state(house)
+        path = f"/api/v1/organizations/{two['kept']}/merges"
+        answer = await house.post(path, {"organization_id": str(two["gone"])}, house.boss)
+        assert (answer.status_code, answer.json()["code"]) == (409, "both_have_one")
+        assert "prize" in answer.json()["detail"]
+        assert await state(house) == before
+
+        await house.rows("DELETE FROM prize WHERE organization_id = $1", two["kept"])
+        merge = await merged(house, two)
+        assert [tuple(row) for row in await house.rows("SELECT * FROM prize")] == [(two["kept"],)]
+        assert await undone(house, merge) == (200, "")
+        assert [tuple(row) for row in await house.rows("SELECT * FROM prize")] == [(two["gone"],)]
+    finally:
+        await house.rows("DROP TABLE prize")
+
+
 @pytest.mark.parametrize("other", ["itself", "nobody", "elsewhere"])
 async def test_only_two_companies_of_one_mission_are_merged(
     house: "House", two: dict[str, UUID], other: str

@@ -65,6 +65,22 @@ def test_a_company_is_known_again_by_its_number_whatever_it_is_called() -> None:
     assert COMPANY.identity != replace(COMPANY, country="US").identity
 
 
+@pytest.mark.parametrize(
+    "number", ["12-3456789", "12 3456789", "１２－３４５６７８９", "12.345.6789"]
+)
+def test_a_company_is_known_again_by_its_number_however_it_is_typed(number: str) -> None:
+    assert (
+        replace(COMPANY, country="US", registration_number=number).identity
+        == replace(COMPANY, country="US", registration_number="123456789").identity
+    )
+
+
+def test_a_number_of_marks_alone_is_one_all_the_same() -> None:
+    dash, dashes = (replace(COMPANY, registration_number=mark) for mark in ("-", "--"))
+
+    assert dash.identity != dashes.identity
+
+
 def test_a_company_without_a_number_is_known_again_by_its_name_however_it_is_typed() -> None:
     plain = replace(COMPANY, registration_number=None)
 
