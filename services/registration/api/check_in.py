@@ -106,7 +106,7 @@ async def read_roster(
 async def read_headcount(
     stop_id: UUID, held: Held, who: Caller, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Count who is expected at a stop, who arrived, and who was refused and why."""
+    """Count who is expected at a stop, who arrived, and who was refused."""
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
         require(who, "board.read", Scope(stop["mission_id"], stop_id))
