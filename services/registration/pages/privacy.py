@@ -1,6 +1,7 @@
 """Privacy as people see it: their own page, and what staff sees of a person and of a mission."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -26,8 +27,12 @@ from shared.web.pages import language_of
 
 router = APIRouter(include_in_schema=False)
 
-HIDDEN = frozenset({"search", "digest", "asked", "version", "revision", "rank"})
-"""Columns that say nothing to a reader; the file that can be downloaded has them."""
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d[.\d]*\+00:00$")
+
+HIDDEN = frozenset(
+    {"search", "core", "identity", "digest", "asked", "version", "revision", "rank", "live"}
+)
+"""Columns that say nothing to a reader, as ids do not; the file that is taken away has them."""
 
 
 async def form_texts(connection: Connection, mission_id: UUID) -> tuple[ConsentText, ...]:
@@ -218,19 +223,31 @@ async def _data(
 def _readable(rows: Sequence[Mapping[str, Any]]) -> list[list[tuple[str, str]]]:
     """Give rows as pairs of name and text, without what is empty."""
     return [
-        [
-            (name, _text(value))
-            for name, value in row.items()
-            if name not in HIDDEN and value not in (None, "", [], {})
-        ]
+        sorted(
+            (
+                (name, _text(value))
+                for name, value in row.items()
+                if not _is_hidden(name) and value not in (None, "", [], {}, False)
+            ),
+            # What has a name in the reader's language comes first.
+            key=lambda pair: f"column_{pair[0]}" not in pages.words,
+        )
         for row in rows
     ]
+
+
+def _is_hidden(name: str) -> bool:
+    return name in HIDDEN or name == "id" or name.endswith(("_id", "_ids"))
 
 
 def _text(value: object) -> str:
     match value:
         case str():
-            return value
+            return _MOMENT.sub(r"\1 \2 UTC", value)
+        case True:
+            return "✓"
+        case list() if all(isinstance(part, str) for part in value):
+            return ", ".join(value)
         case {"en": en, "zh": zh, **rest} if not rest:
             return " / ".join(text for text in (en, zh) if text)
         case _:
