@@ -8,6 +8,8 @@ from uuid import UUID
 
 OPENS_BEFORE = timedelta(hours=3)
 """How long before an item begins people may arrive."""
+AGE_MAX = timedelta(days=14)
+"""No phone keeps a scan for longer than a journey: its clock was put right in between."""
 
 
 class Outcome(StrEnum):
@@ -87,7 +89,7 @@ class Verdict:
 def happened(scanned_at: datetime, sent_at: datetime | None, now: datetime) -> datetime:
     """Say when a scan was, by our clock: phones know how long ago it was, not what time it is."""
     age = (sent_at or now) - scanned_at
-    return now - max(age, timedelta())
+    return now - age if timedelta() <= age <= AGE_MAX else now
 
 
 def judge(shown: Shown, item_id: UUID | None, at: datetime) -> Verdict:

@@ -417,9 +417,17 @@ async def test_the_page_is_for_the_door_alone(house: "House", role: Any) -> None
     await house.page(f"/desk/stops/{house.stop}/scan", house.someone(role), status=403)
 
 
+# An Android phone without Google's services: it says that it reads codes, and does not.
+BROKEN = """globalThis.BarcodeDetector = class {
+    static getSupportedFormats() { return Promise.resolve(["qr_code"]); }
+    detect() { return Promise.reject(new DOMException("unavailable", "NotSupportedError")); }
+};"""
+
+
 @needs_decoder
+@pytest.mark.parametrize("script", ["", BROKEN], ids=["no reader", "a broken reader"])
 async def test_a_badge_before_the_camera_lets_its_person_in(
-    house: "House", address: str, tmp_path: Path
+    house: "House", address: str, tmp_path: Path, script: str
 ) -> None:
     code = await code_of(house, await house.registered("ana"))
     video = tmp_path / "badge.y4m"
@@ -431,6 +439,7 @@ async def test_a_badge_before_the_camera_lets_its_person_in(
     )
     async with chromium(*arguments) as browser:
         context = await signed_in(browser, house, address, permissions=["camera"])
+        await context.add_init_script(script)
         page = await opened(context, house, address)
         await page.get_by_role("button", name="Scan with the camera").click()
         await says(page, "accepted", "Sample ana")
@@ -438,6 +447,19 @@ async def test_a_badge_before_the_camera_lets_its_person_in(
         await asyncio.sleep(2)
 
     assert len(await house.rows("SELECT FROM scan")) == 1
+
+
+async def test_where_nothing_reads_codes_they_are_typed(
+    house: "House", address: str, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scanner, "decoder", lambda: "")
+    code = await code_of(house, await house.registered("ana"))
+    page = await opened(await signed_in(browser, house, address), house, address)
+
+    await expect(page.locator("#camera-fault")).to_contain_text("type the code")
+    await expect(page.locator("#camera")).to_be_hidden()
+    await typed(page, code)
+    await says(page, "accepted", "Sample ana")
 
 
 def filmed(code: str, *, width: int = 640, height: int = 480, pixels: int = 8) -> bytes:

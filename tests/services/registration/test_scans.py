@@ -111,3 +111,5 @@ def test_a_clock_that_is_wrong_is_put_right_by_what_it_says_now() -> None:
     assert happened(wrong, wrong + HOUR, NINE) == NINE - HOUR
     assert happened(NINE - HOUR, None, NINE) == NINE - HOUR
     assert happened(NINE + HOUR, None, NINE) == NINE
+    # Put right between scanning and sending.
+    assert happened(datetime(2000, 1, 1, tzinfo=UTC), NINE, NINE) == NINE

@@ -2,17 +2,28 @@
 
 const LOOK_MILLISECONDS = 120;
 const WIDTH_MAX = 720;
+const TRIAL_MILLISECONDS_MAX = 1_000;
+
+/** The browser's own reader. Android without Google's services, as sold in China, promises one that fails. */
+async function ownReader() {
+  if (!("BarcodeDetector" in globalThis)) return null;
+  const late = new Promise((_, reject) => setTimeout(reject, TRIAL_MILLISECONDS_MAX));
+  const trial = async () => {
+    const formats = await BarcodeDetector.getSupportedFormats();
+    if (!formats.includes("qr_code")) return null;
+    const detector = new BarcodeDetector({ formats: ["qr_code"] });
+    const blank = Object.assign(document.createElement("canvas"), { width: 64, height: 64 });
+    blank.getContext("2d").fillRect(0, 0, 64, 64);
+    await detector.detect(blank);
+    return async (source) => (await detector.detect(source))[0]?.rawValue;
+  };
+  return Promise.race([trial(), late]).catch(() => null);
+}
 
 /** Find a reader of QR codes: a function that gives a picture's text, or null where there is none. */
 export async function reader(decoder) {
-  if ("BarcodeDetector" in globalThis) {
-    const formats = await BarcodeDetector.getSupportedFormats().catch(() => []);
-    if (formats.includes("qr_code")) {
-      const detector = new BarcodeDetector({ formats: ["qr_code"] });
-      return async (source) => (await detector.detect(source))[0]?.rawValue;
-    }
-  }
-  if (!decoder) return null;
+  const own = await ownReader();
+  if (own || !decoder) return own;
   const zxing = await import(`${decoder}/dist/es/reader/index.js`);
   const locateFile = (name) => `${decoder}/dist/reader/${name}`;
   await zxing.prepareZXingModule({ overrides: { locateFile }, fireImmediately: true });
