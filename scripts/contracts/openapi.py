@@ -146,7 +146,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
         "Invalid": bool(names),
         "PreconditionMissing": is_guarded,
     }
-    return [kind for kind in STATUS if wanted[kind.__name__]]
+    return [kind for kind in STATUS if wanted.get(kind.__name__, False)]
 
 
 def _told(route: APIRoute) -> tuple[str, str]:
