@@ -277,8 +277,7 @@ async def _move_back(connection: Connection, merge: Row) -> None:
 
 async def _tell_again(connection: Connection, ids: Sequence[UUID], now: datetime) -> int:
     """Have people found by their company as it is now, and say so where they have a place."""
-    facts = await store.read_all(connection, ids)
-    await rename_companies(connection, list(facts.values()))
+    await rename_companies(connection, await search.companies_of(connection, ids))
     # Locks the people before their registrations are read: a decision that is under way either is
     # seen here, or tells its news after this.
     await rename(connection, await search.people_of(connection, ids))

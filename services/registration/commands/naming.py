@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import asyncpg
 
 from services.registration.domain.companies import core
-from services.registration.domain.names import company_text, search_text
+from services.registration.domain.names import company_text, joined, search_text
 from services.registration.store import search
 from shared.postgres import Connection, Database
 
@@ -41,12 +41,15 @@ async def rename(connection: Connection, people: Sequence[asyncpg.Record]) -> No
         texts = [
             (
                 row["id"],
-                search_text(
-                    row["full_name"],
-                    row["native_name"],
-                    row["latin_name"],
-                    row["organization"],
-                    row["native_organization"],
+                joined(
+                    search_text(
+                        row["full_name"],
+                        row["native_name"],
+                        row["latin_name"],
+                        row["organization"],
+                        row["native_organization"],
+                    ),
+                    *_aliases(row),
                 )
                 or NOTHING,
             )
@@ -61,9 +64,14 @@ async def rename_companies(connection: Connection, companies: Sequence[asyncpg.R
         texts = [
             (
                 row["id"],
-                company_text(row["name"], row["native_name"]) or NOTHING,
+                joined(company_text(row["name"], row["native_name"]), *_aliases(row)) or NOTHING,
                 core(row["name"], row["native_name"]),
             )
             for row in companies
         ]
         await search.put_companies(connection, texts)
+
+
+def _aliases(row: asyncpg.Record) -> list[str]:
+    """Give the search texts of what a company was called before it was merged into this one."""
+    return [company_text(name) for name in row["aliases"] if name]

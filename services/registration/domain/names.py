@@ -108,6 +108,11 @@ def company_text(name: str, native_name: str | None = None) -> str:
     return search_text("", None, None, name, native_name)
 
 
+def joined(*texts: str) -> str:
+    """Put search texts together, each word once."""
+    return " ".join(dict.fromkeys(word for text in texts for word in text.split()))
+
+
 def query_terms(text: str) -> list[str]:
     """Fold what somebody typed into the terms that a search text must all have words for."""
     terms = dict.fromkeys(run[:WORD_LENGTH_MAX] for run in _runs(folded(text)))

@@ -18,6 +18,16 @@ PART_LENGTH_MIN = 3
 _PEOPLE = "array_to_tsvector(string_to_array(person.search, ' '))"
 _COMPANIES = "array_to_tsvector(string_to_array(organization.search, ' '))"
 
+_ALIASES = (
+    "ARRAY(SELECT unnest(ARRAY[gone.name, gone.native_name]) FROM organization AS gone "
+    "WHERE gone.merged_into = organization.id ORDER BY 1) AS aliases"
+)
+_NAMES = (
+    "SELECT person.id, person.full_name, person.native_name, person.latin_name, "
+    "organization.name AS organization, organization.native_name AS native_organization, "
+    "{aliases} FROM person "
+).format(aliases=_ALIASES)
+
 
 async def people(
     connection: Connection,
@@ -130,11 +140,12 @@ async def _found(
 
 
 async def people_without(connection: Connection, limit: int) -> Sequence[Row]:
-    """Read people who have no search text yet, each locked, with the names of their companies."""
+    """Read people who have no search text yet, each locked, with the names of their companies.
+
+    `aliases`: what companies were called that were merged into theirs.
+    """
     return await connection.fetch(
-        "SELECT person.id, person.full_name, person.native_name, person.latin_name, "
-        "organization.name AS organization, organization.native_name AS native_organization "
-        "FROM person LEFT JOIN organization ON organization.id = person.organization_id "
+        _NAMES + "LEFT JOIN organization ON organization.id = person.organization_id "
         "WHERE person.search = '' LIMIT $1 FOR NO KEY UPDATE OF person SKIP LOCKED",
         limit,
     )
@@ -143,9 +154,7 @@ async def people_without(connection: Connection, limit: int) -> Sequence[Row]:
 async def people_of(connection: Connection, organization_ids: Sequence[UUID]) -> Sequence[Row]:
     """Read the people of companies, each locked, in order, as `people_without`."""
     return await connection.fetch(
-        "SELECT person.id, person.full_name, person.native_name, person.latin_name, "
-        "organization.name AS organization, organization.native_name AS native_organization "
-        "FROM person JOIN organization ON organization.id = person.organization_id "
+        _NAMES + "JOIN organization ON organization.id = person.organization_id "
         "WHERE person.organization_id = ANY($1) AND person.erased_at IS NULL "
         "ORDER BY person.id FOR NO KEY UPDATE OF person",
         list(organization_ids),
@@ -162,11 +171,19 @@ async def put_people(connection: Connection, texts: Sequence[tuple[UUID, str]]) 
 
 
 async def companies_without(connection: Connection, limit: int) -> Sequence[Row]:
-    """Read companies that have no search text yet, each locked."""
+    """Read companies that have no search text yet, each locked, with aliases as people have."""
     return await connection.fetch(
-        "SELECT id, name, native_name FROM organization WHERE search = '' LIMIT $1 "
-        "FOR NO KEY UPDATE SKIP LOCKED",
+        f"SELECT id, name, native_name, {_ALIASES} FROM organization WHERE search = '' "  # noqa: S608
+        "LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED",
         limit,
+    )
+
+
+async def companies_of(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]:
+    """Read companies as `companies_without`."""
+    return await connection.fetch(
+        f"SELECT id, name, native_name, {_ALIASES} FROM organization WHERE id = ANY($1)",  # noqa: S608
+        list(ids),
     )
 
 

@@ -274,6 +274,23 @@ async def test_people_are_found_by_the_company_that_stays(
         assert (found["id"], found["people"]) == (str(two["kept"]), 3)
 
 
+async def test_a_company_is_found_by_what_it_was_called_before_and_so_are_its_people(
+    house: "House", two: dict[str, UUID]
+) -> None:
+    await house.registered("eve", "dinner", organization={"name": "Sunbright Solar Inc."})
+    gone = await company_of(house, "eve")
+    merge = await merged(house, {"kept": two["kept"], "gone": gone})
+
+    path = f"/api/v1/organizations?mission_id={house.mission}&q=sunbright"
+    (found,) = (await house.get(path, house.boss)).json()["items"]
+    assert found["id"] == str(two["kept"])
+    people = await house.rows("SELECT email FROM person WHERE search LIKE '%sunbright%'")
+    assert {row["email"] for row in people} == {"ana@example.com", "eve@example.com"}
+    await undone(house, merge)
+    (found,) = (await house.get(path, house.boss)).json()["items"]
+    assert found["id"] == str(gone)
+
+
 async def test_who_registers_for_a_company_that_is_gone_belongs_to_the_one_that_stayed(
     house: "House", two: dict[str, UUID], lines: "Lines"
 ) -> None:
