@@ -187,6 +187,17 @@ async def submit_application(
     return _answer(content, revision)
 
 
+@router.post("/applications/{application_id}/attestations")
+async def sign_again(
+    application_id: UUID, body: SignatureBody, held: Held, who: Caller, now: Now, seen: IfMatch
+) -> Response:
+    """Sign the texts that have changed since the company signed them."""
+    async with held.database.reading() as connection:
+        await _required(connection, who, "application.write", application_id)
+    revision = await applying.sign_again(held.database, application_id, body.value(), seen, now)
+    return _answer({"id": application_id, "revision": revision}, revision)
+
+
 @router.post("/applications/{application_id}/decisions")
 async def decide_application(
     application_id: UUID, body: DecisionBody, held: Held, who: Caller, now: Now, seen: IfMatch

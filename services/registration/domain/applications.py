@@ -92,6 +92,14 @@ TRANSITIONS: Mapping[tuple[Status, Action], tuple[Status, frozenset[Actor]]] = {
 EDITABLE = frozenset({Status.DRAFT, Status.SUBMITTED})
 REVIEWABLE = frozenset({Status.IN_REVIEW, Status.INFO_REQUESTED})
 HOLDS_A_PLACE = frozenset({Status.SELECTED, Status.CONFIRMED})
+SIGNABLE = frozenset(Status) - {
+    Status.DRAFT,
+    Status.REJECTED,
+    Status.DECLINED,
+    Status.LAPSED,
+    Status.WITHDRAWN,
+}
+"""Where a company may sign a text that changed after it had signed."""
 NEEDS_A_MESSAGE = frozenset({Action.REQUEST_INFO, Action.ANSWER})
 
 CERTIFICATIONS = ("home_content", "export_control", "anti_bribery", "litigation")

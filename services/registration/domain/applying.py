@@ -113,14 +113,23 @@ def check_complete(content: Content, asked: Asked) -> None:
         raise Invalid("Some fields are missing or wrong.", faults=faults)
 
 
-def check_signed(signature: Signature, current: Mapping[str, int]) -> None:
-    """Raise unless every text is signed as it stands today.
+def outdated(signed: Mapping[str, int], current: Mapping[str, int]) -> tuple[str, ...]:
+    """List the texts that have another version than the one that was signed last."""
+    return tuple(
+        code for code in CERTIFICATIONS if code in current and signed.get(code) != current[code]
+    )
+
+
+def check_signed(
+    signature: Signature, current: Mapping[str, int], codes: Sequence[str] = CERTIFICATIONS
+) -> None:
+    """Raise unless every text of `codes` is signed as it stands today.
 
     `Conflict` when a text has another version by now: it must be read first.
     """
     faults = [
         Fault(f"/certifications/{code}", "This has to be certified.")
-        for code in CERTIFICATIONS
+        for code in codes
         if code not in signature.signed
     ]
     faults += [
@@ -131,7 +140,7 @@ def check_signed(signature: Signature, current: Mapping[str, int]) -> None:
     if faults:
         raise Invalid("Some certifications are missing.", faults=faults)
     check_published(current)
-    if any(signature.signed[code] != current[code] for code in CERTIFICATIONS):
+    if any(signature.signed[code] != current[code] for code in codes):
         raise Conflict("A text has changed; read it again before you sign.", code="text_changed")
 
 

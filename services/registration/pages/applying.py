@@ -1,6 +1,7 @@
 """Applying: the public call, a company's draft, its state, and what it answers."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,15 @@ from starlette.datastructures import FormData
 from services.registration.commands import signing_in
 from services.registration.commands.applications import applying, calls, deciding
 from services.registration.commands.applications.deciding import Decision
-from services.registration.domain.applications import EDITABLE, Action, Actor, Status, actions
+from services.registration.domain.applications import (
+    EDITABLE,
+    SIGNABLE,
+    Action,
+    Actor,
+    Status,
+    actions,
+)
+from services.registration.domain.applying import outdated
 from services.registration.pages import applying_form
 from services.registration.pages.form import given as sent
 from services.registration.pages.moments import on_day
@@ -151,6 +160,7 @@ async def _application(
         signed=signed,
         letters=own_letters,
         can_edit=status in EDITABLE and call.terms.is_open(now),
+        to_sign=_to_sign(status, signed, call),
         can=[action.value for action in may if action is not Action.CONFIRM or _in_time(row, now)],
         given=kept | applying_form.shown(given) if given is not None else kept,
         certified=_certified(given),
@@ -189,6 +199,25 @@ async def save(
     return RedirectResponse(f"/applications/{application_id}{'?saved=1' if is_draft else ''}", 303)
 
 
+@router.post("/applications/{application_id}/sign")
+async def sign_again(
+    application_id: UUID, request: Request, held: Held, who: Caller, now: Now
+) -> Response:
+    """Sign the texts that have changed since they were signed."""
+    async with held.database.reading() as connection:
+        await _own(connection, who, application_id)
+    given, visit = await sent(request), Visit(request, held, who, now)
+    try:
+        signature = applying_form.signature(given, language_of(request)).value()
+        await applying.sign_again(held.database, application_id, signature, _revision(given), now)
+    except (ValidationError, Invalid) as error:
+        wrong = applying_form.wrong(applying_form.faults(error))
+        return await _application(visit, application_id, given, Trouble(wrong))
+    except (Conflict, Stale) as refusal:
+        return await _application(visit, application_id, given, Trouble(refusal=refusal))
+    return RedirectResponse(f"/applications/{application_id}", 303)
+
+
 @router.post("/applications/{application_id}/{action}")
 async def act(
     application_id: UUID, action: Action, request: Request, held: Held, who: Caller, now: Now
@@ -220,6 +249,17 @@ def _revision(given: FormData) -> int:
 
 def _certified(given: FormData | None) -> set[str]:
     return {name.removeprefix("certify.") for name in (given or ()) if name.startswith("certify.")}
+
+
+def _to_sign(
+    status: Status, signed: Sequence[asyncpg.Record], call: calls.Call
+) -> Sequence[asyncpg.Record]:
+    """List the texts that changed after they were signed."""
+    if status not in SIGNABLE:
+        return ()
+    # In order of signing: of each text the last counts.
+    codes = outdated({one["code"]: one["version"] for one in signed}, call.versions)
+    return [text for text in call.certifications if text["code"] in codes]
 
 
 def _in_time(row: asyncpg.Record, now: datetime) -> bool:

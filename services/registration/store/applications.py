@@ -240,6 +240,16 @@ async def add_attestations(
     )
 
 
+async def signed_versions(connection: Connection, application_id: UUID) -> dict[str, int]:
+    """Give the version of each text that a company signed last."""
+    rows = await connection.fetch(
+        "SELECT code, max(version) AS version FROM attestation WHERE application_id = $1 "
+        "GROUP BY code",
+        application_id,
+    )
+    return {row["code"]: row["version"] for row in rows}
+
+
 async def attestations(connection: Connection, application_id: UUID) -> Sequence[Row]:
     """List what a company signed, with the text it read, in the order of signing."""
     return await connection.fetch(

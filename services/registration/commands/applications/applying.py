@@ -1,5 +1,6 @@
 """Applying: a company drafts, saves, signs and submits."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from services.registration.commands.applications.telling import tell
 from services.registration.domain.applications import (
     CERTIFICATIONS,
     EDITABLE,
+    SIGNABLE,
     Action,
     Actor,
     Status,
@@ -23,6 +25,7 @@ from services.registration.domain.applying import (
     check_known,
     check_published,
     check_signed,
+    outdated,
 )
 from services.registration.domain.people import Organization, Person
 from services.registration.store import applications as store
@@ -156,7 +159,7 @@ async def submit(
         check_signed(signature, call.versions)
         organization_id = await _organization(connection, row, content)
         await store.save(connection, application_id, row["content"], organization_id, now)
-        await _attest(connection, row, signature, now)
+        await _attest(connection, row, signature, CERTIFICATIONS, now)
         revision = await store.move(connection, application_id, status, now)
         await store.add_step(
             connection,
@@ -169,7 +172,38 @@ async def submit(
     return revision
 
 
-async def _attest(connection: Connection, row: Row, signature: Signature, now: datetime) -> None:
+async def sign_again(
+    database: Database,
+    application_id: UUID,
+    signature: Signature,
+    revision: int,
+    now: datetime,
+) -> int:
+    """Sign the texts that changed since they were signed, and give the revision.
+
+    What was signed before stays. Raises `NotFound`, `Stale`, `Invalid`, and `Conflict` when the
+    state does not ask for it or a text has changed once more.
+    """
+    async with database.transaction() as connection:
+        row = await locked(connection, application_id, revision)
+        if Status(row["status"]) not in SIGNABLE:
+            raise Conflict("Nothing is to be signed here.", code="illegal_state")
+        call = await calls.existing(connection, row["mission_id"])
+        codes = outdated(await store.signed_versions(connection, application_id), call.versions)
+        if not codes:
+            return revision
+        check_signed(signature, call.versions, codes)
+        await _attest(connection, row, signature, codes, now)
+        return await store.save(connection, application_id, row["content"], None, now)
+
+
+async def _attest(
+    connection: Connection,
+    row: Row,
+    signature: Signature,
+    codes: Sequence[str],
+    now: datetime,
+) -> None:
     facts = {
         "language": signature.language,
         "signer_name": signature.signer_name,
@@ -177,7 +211,7 @@ async def _attest(connection: Connection, row: Row, signature: Signature, now: d
         "disclosure": signature.disclosure,
         "signed_at": now,
     }
-    signed = [(code, signature.signed[code]) for code in CERTIFICATIONS]
+    signed = [(code, signature.signed[code]) for code in codes]
     await store.add_attestations(connection, row, signed, facts)
 
 

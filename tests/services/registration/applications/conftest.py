@@ -101,6 +101,7 @@ class Selection:
             "litigation": {"en": "Text", "zh": "文本"},
             "reserve-list": {"order": []},
             "submit": self.signature(),
+            "attestations": self.signature(),
             "decisions": {"action": "withdraw"},
             "review": {"abstain": True},
             "letters": self.invitee(),

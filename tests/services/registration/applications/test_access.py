@@ -30,6 +30,7 @@ ROUTES: dict[str, set[str]] = {
     "GET /applications/{application}": STAFF | OWN,
     "PUT /applications/{application}": OWN,
     "POST /applications/{application}/submit": OWN,
+    "POST /applications/{application}/attestations": OWN,
     "POST /applications/{application}/decisions": STAFF | OWN,
     "PUT /applications/{application}/review": STAFF,
     "GET /applications/{application}/reviews": STAFF,

@@ -311,3 +311,40 @@ async def test_a_call_that_makes_no_sense_is_refused_whole(
     before = await selection.house.rows("SELECT * FROM call")
     assert (await selection.publish(**change)).status_code == 422
     assert await selection.house.rows("SELECT * FROM call") == before
+
+
+async def test_a_text_that_changes_later_is_signed_again_beside_the_first(
+    selection: "Selection",
+) -> None:
+    company = await selection.submitted("ana")
+    await selection.led(company, "begin_review")
+    await selection.certify("home_content", "Stricter")
+    path = f"/applications/{company.id}/attestations"
+
+    async def sign(version: int) -> int:
+        body = selection.signature(
+            signer_name="Second Signer", certifications={"home_content": version}
+        )
+        seen = f'"{await selection.revision(company)}"'
+        return (await selection.ask("POST", path, body, company.who, If_Match=seen)).status_code
+
+    assert await sign(1) == 409
+    assert await sign(2) == 200
+    assert await sign(2) == 200
+    rows = await selection.house.rows(
+        "SELECT version, signer_name FROM attestation WHERE code = 'home_content' ORDER BY id"
+    )
+    assert [tuple(row) for row in rows] == [(1, "Sample Signer"), (2, "Second Signer")]
+    assert len(await selection.house.rows("SELECT FROM attestation")) == 5
+
+
+async def test_a_draft_or_a_lost_application_signs_nothing(selection: "Selection") -> None:
+    lost = await selection.submitted("ana")
+    await selection.led(lost, "reject")
+    for company in (lost, await selection.begun("bo")):
+        seen = f'"{await selection.revision(company)}"'
+        path = f"/applications/{company.id}/attestations"
+        answer = await selection.ask(
+            "POST", path, selection.signature(), company.who, If_Match=seen
+        )
+        assert answer.json()["code"] == "illegal_state"

@@ -327,3 +327,22 @@ async def test_the_public_page_is_chinese(selection: "Selection") -> None:
     page = words(await selection.house.page(APPLY, lang="zh-CN"))
     latin = set(re.findall(r"[A-Za-z]{2,}", page))
     assert latin <= {"English", "UTC", "Text", *re.findall(r"[a-z]+", " ".join(CODES))}
+
+
+async def test_a_company_is_asked_to_sign_what_changed_and_nothing_else(
+    selection: "Selection",
+) -> None:
+    company = await selection.submitted("ana")
+    path = f"/applications/{company.id}"
+    assert "has changed: please sign" not in await selection.house.page(path, company.who)
+    await selection.certify("export_control", "Stricter")
+    page = await selection.house.page(path, company.who)
+    assert re.findall(r'name="certify\.(\w+)" value="(\d)"', page) == [("export_control", "2")]
+    desk = await selection.house.page(f"/desk/applications/{company.id}", selection.staff)
+    assert "version 1, not today&#39;s" in desk
+
+    form = {"certify.export_control": "2", "signer_name": "Sample Signer"}
+    assert (await act(selection, company, "sign", **form)).status_code == 422
+    assert (await act(selection, company, "sign", **form, signer_title="CEO")).status_code == 303
+
+    assert "has changed: please sign" not in await selection.house.page(path, company.who)
