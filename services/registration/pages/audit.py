@@ -202,4 +202,5 @@ def _detail(name: str, value: object, text: Callable[[str], str]) -> str:
             if found := text(key):
                 value = found
                 break
-    return f"{name.replace('_', ' ')}: {value}"
+    named = text(f"audit_detail_{name}") or name.replace("_", " ")
+    return named if value is True else f"{named}: {value}"

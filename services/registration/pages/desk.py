@@ -48,7 +48,10 @@ async def desk(request: Request, held: Held, who: Caller) -> Response:
         for mission in missions
         if may(who, "application.review", Scope(mission["id"]))
     }
-    return pages.render(request, "desk.html", shown=shown, merges=merges, selects=selects)
+    audits = {m["id"] for m in missions if may(who, "audit.read", Scope(m["id"]))}
+    return pages.render(
+        request, "desk.html", shown=shown, merges=merges, selects=selects, audits=audits
+    )
 
 
 @router.get("/desk/stops/{stop_id}")
@@ -83,6 +86,7 @@ async def stop_desk(
         pending=pending,
         q=q,
         can_make_links=may(who, "mission.write", scope),
+        can_list=may(who, "people.read", scope),
         can_print=may(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_id)),
     )
 

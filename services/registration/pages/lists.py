@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from fastapi import APIRouter, Form, Query, Request
@@ -27,7 +28,7 @@ from shared.errors import Conflict, Malformed
 from shared.http import Caller, Now
 from shared.idempotency import Key
 from shared.postgres import Connection
-from shared.web.pages import language_of
+from shared.web.pages import bilingual, language_of
 
 SOURCES = ("self", "partner_api", "import", "walk_in")
 BADGES: Mapping[str, str] = {
@@ -60,7 +61,12 @@ class Confirmed(Choice):
 
 @router.get("/desk/stops/{stop_id}/registrations")
 async def registrations(
-    stop_id: UUID, asked: Annotated[Shown, Query()], request: Request, held: Held, who: Caller
+    stop_id: UUID,
+    asked: Annotated[Shown, Query()],
+    request: Request,
+    held: Held,
+    who: Caller,
+    now: Now,
 ) -> Response:
     """Show who registered for a stop."""
     asked = _of_stop(asked, stop_id)
@@ -73,7 +79,7 @@ async def registrations(
             rows = await lists.rows(connection, found.ids)
             counts = await lists.counts(connection, wanted)
         about = await _about(connection, who, wanted)
-    path = request.url.path
+    path, is_cut = request.url.path, lists.is_cut(wanted, counts)
     return pages.render(
         request,
         "lists.html",
@@ -82,9 +88,12 @@ async def registrations(
         path=path,
         rows=rows,
         counts=counts,
-        is_cut=lists.is_cut(wanted, counts),
+        is_cut=is_cut,
         matching=_matching(wanted, counts),
+        many=lambda number: f"{number:,}" + ("+" if is_cut else ""),
         narrower=[name for name in NARROWER if getattr(asked, name) is not None],
+        said=_said(request, asked, about),
+        stop_time=about["items"][0]["starts_at"] if about["items"] else now,
         decisions=_decisions(who, wanted),
         can_export=may(who, "list.export", Scope(wanted.mission_id, stop_id)),
         next=_end(asked, rows, path, "next", found),
@@ -240,6 +249,27 @@ async def _about(connection: Connection, who: Principal, wanted: Filter) -> dict
     }
 
 
+def _said(request: Request, asked: Shown, about: dict[str, Any]) -> dict[str, str]:
+    """Say each filter in a few words."""
+    language = language_of(request)
+
+    def text(key: str) -> str:
+        return pages.text(key, language)
+
+    items = {item["id"]: item["title"] for item in about["items"]}
+    sectors = about["mission"]["sectors"]
+    return {
+        "item_id": bilingual(items.get(asked.item_id), language),
+        "partner_id": bilingual(about["partner_names"].get(asked.partner_id), language),
+        "side": text(f"list_side_{asked.side or 'local'}"),
+        "source": text(f"list_source_{asked.source or 'self'}"),
+        "checked_in": text("list_arrived" if asked.checked_in else "list_not_arrived"),
+        "since": f"≥ {asked.since:%Y-%m-%d}" if asked.since else "",
+        "country": COUNTRIES[language].get(asked.country or "", asked.country or ""),
+        "sector": bilingual(sectors.get(asked.sector), language) or asked.sector or "",
+    }
+
+
 def _words(request: Request) -> dict[str, Any]:
     language = language_of(request)
     return {
@@ -249,6 +279,7 @@ def _words(request: Request) -> dict[str, Any]:
         "sorts": [sort.value for sort in Sort],
         "countries": COUNTRIES[language],
         "moment": on_day(request),
+        "when": lambda moment, zone: f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}",
         "name": lambda row: displayed(
             row["full_name"],
             row["native_name"],

@@ -9,11 +9,10 @@ const bar = form.querySelector(".bulk");
 const chosen = bar.querySelector(".chosen");
 
 function show() {
-  const number = everything.checked
-    ? Number(form.dataset.matching)
-    : boxes.filter((box) => box.checked).length;
-  bar.classList.toggle("waiting", number === 0);
-  chosen.textContent = form.dataset.one.replace("{n}", number);
+  const number = boxes.filter((box) => box.checked).length;
+  const some = everything.checked ? form.dataset.matching || "…" : number;
+  bar.classList.toggle("waiting", some === 0);
+  chosen.textContent = some === 0 ? form.dataset.none : form.dataset.one.replace("{n}", some);
   page.checked = everything.checked || (number > 0 && number === boxes.length);
   page.indeterminate = !page.checked && number > 0;
   for (const box of boxes) {
