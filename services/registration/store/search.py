@@ -23,10 +23,10 @@ _ALIASES = (
     "WHERE gone.merged_into = organization.id ORDER BY 1) AS aliases"
 )
 _NAMES = (
-    "SELECT person.id, person.full_name, person.native_name, person.latin_name, "
+    "SELECT person.id, person.full_name, person.native_name, person.latin_name, "  # noqa: S608
     "organization.name AS organization, organization.native_name AS native_organization, "
-    "{aliases} FROM person "
-).format(aliases=_ALIASES)
+    f"{_ALIASES} FROM person "
+)
 
 
 async def people(
