@@ -78,11 +78,11 @@ class Server:
         """The id of the current process."""
         return self._process.pid
 
-    def kill(self) -> None:
-        """End the process by SIGKILL, as a crash would. It starts again; no failure is counted."""
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End the process by a signal, as a crash would. It starts again; no failure is counted."""
         self._deliberate = True
         self._answers.clear()
-        self._process.kill()
+        self._process.send_signal(how)
 
     async def ready(self) -> None:
         """Wait until the current process answers. Raises TimeoutError after a minute."""
