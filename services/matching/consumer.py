@@ -29,7 +29,7 @@ def consumer(database: Database) -> Consumer:
         on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),
         on(r.StaffEngaged, _engaged),
         on(r.ConsentGranted, _versioned(erasing.withhold)),
-        on(r.ConsentWithdrawn, _versioned(erasing.withhold)),
+        on(r.ConsentRevoked, _versioned(erasing.withhold)),
         on(r.PersonErased, _erased),
     )
     return Consumer("matching", database, routes)

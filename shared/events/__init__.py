@@ -18,7 +18,7 @@ EVENTS: tuple[type[Event], ...] = (
     registration.StaffEngaged,
     registration.SignInRequested,
     registration.ConsentGranted,
-    registration.ConsentWithdrawn,
+    registration.ConsentRevoked,
     registration.PersonErased,
     registration.ApplicationDrafted,
     registration.ApplicationSubmitted,

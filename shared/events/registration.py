@@ -178,10 +178,10 @@ class ConsentGranted(_Registration):
     is_cross_border: bool
 
 
-class ConsentWithdrawn(_Registration):
+class ConsentRevoked(_Registration):
     """A person took back what he or she had agreed to, or refused it."""
 
-    TYPE = "registration.consent.withdrawn.v1"
+    TYPE = "registration.consent.revoked.v1"
     KEY = "person_id"
     person_id: UUID
     mission_id: UUID

@@ -8,7 +8,7 @@ from services.matching.commands.telling import tell
 from services.matching.store import facts, meetings, people
 from shared.erased import forget_answers, note_erased
 from shared.events.matching import MeetingCancelled
-from shared.events.registration import ConsentGranted, ConsentWithdrawn, PersonErased
+from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased
 from shared.http import now as clock
 from shared.postgres import Connection, Database
 from shared.sweeping import KEPT, forget_requests
@@ -41,14 +41,14 @@ async def erase(connection: Connection, event: PersonErased, version: int, now: 
 
 
 async def withhold(
-    connection: Connection, event: ConsentGranted | ConsentWithdrawn, version: int
+    connection: Connection, event: ConsentGranted | ConsentRevoked, version: int
 ) -> None:
     """Stop, or begin again, to show a person to the other side; other purposes are not ours."""
     if event.is_cross_border:
         await people.withhold(
             connection,
             event.person_id,
-            is_withheld=isinstance(event, ConsentWithdrawn),
+            is_withheld=isinstance(event, ConsentRevoked),
             version=version,
         )
 

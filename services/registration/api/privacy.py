@@ -132,7 +132,7 @@ async def set_retention(
 
 @router.get("/border-exports")
 async def list_exports(held: Held, who: Caller) -> dict[str, list[dict[str, Any]]]:
-    """Count the people whose data were to be seen abroad, by year: over all missions."""
+    """Count people whose data were to be seen abroad, by year."""
     require(who, "privacy.write", Scope(mission_id=who.mission_id))
     return {"items": await retention.exports(held.database)}
 

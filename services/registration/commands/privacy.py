@@ -19,13 +19,13 @@ from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal
 from shared.errors import Conflict, NotFound
 from shared.events.base import Language
-from shared.events.registration import ConsentGranted, ConsentWithdrawn, PersonErased
+from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased
 from shared.idempotency import Answer, once
 from shared.log import outbox
 from shared.postgres import Connection, Database
 
 Row = store.Row
-News = type[ConsentGranted] | type[ConsentWithdrawn] | type[PersonErased]
+News = type[ConsentGranted] | type[ConsentRevoked] | type[PersonErased]
 
 
 async def existing_person(connection: Connection, person_id: UUID, *, lock: bool = False) -> Row:
@@ -135,7 +135,7 @@ async def withdraw(
         if not await consents.withdraw(connection, person_id, purpose, now):
             await _refuse(connection, person, text, now)
         facts = {"purpose": purpose, "is_cross_border": text.is_cross_border}
-        await _tell(connection, person, ConsentWithdrawn, facts, now)
+        await _tell(connection, person, ConsentRevoked, facts, now)
         await note(
             connection,
             who,

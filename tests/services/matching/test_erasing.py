@@ -136,9 +136,9 @@ async def test_a_session_of_somebody_erased_opens_nothing(house: "House") -> Non
     assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed")
 
 
-def withdrawn(house: "House", name: str, **facts: Any) -> r.ConsentWithdrawn:
+def withdrawn(house: "House", name: str, **facts: Any) -> r.ConsentRevoked:
     given = {"purpose": "cross_border_transfer", "is_cross_border": True, **facts}
-    return r.ConsentWithdrawn(person_id=house.people[name], mission_id=house.mission, **given)
+    return r.ConsentRevoked(person_id=house.people[name], mission_id=house.mission, **given)
 
 
 async def test_who_withdraws_is_not_shown_to_the_other_side_until_agreeing_again(

@@ -176,7 +176,7 @@ async def test_taking_the_required_one_back_cancels_what_is_to_come(house: "Hous
 
     assert await house.statuses("soon") == {"ana": "cancelled", "bo": "confirmed"}
     assert await house.statuses("talks") == {"ana": "confirmed"}
-    assert (await house.told(ana.subject))[-2:] == ["participant.cancelled", "consent.withdrawn"]
+    assert (await house.told(ana.subject))[-2:] == ["participant.cancelled", "consent.revoked"]
     assert coming.json()["status"] == "confirmed"
     assert waiting["status"] == "waitlisted"
     again = await withdraw(house, ana, REQUIRED_PURPOSE)
@@ -192,7 +192,7 @@ async def test_taking_the_other_one_back_is_told_and_stops_the_name(house: "Hous
 
     assert not await may_cross(house, ana.subject)
     assert await house.statuses() == {"bo": "confirmed", "ana": "confirmed"}
-    (row,) = await house.rows("SELECT payload FROM outbox WHERE type LIKE '%withdrawn%'")
+    (row,) = await house.rows("SELECT payload FROM outbox WHERE type LIKE '%revoked%'")
     assert json.loads(row["payload"])["is_cross_border"] is True
 
 
