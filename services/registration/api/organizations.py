@@ -87,7 +87,7 @@ async def list_duplicates(
 
 @router.get("/organizations/merges")
 async def list_merges(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """List a mission's last hundred merges, the latest first, with both companies as they were."""
+    """List a mission's last hundred merges; each with both companies as they were."""
     require(who, "organization.merge", Scope(mission_id=mission_id))
     async with held.database.reading() as connection:
         await existing_mission(connection, mission_id)
@@ -134,7 +134,7 @@ async def tell_apart(
 
 @router.post("/organizations/merges/{merge_id}/undo")
 async def undo(merge_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
-    """Take a merge back: exactly what it moved goes back, and both companies are as they were."""
+    """Take a merge back; exactly what it moved goes back, and both companies are as they were."""
     return await undone(held, who, merge_id, now)
 
 
