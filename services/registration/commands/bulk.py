@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from services.registration.commands import deciding
 from services.registration.commands.auditing import note
 from services.registration.domain.bulk import allows, is_there
-from services.registration.domain.listing import Filter, Sort
+from services.registration.domain.listing import Filter
 from services.registration.domain.places import Decision, Status
 from services.registration.store import bulk as store
 from services.registration.store import lists
@@ -52,11 +52,8 @@ class Preview:
 
 
 async def preview(connection: Connection, order: Order) -> Preview:
-    """Count what an order is about, and of it what the states allow; in a transaction."""
-    by_status: dict[str, int] = {}
-    async for ids in lists.all_ids(connection, order.wanted, Sort.OLDEST, order.among):
-        for status, number in (await store.statuses(connection, ids)).items():
-            by_status[status] = by_status.get(status, 0) + number
+    """Count what an order is about, and of it what the states allow; inside `lists.planned`."""
+    by_status = await lists.by_status(connection, order.wanted, order.among)
     return Preview(
         total=sum(by_status.values()),
         by_status=by_status,
@@ -75,8 +72,7 @@ async def start(
     """
 
     async def effect(connection: Connection) -> Answer:
-        job_id, total = uuid7(), 0
-        missing = set(order.among or ())
+        job_id = uuid7()
         await store.add(
             connection,
             {
@@ -88,10 +84,8 @@ async def start(
                 "started_at": now,
             },
         )
-        async for ids in lists.all_ids(connection, order.wanted, Sort.OLDEST, order.among):
-            await store.add_rows(connection, job_id, total + 1, ids)
-            total += len(ids)
-            missing.difference_update(ids)
+        total = await lists.enlist(connection, order.wanted, order.among, job_id)
+        missing = await store.missing(connection, job_id, order.among or ())
         _check(order, missing, total)
         await note(
             connection,

@@ -24,18 +24,17 @@ async def add(connection: Connection, job: Mapping[str, Any]) -> None:
     )
 
 
-async def add_rows(
-    connection: Connection, job_id: UUID, first: int, registration_ids: Sequence[UUID]
-) -> None:
-    """Add registrations to a job, from a place on."""
-    await connection.execute(
-        "INSERT INTO bulk_row (job_id, place, registration_id) "
-        "SELECT $1, $2 + given.place - 1, given.id "
-        "FROM unnest($3::uuid[]) WITH ORDINALITY AS given (id, place)",
+async def missing(
+    connection: Connection, job_id: UUID, registration_ids: Sequence[UUID]
+) -> set[UUID]:
+    """Say which registrations are no rows of a job."""
+    rows = await connection.fetch(
+        "SELECT id FROM unnest($2::uuid[]) AS given (id) WHERE NOT EXISTS "
+        "(SELECT FROM bulk_row WHERE job_id = $1 AND registration_id = given.id)",
         job_id,
-        first,
         list(registration_ids),
     )
+    return {row["id"] for row in rows}
 
 
 async def claim(connection: Connection, now: datetime, until: datetime) -> Row | None:
@@ -115,12 +114,3 @@ async def rows(
         limit,
         outcome,
     )
-
-
-async def statuses(connection: Connection, registration_ids: Sequence[UUID]) -> dict[str, int]:
-    """Count registrations by state."""
-    rows = await connection.fetch(
-        "SELECT status, count(*) AS n FROM registration WHERE id = ANY($1::uuid[]) GROUP BY status",
-        list(registration_ids),
-    )
-    return {row["status"]: row["n"] for row in rows}

@@ -160,24 +160,33 @@ def _counted_max(wanted: Filter) -> int:
     return COUNT_FOUND_MAX if wanted.terms else COUNT_MAX
 
 
-async def all_ids(
-    connection: Connection, wanted: Filter, sort: Sort, among: Sequence[UUID] | None = None
-) -> AsyncIterator[Sequence[UUID]]:
-    """Read the ids of a whole list in its order, in chunks; inside a transaction.
-
-    `among` narrows it to a selection.
-    """
+async def by_status(
+    connection: Connection, wanted: Filter, among: Sequence[UUID] | None
+) -> dict[str, int]:
+    """Count a whole list by state, or a selection of it; inside `planned`."""
     arguments = _Arguments()
-    where = _where(wanted, await items_of(connection, wanted), arguments)
-    if among is not None:
-        where += f" AND r.id = ANY({arguments.add(list(among))}::uuid[])"
-    order = _order(_KEYS[sort], is_descending=sort is Sort.NEWEST)
-    cursor = await connection.cursor(
-        f"SELECT r.id FROM {_joined(wanted)} WHERE {where} ORDER BY {order}",  # noqa: S608
+    where = _selected(wanted, await items_of(connection, wanted), among, arguments)
+    rows = await connection.fetch(
+        f"SELECT r.status, count(*) AS n FROM {_joined(wanted)} WHERE {where} GROUP BY r.status",  # noqa: S608
         *arguments,
     )
-    while chunk := await cursor.fetch(CHUNK):
-        yield [row["id"] for row in chunk]
+    return {row["status"]: row["n"] for row in rows}
+
+
+async def enlist(
+    connection: Connection, wanted: Filter, among: Sequence[UUID] | None, job_id: UUID
+) -> int:
+    """Make a whole list the rows of a job, or a selection of it, who came first first."""
+    arguments = _Arguments()
+    where = _selected(wanted, await items_of(connection, wanted), among, arguments)
+    done = await connection.execute(
+        "INSERT INTO bulk_row (job_id, place, registration_id) "  # noqa: S608
+        f"SELECT {arguments.add(job_id)}::uuid, "
+        "row_number() OVER (ORDER BY r.registered_at, r.id), r.id "
+        f"FROM {_joined(wanted)} WHERE {where}",
+        *arguments,
+    )
+    return int(done.rpartition(" ")[2])
 
 
 async def everything(
@@ -370,6 +379,18 @@ def _where(wanted: Filter, items: Sequence[UUID], arguments: _Arguments) -> str:
             f"array_to_tsvector(string_to_array(person.search, ' ')) @@ {terms}::text::tsquery"
         )
     return " AND ".join(parts)
+
+
+def _selected(
+    wanted: Filter,
+    items: Sequence[UUID],
+    among: Sequence[UUID] | None,
+    arguments: _Arguments,
+) -> str:
+    where = _where(wanted, items, arguments)
+    if among is None:
+        return where
+    return f"{where} AND r.id = ANY({arguments.add(list(among))}::uuid[])"
 
 
 def _order(keys: Sequence[str], *, is_descending: bool) -> str:
