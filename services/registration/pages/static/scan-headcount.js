@@ -3,6 +3,7 @@
 import { forgetAtSignOut, forgetThoseOver } from "/static/registration/scan-store.js";
 
 const EVERY_MILLISECONDS = 5_000;
+const SOON_MILLISECONDS = 600;
 
 /** Keep a head-count current; its texts, its stop and the zone of its clock are data attributes. */
 export function follow(element) {
@@ -47,7 +48,12 @@ export function follow(element) {
   };
   document.addEventListener("visibilitychange", ask);
   ask();
-  return { show, ask };
+  // Once for scans that are answered together.
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, SOON_MILLISECONDS);
+  };
+  return { show, soon };
 }
 
 for (const element of document.querySelectorAll("[data-headcount]")) {

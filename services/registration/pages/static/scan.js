@@ -39,7 +39,7 @@ const sender = new Sender(stop, store, {
       view.contradiction(scan);
     }
     drawRecent();
-    headcount.ask();
+    headcount.soon();
   },
   state: (now, waiting) => {
     state = now;
