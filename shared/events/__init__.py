@@ -12,6 +12,8 @@ EVENTS: tuple[type[Event], ...] = (
     registration.ParticipantConfirmed,
     registration.ParticipantPending,
     registration.ParticipantWaitlisted,
+    registration.ParticipantOffered,
+    registration.ParticipantOfferExpired,
     registration.ParticipantRejected,
     registration.ParticipantCancelled,
     registration.ParticipantCheckedIn,
