@@ -17,6 +17,7 @@ ROLES: tuple[Role, ...] = (
     "mission_staff",
     "partner_staff",
     "door_staff",
+    "applicant",
     "delegate",
     "local",
     "interpreter",

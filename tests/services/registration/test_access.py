@@ -14,6 +14,7 @@ ROLES: tuple[Role, ...] = (
     "mission_staff",
     "partner_staff",
     "door_staff",
+    "applicant",
     "delegate",
     "local",
     "interpreter",
