@@ -119,13 +119,22 @@ async def narrowed(
         since=since,
         country=asked.country,
         sector=asked.sector,
-        terms=tuple(query_terms(asked.q)),
+        terms=_terms(asked),
     )
     if who.role == "partner_staff":
         if asked.partner_id not in (None, who.partner_id):
             raise NotFound("You see the people of your own partner organisation.")
         wanted = replace(wanted, partner_id=who.partner_id)
     return await lists.heard(connection, wanted)
+
+
+def _terms(asked: Narrowing) -> tuple[str, ...]:
+    terms = tuple(query_terms(asked.q))
+    if asked.q and not terms:
+        # Left out it would widen the list to everybody.
+        fault = Fault(f"{asked.POINTER}/q", "Search for letters, digits or characters.")
+        raise Invalid("Nothing can be found by this.", faults=[fault])
+    return terms
 
 
 async def _where(connection: Connection, asked: Narrowing) -> tuple[UUID, UUID | None, str]:

@@ -5,7 +5,6 @@ at all, memory holds one chunk of it, and a slow reader keeps no connection of t
 """
 
 import asyncio
-import csv
 import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import IO, Annotated, Any, Literal, Protocol
+from typing import IO, Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,12 +20,12 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
-from xlsxwriter import Workbook
 
 from services.registration.asking import Sorted, narrowed
 from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.listing import Filter
+from services.registration.pages.exports_sheets import Cell, Csv, Sheet, Xlsx
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
 from services.registration.store import lists
@@ -37,11 +36,7 @@ from shared.web.pages import bilingual, language_of, zone_name
 
 CHUNK_BYTES = 65_536
 AT_ONCE_MAX = 2
-CELL_LENGTH_MAX = 32_767
-COLUMN_WIDTH = 20
 
-# What a spreadsheet would calculate (OWASP: CSV injection), also in full width.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 TYPES = {
     "csv": "text/csv; charset=utf-8; header=present",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -68,23 +63,12 @@ COLUMNS = (
     "id",
 )
 
-Cell = str | datetime | None
 Kind = Literal["csv", "xlsx"]
 
 router = APIRouter(include_in_schema=False)
 
 # Writing takes the processor, which others need too.
 _turns = asyncio.Semaphore(AT_ONCE_MAX)
-
-
-class Sheet(Protocol):
-    """A file being written."""
-
-    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Add rows."""
-
-    def close(self) -> None:
-        """Write what is left."""
 
 
 @router.get("/desk/registrations.{kind}")
@@ -153,57 +137,6 @@ async def _fill(
     async with lists.planned(connection):
         chunks = lists.everything(connection, wanted, asked.sort)
         return sum([await asyncio.to_thread(add, rows) async for rows in chunks])
-
-
-class Csv:
-    """Comma-separated values (RFC 4180) that Excel reads as UTF-8 and calculates nothing of."""
-
-    def __init__(self, file: IO[bytes], headers: Sequence[str]) -> None:
-        # The mark is what tells Excel the encoding.
-        self._text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=False)
-        self._writer = csv.writer(self._text, lineterminator="\r\n")
-        self._writer.writerow(headers)
-
-    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Add rows."""
-        self._writer.writerows([[_plain(cell) for cell in row] for row in rows])
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._text.flush()
-        self._text.detach()
-
-
-class Xlsx:
-    """A workbook of one sheet, written row by row; what looks like a formula is text in it."""
-
-    def __init__(self, file: IO[bytes], folder: str, title: str, headers: Sequence[str]) -> None:
-        self._book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
-        self._sheet = self._book.add_worksheet(_sheet_name(title))
-        bold = self._book.add_format({"bold": True, "bottom": 1})
-        self._time = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
-        self._quoted = self._book.add_format({"quote_prefix": True})
-        self._sheet.freeze_panes(1, 1)
-        self._sheet.set_column(0, len(headers) - 1, COLUMN_WIDTH)
-        for column, header in enumerate(headers):
-            self._sheet.write_string(0, column, header, bold)
-        self._columns, self._row = len(headers), 0
-
-    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Add rows."""
-        for row in rows:
-            self._row += 1
-            for column, cell in enumerate(row):
-                if isinstance(cell, datetime):
-                    self._sheet.write_datetime(self._row, column, cell, self._time)
-                elif cell:
-                    quoted = self._quoted if cell.startswith(FORMULA_STARTS) else None
-                    self._sheet.write_string(self._row, column, cell[:CELL_LENGTH_MAX], quoted)
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._sheet.autofilter(0, 0, self._row, self._columns - 1)
-        self._book.close()
 
 
 @asynccontextmanager
@@ -297,18 +230,6 @@ def _narrowing(asked: Sorted) -> dict[str, Any]:
 
 def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
     return moment.astimezone(zone).replace(tzinfo=None) if moment else None
-
-
-def _plain(cell: Cell) -> str:
-    if isinstance(cell, datetime):
-        return cell.isoformat(" ", "minutes")
-    text = cell or ""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def _sheet_name(title: str) -> str:
-    """Leave out what Excel takes for no name of a sheet."""
-    return "".join(" " if letter in "[]:*?/\\'" else letter for letter in title)[:31].strip()
 
 
 def _disposition(plain: str, named: str) -> str:

@@ -8,13 +8,13 @@ then. Both have a bound that no mixture of filters lifts, and no plan depends on
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from services.registration.domain.listing import Cursor, Filter, Sort
 from services.registration.domain.names import sounds
+from services.registration.store import narrowing as sql
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -25,21 +25,6 @@ COUNT_FOUND_MAX = 10_000
 """Counting ends here, and sooner for a search, which reads words; it is a lower bound then."""
 CHUNK = 1_000
 
-# What a query does not use of them, the planner leaves out: both joins are by a primary key.
-_PERSON = "LEFT JOIN person ON person.id = r.person_id"
-_ORGANIZATION = "LEFT JOIN organization ON organization.id = person.organization_id"
-_NAME = 'lower(coalesce(person.latin_name, person.full_name)) COLLATE "C"'
-_COMPANY = 'lower(organization.name) COLLATE "C"'
-# Nobody without a company registers; should there be one, he or she is last.
-_COMPANY_OR_LAST = 'coalesce(lower(organization.name), chr(1114111)) COLLATE "C"'
-
-_KEYS: Mapping[Sort, tuple[str, ...]] = {
-    Sort.NEWEST: ("r.registered_at", "r.id"),
-    Sort.OLDEST: ("r.registered_at", "r.id"),
-    Sort.NAME: (_NAME, "person.id", "r.id"),
-    Sort.ORGANIZATION: (_COMPANY_OR_LAST, f"coalesce(organization.id, '{UUID(int=0)}')", "r.id"),
-}
-
 SHOWN = (
     "r.id, r.programme_item_id, r.person_id AS participant_id, r.status, r.source, r.partner_id, "
     "r.registered_at, r.checked_in_at, person.role, person.full_name, person.native_name, "
@@ -47,12 +32,6 @@ SHOWN = (
     "organization.native_name AS native_organization, organization.country, organization.sectors, "
     "item.slug AS item, item.title, item.starts_at, item.stop_id, stop.city, stop.timezone"
 )
-
-
-class _Arguments(list[object]):
-    def add(self, value: object) -> str:
-        self.append(value)
-        return f"${len(self)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +105,10 @@ async def rows(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]:
 
 async def heard(connection: Connection, wanted: Filter) -> Filter:
     """Look for words by their sound where nobody is written so: 張 then finds 张."""
-    arguments = _Arguments()
-    where = _where(wanted.of_any_status, await items_of(connection, wanted), arguments)
+    arguments = sql.Arguments()
+    where = sql.where(wanted.of_any_status, await items_of(connection, wanted), arguments)
     if not wanted.terms or await connection.fetchval(
-        f"SELECT EXISTS (SELECT FROM {_joined(wanted)} WHERE {where})",  # noqa: S608
+        f"SELECT EXISTS (SELECT FROM {sql.joined(wanted)} WHERE {where})",  # noqa: S608
         *arguments,
     ):
         return wanted
@@ -141,10 +120,11 @@ async def counts(connection: Connection, wanted: Filter) -> dict[str, int]:
 
     One pass over an index, or over hashed joins, that ends after so many rows.
     """
-    arguments = _Arguments()
-    where = _where(wanted.of_any_status, await items_of(connection, wanted), arguments)
+    arguments = sql.Arguments()
+    where = sql.where(wanted.of_any_status, await items_of(connection, wanted), arguments)
     rows = await connection.fetch(
-        f"SELECT status, count(*) AS n FROM (SELECT r.status FROM {_joined(wanted)} WHERE {where} "  # noqa: S608
+        "SELECT status, count(*) AS n FROM "  # noqa: S608
+        f"(SELECT r.status FROM {sql.joined(wanted)} WHERE {where} "
         f"LIMIT {_counted_max(wanted)}) AS counted GROUP BY status",
         *arguments,
     )
@@ -164,10 +144,10 @@ async def by_status(
     connection: Connection, wanted: Filter, among: Sequence[UUID] | None
 ) -> dict[str, int]:
     """Count a whole list by state, or a selection of it; inside `planned`."""
-    arguments = _Arguments()
-    where = _selected(wanted, await items_of(connection, wanted), among, arguments)
+    arguments = sql.Arguments()
+    where = sql.selected(wanted, await items_of(connection, wanted), among, arguments)
     rows = await connection.fetch(
-        f"SELECT r.status, count(*) AS n FROM {_joined(wanted)} WHERE {where} GROUP BY r.status",  # noqa: S608
+        f"SELECT r.status, count(*) AS n FROM {sql.joined(wanted)} WHERE {where} GROUP BY r.status",  # noqa: S608
         *arguments,
     )
     return {row["status"]: row["n"] for row in rows}
@@ -177,13 +157,13 @@ async def enlist(
     connection: Connection, wanted: Filter, among: Sequence[UUID] | None, job_id: UUID
 ) -> int:
     """Make a whole list the rows of a job, or a selection of it, who came first first."""
-    arguments = _Arguments()
-    where = _selected(wanted, await items_of(connection, wanted), among, arguments)
+    arguments = sql.Arguments()
+    where = sql.selected(wanted, await items_of(connection, wanted), among, arguments)
     done = await connection.execute(
         "INSERT INTO bulk_row (job_id, place, registration_id) "  # noqa: S608
         f"SELECT {arguments.add(job_id)}::uuid, "
         "row_number() OVER (ORDER BY r.registered_at, r.id), r.id "
-        f"FROM {_joined(wanted)} WHERE {where}",
+        f"FROM {sql.joined(wanted)} WHERE {where}",
         *arguments,
     )
     return int(done.rpartition(" ")[2])
@@ -196,16 +176,16 @@ async def everything(
 
     What all rows of an item share is not read with each.
     """
-    arguments = _Arguments()
-    where = _where(wanted, await items_of(connection, wanted), arguments)
-    order = _order(_KEYS[sort], is_descending=sort is Sort.NEWEST)
+    arguments = sql.Arguments()
+    where = sql.where(wanted, await items_of(connection, wanted), arguments)
+    order = sql.order(sql.KEYS[sort], is_descending=sort is Sort.NEWEST)
     cursor = await connection.cursor(
         "SELECT r.id, r.programme_item_id, r.status, r.source, r.partner_id, r.registered_at, "  # noqa: S608
         "r.checked_in_at, person.role, person.email, person.full_name, person.native_name, "
         "person.latin_name, person.position, organization.name AS organization, "
         "organization.native_name AS native_organization, organization.country, "
         "organization.sectors FROM registration AS r JOIN person ON person.id = r.person_id "
-        f"{_ORGANIZATION} WHERE {where} ORDER BY {order}",
+        f"{sql.ORGANIZATION} WHERE {where} ORDER BY {order}",
         *arguments,
     )
     while chunk := await cursor.fetch(CHUNK):
@@ -225,7 +205,7 @@ class _Search:
     def is_descending(self) -> bool:
         return (self.sort is Sort.NEWEST) != self.is_back
 
-    def beyond(self, arguments: _Arguments, keys: Sequence[str]) -> str:
+    def beyond(self, arguments: sql.Arguments, keys: Sequence[str]) -> str:
         """Compare rows with the cursor's place, as far as there are `keys`."""
         if self.place is None:
             return "true"
@@ -245,8 +225,8 @@ async def _place(
     if cursor.at is not None:
         return (cursor.at, cursor.registration_id)
     row = await connection.fetchrow(
-        f"SELECT {', '.join(_KEYS[sort])} FROM registration AS r {_PERSON} {_ORGANIZATION} "  # noqa: S608
-        "WHERE r.id = $1",
+        f"SELECT {', '.join(sql.KEYS[sort])} "  # noqa: S608
+        f"FROM registration AS r {sql.PERSON} {sql.ORGANIZATION} WHERE r.id = $1",
         cursor.registration_id,
     )
     return tuple(row) if row else None
@@ -254,14 +234,14 @@ async def _place(
 
 async def _walked(connection: Connection, search: _Search) -> Sequence[UUID]:
     """Look for a page among what comes next in order; may find less than there is."""
-    arguments = _Arguments()
+    arguments = sql.Arguments()
     walk = _WALKS[search.sort](search, arguments)
-    where = _where(search.wanted, search.items, arguments)
-    keys = _KEYS[search.sort]
+    where = sql.where(search.wanted, search.items, arguments)
+    keys = sql.KEYS[search.sort]
     rows = await connection.fetch(
         f"WITH candidate AS MATERIALIZED ({walk}) "  # noqa: S608
         f"SELECT r.id FROM {_FROM[search.sort]} WHERE {where} AND {search.beyond(arguments, keys)} "
-        f"ORDER BY {_order(keys, is_descending=search.is_descending)} LIMIT {search.limit}",
+        f"ORDER BY {sql.order(keys, is_descending=search.is_descending)} LIMIT {search.limit}",
         *arguments,
     )
     return [row["id"] for row in rows]
@@ -269,26 +249,26 @@ async def _walked(connection: Connection, search: _Search) -> Sequence[UUID]:
 
 async def _gathered(connection: Connection, search: _Search) -> Sequence[UUID]:
     """Gather all that matches, then sort; the planner must not walk an index for the order."""
-    arguments = _Arguments()
-    where = _where(search.wanted, search.items, arguments)
-    keys = _KEYS[search.sort]
+    arguments = sql.Arguments()
+    where = sql.where(search.wanted, search.items, arguments)
+    keys = sql.KEYS[search.sort]
     named = [f"key{number}" for number in range(len(keys))]
     selected = ", ".join(f"{key} AS {name}" for key, name in zip(keys, named, strict=True))
     rows = await connection.fetch(
         f"WITH matching AS MATERIALIZED (SELECT {selected} "  # noqa: S608
-        f"FROM {_joined(search.wanted)} WHERE {where} "
+        f"FROM {sql.joined(search.wanted)} WHERE {where} "
         f"AND {search.beyond(arguments, keys)}) SELECT {named[-1]} AS id FROM matching "
-        f"ORDER BY {_order(named, is_descending=search.is_descending)} LIMIT {search.limit}",
+        f"ORDER BY {sql.order(named, is_descending=search.is_descending)} LIMIT {search.limit}",
         *arguments,
     )
     return [row["id"] for row in rows]
 
 
-def _by_time(search: _Search, arguments: _Arguments) -> str:
+def _by_time(search: _Search, arguments: sql.Arguments) -> str:
     """Merge the newest of each item, and of each state where some are wanted."""
     wanted = search.wanted
     limit = search.limit if wanted.is_plain else max(search.limit, WALK_MAX)
-    order = _order(("registered_at", "id"), is_descending=search.is_descending)
+    order = sql.order(("registered_at", "id"), is_descending=search.is_descending)
     states, of_state = "", ""
     if wanted.statuses:
         statuses = arguments.add([str(status) for status in wanted.statuses])
@@ -299,29 +279,29 @@ def _by_time(search: _Search, arguments: _Arguments) -> str:
         f"SELECT page.id FROM unnest({arguments.add(list(search.items))}::uuid[]) AS item (id) "  # noqa: S608
         f"{states}CROSS JOIN LATERAL (SELECT r.id, r.registered_at FROM registration AS r "
         f"WHERE r.programme_item_id = item.id {of_state}{since}"
-        f"AND {search.beyond(arguments, _KEYS[search.sort])} "
-        f"ORDER BY {_order(_KEYS[search.sort], is_descending=search.is_descending)} "
+        f"AND {search.beyond(arguments, sql.KEYS[search.sort])} "
+        f"ORDER BY {sql.order(sql.KEYS[search.sort], is_descending=search.is_descending)} "
         f"LIMIT {limit}) AS page ORDER BY {order} LIMIT {limit}"
     )
 
 
-def _by_name(search: _Search, arguments: _Arguments) -> str:
-    keys = (_NAME, "person.id")
+def _by_name(search: _Search, arguments: sql.Arguments) -> str:
+    keys = (sql.NAME, "person.id")
     return (
         f"SELECT person.id FROM person "  # noqa: S608
         f"WHERE person.mission_id = {arguments.add(search.wanted.mission_id)} "
         f"AND {search.beyond(arguments, keys)} "
-        f"ORDER BY {_order(keys, is_descending=search.is_descending)} LIMIT {WALK_MAX}"
+        f"ORDER BY {sql.order(keys, is_descending=search.is_descending)} LIMIT {WALK_MAX}"
     )
 
 
-def _by_company(search: _Search, arguments: _Arguments) -> str:
-    keys = (_COMPANY, "organization.id")
+def _by_company(search: _Search, arguments: sql.Arguments) -> str:
+    keys = (sql.COMPANY, "organization.id")
     return (
         f"SELECT organization.id FROM organization "  # noqa: S608
         f"WHERE organization.mission_id = {arguments.add(search.wanted.mission_id)} "
         f"AND {search.beyond(arguments, keys)} "
-        f"ORDER BY {_order(keys, is_descending=search.is_descending)} LIMIT {WALK_MAX}"
+        f"ORDER BY {sql.order(keys, is_descending=search.is_descending)} LIMIT {WALK_MAX}"
     )
 
 
@@ -332,66 +312,11 @@ _WALKS = {
     Sort.ORGANIZATION: _by_company,
 }
 _FROM: Mapping[Sort, str] = {
-    Sort.NEWEST: f"candidate JOIN registration AS r USING (id) {_PERSON} {_ORGANIZATION}",
-    Sort.OLDEST: f"candidate JOIN registration AS r USING (id) {_PERSON} {_ORGANIZATION}",
+    Sort.NEWEST: f"candidate JOIN registration AS r USING (id) {sql.PERSON} {sql.ORGANIZATION}",
+    Sort.OLDEST: f"candidate JOIN registration AS r USING (id) {sql.PERSON} {sql.ORGANIZATION}",
     Sort.NAME: "candidate JOIN person USING (id) "
-    f"JOIN registration AS r ON r.person_id = person.id {_ORGANIZATION}",
+    f"JOIN registration AS r ON r.person_id = person.id {sql.ORGANIZATION}",
     Sort.ORGANIZATION: "candidate JOIN organization USING (id) "
     "JOIN person ON person.organization_id = organization.id "
     "JOIN registration AS r ON r.person_id = person.id",
 }
-
-
-def _joined(wanted: Filter) -> str:
-    """Join so that the index over what people are found by can lead.
-
-    The planner cannot tell by itself that a search leaves out those who are nobody.
-    """
-    person = _PERSON.removeprefix("LEFT ") if wanted.terms else _PERSON
-    return f"registration AS r {person} {_ORGANIZATION}"
-
-
-def _where(wanted: Filter, items: Sequence[UUID], arguments: _Arguments) -> str:
-    """Write only the conditions there are: the planner knows nothing of `$1 IS NULL OR`."""
-    parts = [f"r.programme_item_id = ANY({arguments.add(list(items))}::uuid[])"]
-    if wanted.statuses:
-        statuses = [str(status) for status in wanted.statuses]
-        parts.append(f"r.status = ANY({arguments.add(statuses)}::text[])")
-    values: Mapping[str, Any] = {
-        "r.partner_id =": wanted.partner_id,
-        "r.source =": wanted.source,
-        "r.registered_at >=": wanted.since,
-        "organization.country =": wanted.country,
-    }
-    parts += [f"{test} {arguments.add(value)}" for test, value in values.items() if value]
-    if wanted.sector:
-        parts.append(f"{arguments.add(wanted.sector)} = ANY(organization.sectors)")
-    if wanted.side:
-        parts.append("person.role = 'delegate'")
-        if wanted.side == "local":
-            parts[-1] = "person.role = 'local'"
-    if wanted.is_checked_in is not None:
-        parts.append(f"r.checked_in_at IS {'NOT ' if wanted.is_checked_in else ''}NULL")
-    if wanted.terms:
-        # Terms are letters, digits and characters: nothing in them needs quoting.
-        terms = arguments.add(" & ".join(f"'{term}':*" for term in wanted.terms))
-        parts.append(
-            f"array_to_tsvector(string_to_array(person.search, ' ')) @@ {terms}::text::tsquery"
-        )
-    return " AND ".join(parts)
-
-
-def _selected(
-    wanted: Filter,
-    items: Sequence[UUID],
-    among: Sequence[UUID] | None,
-    arguments: _Arguments,
-) -> str:
-    where = _where(wanted, items, arguments)
-    if among is None:
-        return where
-    return f"{where} AND r.id = ANY({arguments.add(list(among))}::uuid[])"
-
-
-def _order(keys: Sequence[str], *, is_descending: bool) -> str:
-    return ", ".join(f"{key} {'DESC' if is_descending else 'ASC'}" for key in keys)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import openpyxl
 import pytest
 
-from services.registration.pages import exports
+from services.registration.pages.exports_sheets import Csv
 
 if TYPE_CHECKING:
     from shared.access import Principal
@@ -176,7 +176,7 @@ async def test_what_fails_half_way_is_no_file_and_is_not_noted(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exports.Csv, "write", full)
+    monkeypatch.setattr(Csv, "write", full)
     answer = await download(house, "csv")
 
     assert answer.status_code == 503

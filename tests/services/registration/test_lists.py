@@ -323,6 +323,7 @@ async def test_a_time_without_a_zone_is_by_the_clock_of_the_stop(house: "House")
         ("stop_id={stop}&cursor=W10", "query/cursor"),
         ("stop_id={stop}&mission_id={other}", "query/mission_id"),
         ("stop_id={stop}&stauts=confirmed", "query/stauts"),
+        ("stop_id={stop}&q=!!", "query/q"),
         ("stop_id={stop}&limit=1000", "query/limit"),
         ("stop_id={stop}&status=gone", "query/status/0"),
     ],

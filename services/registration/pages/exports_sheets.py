@@ -1,0 +1,90 @@
+"""The two kinds of files that a list is written to, row by row."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from typing import IO, Protocol
+
+from xlsxwriter import Workbook
+
+CELL_LENGTH_MAX = 32_767
+COLUMN_WIDTH = 20
+
+# What a spreadsheet would calculate (OWASP: CSV injection), also in full width.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+Cell = str | datetime | None
+
+
+class Sheet(Protocol):
+    """A file being written."""
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class Csv:
+    """Comma-separated values (RFC 4180) that Excel reads as UTF-8 and calculates nothing of."""
+
+    def __init__(self, file: IO[bytes], headers: Sequence[str]) -> None:
+        # The mark is what tells Excel the encoding.
+        self._text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=False)
+        self._writer = csv.writer(self._text, lineterminator="\r\n")
+        self._writer.writerow(headers)
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+        self._writer.writerows([[_plain(cell) for cell in row] for row in rows])
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._text.flush()
+        self._text.detach()
+
+
+class Xlsx:
+    """A workbook of one sheet, written row by row; what looks like a formula is text in it."""
+
+    def __init__(self, file: IO[bytes], folder: str, title: str, headers: Sequence[str]) -> None:
+        self._book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        self._sheet = self._book.add_worksheet(_sheet_name(title))
+        bold = self._book.add_format({"bold": True, "bottom": 1})
+        self._time = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        self._quoted = self._book.add_format({"quote_prefix": True})
+        self._sheet.freeze_panes(1, 1)
+        self._sheet.set_column(0, len(headers) - 1, COLUMN_WIDTH)
+        for column, header in enumerate(headers):
+            self._sheet.write_string(0, column, header, bold)
+        self._columns, self._row = len(headers), 0
+
+    def write(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Add rows."""
+        for row in rows:
+            self._row += 1
+            for column, cell in enumerate(row):
+                if isinstance(cell, datetime):
+                    self._sheet.write_datetime(self._row, column, cell, self._time)
+                elif cell:
+                    quoted = self._quoted if cell.startswith(FORMULA_STARTS) else None
+                    self._sheet.write_string(self._row, column, cell[:CELL_LENGTH_MAX], quoted)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._sheet.autofilter(0, 0, self._row, self._columns - 1)
+        self._book.close()
+
+
+def _plain(cell: Cell) -> str:
+    if isinstance(cell, datetime):
+        return cell.isoformat(" ", "minutes")
+    text = cell or ""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _sheet_name(title: str) -> str:
+    """Leave out what Excel takes for no name of a sheet."""
+    return "".join(" " if letter in "[]:*?/\\'" else letter for letter in title)[:31].strip()
