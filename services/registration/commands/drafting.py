@@ -168,7 +168,11 @@ class Draft:
         """Draft a registration, and the person if need be; says whether he or she is new."""
         item, sign_up = self.items[entry.item_id], entry.sign_up
         known_person = self.person(item, entry)
-        person = known_person or self._add_person(item, entry, one.now)
+        person = known_person or self._add_person(item, entry)
+        # Who is known may have taken back what is asked for anew; the rest is for the own page,
+        # as whoever types an address has not shown that it is theirs.
+        asked = () if known_person else sign_up.consents
+        self._consent(item, person.id, sign_up, asked, one.now)
         known = self.registrations.get((entry.item_id, person.id))
         status, hold_until = item.terms.newcomer(one.now) if seat else (Status.WAITLISTED, None)
         registered = Registered(known.id if known else uuid7(), status)
@@ -181,18 +185,20 @@ class Draft:
         self._tell(one, item, person, registered, hold_until)
         return registered, person, known_person is None
 
-    def _add_person(self, item: Item, entry: Entry, now: datetime) -> Somebody:
+    def _add_person(self, item: Item, entry: Entry) -> Somebody:
         sign_up = entry.sign_up
         organization_id = self._organization(item.mission_id, sign_up)
         role, languages = role_of(sign_up.side), sign_up.person.languages
         person = Somebody(uuid7(), role, languages, organization_id, sign_up.partner_id, sign_up)
         self.people[item.mission_id, entry.address] = person
         self.new_people.append((item.mission_id, person))
-        versions, language = self.consent_versions[item.mission_id], sign_up.person.language
-        self.new_consents += consents.signed_up(
-            person.id, sign_up.consents, versions, language, now
-        )
         return person
+
+    def _consent(
+        self, item: Item, person_id: UUID, sign_up: SignUp, asked: Sequence[str], now: datetime
+    ) -> None:
+        versions, language = self.consent_versions[item.mission_id], sign_up.person.language
+        self.new_consents += consents.signed_up(person_id, asked, versions, language, now)
 
     def _organization(self, mission_id: UUID, sign_up: SignUp) -> UUID:
         given = sign_up.organization
@@ -268,7 +274,7 @@ class Draft:
                 for mission_id, person in self.new_people
             ]
             _require_all(await rush.add_people(connection, rows), rows)
-            await consents.give_all(connection, self.new_consents)
+        await consents.give_all(connection, self.new_consents)
         if self.new_registrations:
             await rush.add_registrations(connection, self.new_registrations)
         if self.revived:

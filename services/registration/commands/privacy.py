@@ -218,6 +218,17 @@ async def erase(
     return cast(datetime, answer.content["at"])
 
 
+async def finish(database: Database, person_id: UUID, now: datetime) -> None:
+    """Forget what was written about an erased person in that very moment, or by mistake since."""
+
+    async def effect(connection: Connection) -> Answer:
+        await _cancel_all(connection, person_id, None, now)
+        await store.forget_rows(connection, person_id, now)
+        return Answer({}, 200)
+
+    await once(database, None, effect)
+
+
 async def _standing(connection: Connection, person_id: UUID) -> Row:
     """Read and lock a person who was not erased; raises `NotFound`."""
     person = await existing_person(connection, person_id, lock=True)

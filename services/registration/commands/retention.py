@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from services.registration.commands.missions import existing_mission
-from services.registration.commands.privacy import erase
+from services.registration.commands.privacy import erase, finish
 from services.registration.domain import retention as domain
 from services.registration.domain.retention import BY_CODE, RULES, Rule
 from services.registration.store import consents, privacy
@@ -45,6 +45,7 @@ class Sweeper:
         for mission in missions:
             for code, count in (await self._sweep_mission(mission, at)).items():
                 removed[code] += count
+        await self._finish_erasing(at)
         removed["idempotency"] = await self._requests(at)
         removed["audit"] = await self._audit(at)
         await self._count_exports(at)
@@ -99,6 +100,12 @@ class Sweeper:
             total += len(due)
             if len(due) < store.BATCH_SIZE_MAX:
                 return total
+
+    async def _finish_erasing(self, at: datetime) -> None:
+        async with self._database.reading() as connection:
+            left = await privacy.unfinished(connection, at, store.BATCH_SIZE_MAX)
+        for person_id in left:
+            await finish(self._database, person_id, at)
 
     async def _requests(self, at: datetime) -> int:
         before = at - timedelta(days=BY_CODE["idempotency"].days)

@@ -143,11 +143,29 @@ async def erase(connection: Connection, person_id: UUID, now: datetime) -> bool:
     await connection.execute("UPDATE person SET search = $2 WHERE id = $1", person_id, "erased")
     if company["organization_id"]:
         await connection.execute(_FORGET_LISTINGS, company["organization_id"])
+    await forget_rows(connection, person_id, now)
+    await note_erased(connection, person_id, now)
+    return True
+
+
+async def unfinished(connection: Connection, now: datetime, limit: int) -> Sequence[UUID]:
+    """List erased people about whom something was written in the moment of their erasing."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT person.id FROM person JOIN registration AS r ON r.person_id = person.id "
+        "JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "WHERE person.erased_at IS NOT NULL AND (r.answers <> '{}' OR (item.ends_at > $1 AND "
+        "r.status IN ('pending_approval', 'confirmed', 'waitlisted', 'offered'))) LIMIT $2",
+        now,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
+async def forget_rows(connection: Connection, person_id: UUID, now: datetime) -> None:
+    """Forget what tables beside the person's own hold about him or her."""
     for statement in ERASING.values():
         await connection.execute(statement, person_id, *([now] if "$2" in statement else []))
     await forget_answers(connection, person_id)
-    await note_erased(connection, person_id, now)
-    return True
 
 
 async def count_exports(connection: Connection, may_cross: str, now: datetime) -> int:

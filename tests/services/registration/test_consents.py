@@ -240,6 +240,21 @@ async def test_a_mission_may_name_abroad_only_those_who_agreed(house: "House") -
     assert await may_cross(house, agreed["participant_id"])
 
 
+async def test_who_took_it_back_and_registers_again_agrees_again(house: "House") -> None:
+    ana = house.person(await house.registered("ana"))
+    await withdraw(house, ana, REQUIRED_PURPOSE)
+
+    again = await house.register("ana", "dinner", consents=[CROSS_BORDER_PURPOSE])
+    assert again.status_code == 201, again.text
+    assert (await house.register("ana", "dinner")).status_code == 200
+
+    # What is free is for the own page: an address that is typed shows nothing.
+    assert await said(house) == [
+        (REQUIRED_PURPOSE, FIRST_VERSION, "zh", False, False),
+        (REQUIRED_PURPOSE, FIRST_VERSION, "zh", True, False),
+    ]
+
+
 async def may_cross(house: "House", person_id: object) -> bool:
     answer = await house.get(
         f"/internal/contacts?ids={person_id}", house.someone("service", mission_id=None)

@@ -170,6 +170,28 @@ async def test_the_audit_trail_is_kept_for_six_years(house: "House") -> None:
     assert (await sweep(house, over + timedelta(seconds=1)))["audit"] >= 1
 
 
+async def test_what_was_written_about_somebody_erased_does_not_stay(
+    house: "House", lines: Any
+) -> None:
+    """Somebody registers in the moment of being erased, or staff takes the end back."""
+    soon = {
+        "starts_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(),
+        "ends_at": (datetime.now(UTC) + timedelta(days=2, hours=2)).isoformat(),
+    }
+    path = f"/stops/{house.stop}/programme-items"
+    house.items["more"] = await house.made(path, lines.item | soon)
+    ana = await house.registered("ana", "more")
+    await house.post(f"/api/v1/people/{ana['participant_id']}/erase", None, house.boss)
+    await house.decide(ana["id"], "reinstate")
+    await house.rows("UPDATE registration SET answers = $1 RETURNING id", {"diet": "vegetarian"})
+
+    await sweep(house, datetime.now(UTC))
+
+    (row,) = await house.rows("SELECT status, answers FROM registration")
+    assert (row["status"], row["answers"]) == ("cancelled", {})
+    assert await house.places("more") == (0, 0)
+
+
 async def count_exports(house: "House") -> list[dict[str, Any]]:
     answer = await house.get("/api/v1/border-exports", house.boss)
     assert answer.status_code == 200, answer.text
