@@ -1,4 +1,7 @@
+import ast
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -6,10 +9,16 @@ import asyncpg
 import pytest
 
 from services.registration.commands.auditing import Note, note, note_all
+from services.registration.domain.applications import Action
+from services.registration.domain.places import Decision
+from services.registration.pages.rendering import pages
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House, Lines
 
+COMMANDS = Path(__file__).parents[3] / "services" / "registration"
+NOTING = ("note", "Note", "_note")
+CODE = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 ENTRIES = (
     "SELECT action, actor_id, actor_role, subject_id, mission_id, stop_id, details "
@@ -160,3 +169,19 @@ async def test_retention_deletes_what_is_older_alone(house: "House") -> None:
                 await connection.execute("DELETE FROM audit_entry")
 
     assert len(await house.rows(ENTRIES)) == before
+
+
+def test_everything_that_is_noted_has_a_name_in_both_languages() -> None:
+    noted = {
+        str(text.value)
+        for file in COMMANDS.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in NOTING
+        for text in [*call.args, *(keyword.value for keyword in call.keywords)]
+        if isinstance(text, ast.Constant) and CODE.fullmatch(str(text.value))
+    }
+    noted |= {f"registration.{decision.value}" for decision in Decision}
+    noted |= {f"application.{action.value}" for action in Action}
+
+    assert {"mission.added", "bulk.started"} <= noted
+    assert [code for code in noted if f"audit_{code.replace('.', '_')}" not in pages.words] == []
