@@ -30,6 +30,7 @@ from services.registration.commands.applications import (
     reviewing,
 )
 from services.registration.commands.applications.deciding import Decision
+from services.registration.commands.applications.letters import Invitation
 from services.registration.commands.signing_in import ask_for_link, principal_of, sign_in_path
 from services.registration.domain.applications import Actor, Status
 from services.registration.domain.letters import worth
@@ -39,7 +40,7 @@ from services.registration.store import letters as letter_store
 from shared.access import Action, Principal, Scope, may, require
 from shared.events.base import Language
 from shared.http import Caller, IfMatch, Now, etag
-from shared.idempotency import RequiredKey
+from shared.idempotency import OptionalKey, RequiredKey
 from shared.postgres import Connection
 
 router = APIRouter(prefix="/api/v1", tags=["applications"])
@@ -245,17 +246,16 @@ async def read_reviews(application_id: UUID, held: Held, who: Caller) -> dict[st
 
 
 @router.post("/applications/{application_id}/letters", status_code=201)
-async def issue_letter(
-    application_id: UUID, body: LetterBody, held: Held, who: Caller, now: Now
-) -> dict[str, Any]:
+async def issue_letter(  # what FastAPI hands in
+    application_id: UUID, body: LetterBody, held: Held, who: Caller, key: OptionalKey, now: Now
+) -> Response:
     """Issue an invitation letter to a delegate of a company that has a place."""
     async with held.database.reading() as connection:
         row = await applying.existing(connection, application_id)
     require(who, "application.decide", Scope(row["mission_id"]))
-    letter_id, number = await letters.issue(
-        held.database, held.tokens, application_id, body.model_dump(), who, now
-    )
-    return {"id": letter_id, "number": number, "page": f"/letters/{number}"}
+    invitation = Invitation(body.model_dump(), who, key)
+    answer = await letters.issue(held.database, held.tokens, application_id, invitation, now)
+    return answer.response()
 
 
 @router.get("/applications/{application_id}/letters")

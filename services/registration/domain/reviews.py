@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.errors import Conflict, Fault, Forbidden, Invalid
+from shared.errors import Conflict, Fault, Invalid
 
 SCALE = (1, 2, 3, 4, 5)
 SPREAD_MAX = 1
@@ -82,12 +82,6 @@ def check_complete(given: Sequence[UUID], weights: Weights) -> None:
         faults.append(Fault("/scores", f"{len(missing)} of the criteria are not scored."))
     if faults:
         raise Invalid("A review scores every criterion.", faults=faults)
-
-
-def check_may_see(*, has_reviewed: bool, is_reviewable: bool) -> None:
-    """Raise `Forbidden` while somebody may still be influenced by what others think."""
-    if not may_see(has_reviewed=has_reviewed, is_reviewable=is_reviewable):
-        raise Forbidden("Give your own review first, or abstain.", code="review_first")
 
 
 def may_see(*, has_reviewed: bool, is_reviewable: bool) -> bool:

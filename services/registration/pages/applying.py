@@ -58,7 +58,7 @@ async def _call(  # noqa: PLR0913  # a page and what was wrong with it
     *,
     now: datetime,
     given: FormData | None = None,
-    wrong: frozenset[str] = frozenset(),
+    trouble: Trouble = NONE,
 ) -> Response:
     async with held.database.reading() as connection:
         mission = await _mission(connection, slug)
@@ -67,14 +67,14 @@ async def _call(  # noqa: PLR0913  # a page and what was wrong with it
     return pages.render(
         request,
         "apply.html",
-        status=422 if wrong else 200,
+        status=trouble.status,
         mission=mission,
         call=call,
         own=own if own and own["mission_id"] == mission["id"] else None,
         is_open=call is not None and call.terms.is_open(now),
         is_over=call is not None and now >= call.terms.closes_at,
         given=applying_form.start_values(given),
-        wrong=wrong,
+        wrong=trouble.wrong,
         key=(given.get("key") if given else None) or uuid4(),
         on_day=on_day(request),
     )
@@ -90,10 +90,16 @@ async def begin(slug: str, request: Request, held: Held, who: Visitor, now: Now)
         body = applying_form.start(given)
     except ValidationError as error:
         wrong = applying_form.wrong(applying_form.faults(error))
-        return await _call(request, held, slug, who, now=now, given=given, wrong=wrong)
-    answer = await applying.start(
-        held.database, mission["id"], body.person(), body.company, _key(given, mission), now
-    )
+        return await _call(request, held, slug, who, now=now, given=given, trouble=Trouble(wrong))
+    key = _key(given, mission)
+    try:
+        answer = await applying.start(
+            held.database, mission["id"], body.person(), body.company, key, now
+        )
+    except Conflict as refusal:
+        # The call has closed meanwhile: the page says so.
+        trouble = Trouble(refusal=refusal)
+        return await _call(request, held, slug, who, now=now, given=given, trouble=trouble)
     if "id" not in answer.content:
         # Whoever types an address that is on file has not shown that it is theirs.
         await signing_in.ask_for_link(held.database, mission["id"], body.email, now)

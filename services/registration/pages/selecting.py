@@ -17,6 +17,7 @@ from services.registration.commands.applications import (
     reviewing,
 )
 from services.registration.commands.applications.deciding import Decision
+from services.registration.commands.applications.letters import Invitation
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.applications import (
     CERTIFICATIONS,
@@ -196,8 +197,8 @@ async def issue(
         await _required(connection, who, application_id, "application.decide")
     visit = Visit(request, held, who, now)
     try:
-        invitee = selecting_form.letter(await sent(request)).model_dump()
-        await letters.issue(held.database, held.tokens, application_id, invitee, who, now)
+        invitation = Invitation(selecting_form.letter(await sent(request)).model_dump(), who)
+        await letters.issue(held.database, held.tokens, application_id, invitation, now)
     except (ValidationError, Invalid):
         return await _desk(visit, application_id, Trouble(frozenset({"letter"})))
     except Conflict as refusal:

@@ -79,13 +79,3 @@ async def of_mission(connection: Connection, mission_id: UUID) -> Sequence[Row]:
         "LEFT JOIN score USING (application_id, reviewer_id) WHERE application.mission_id = $1",
         mission_id,
     )
-
-
-async def are_given(connection: Connection, mission_id: UUID) -> bool:
-    """Say whether anybody has scored an application of a mission."""
-    found: bool = await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM score JOIN criterion ON criterion.id = score.criterion_id "
-        "WHERE criterion.mission_id = $1)",
-        mission_id,
-    )
-    return found

@@ -1,6 +1,7 @@
 """Invitation letters: issued to a company's delegates, taken back, and checked by anybody."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from services.registration.store import letters as store
 from services.registration.store import missions
 from shared.access import Principal, Tokens
 from shared.errors import Conflict, Fault, Invalid, NotFound
+from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database
 
 Row = asyncpg.Record
@@ -26,24 +28,34 @@ Facts = Mapping[str, Any]
 PURPOSE = "invitation letter"
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Who is invited, by whom, and what the client calls this request."""
+
+    invitee: Facts
+    """full_name, native_name, position, valid_until."""
+    who: Principal
+    key: Key | None = None
+
+
 async def issue(
     database: Database,
     tokens: Tokens,
     application_id: UUID,
-    invitee: Facts,
-    who: Principal,
+    invitation: Invitation,
     now: datetime,
-) -> tuple[UUID, str]:
+) -> Answer:
     """Issue a letter to a delegate of a company that has a place, and give its id and number.
 
-    `invitee`: full_name, native_name, position, valid_until. Raises `NotFound`, `Invalid`, and
-    `Conflict` when the company has no place.
+    Raises `NotFound`, `Invalid`, and `Conflict` when the company has no place.
     """
-    async with database.transaction() as connection:
+
+    async def effect(connection: Connection) -> Answer:
         row = await locked(connection, application_id)
         if Status(row["status"]) not in HOLDS_A_PLACE:
             raise Conflict("Only a company that has a place is invited.", code="no_place")
         call = await calls.existing(connection, row["mission_id"])
+        invitee = invitation.invitee
         _check_validity(invitee["valid_until"], call.mission["ends_on"])
         letter_id = uuid7()
         serial = await store.next_serial(connection, row["mission_id"])
@@ -60,19 +72,22 @@ async def issue(
                 "content": await _content(connection, call, row, invitee),
                 "valid_until": invitee["valid_until"],
                 "issued_at": now,
-                "issued_by": who.subject,
+                "issued_by": invitation.who.subject,
             },
         )
         await note(
             connection,
-            who,
+            invitation.who,
             "letter.issued",
             subject_id=letter_id,
             mission_id=row["mission_id"],
             details={"application_id": application_id, "serial": serial},
             now=now,
         )
-    return letter_id, written
+        content = {"id": str(letter_id), "number": written, "page": f"/letters/{written}"}
+        return Answer(content)
+
+    return await once(database, invitation.key, effect)
 
 
 async def revoke(database: Database, letter_id: UUID, who: Principal, now: datetime) -> Row:

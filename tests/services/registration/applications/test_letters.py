@@ -224,3 +224,16 @@ def test_the_last_day_of_a_letter_counts(until: date, is_revoked: bool, found: W
 )
 def test_initials_tell_no_name(name: str, short: str) -> None:
     assert initials(name) == short
+
+
+async def test_a_letter_that_is_asked_for_twice_is_one(
+    selection: "Selection", ana: "Company"
+) -> None:
+    path, body, staff = f"/applications/{ana.id}/letters", selection.invitee(), selection.staff
+
+    first = await selection.ask("POST", path, body, staff, Idempotency_Key="k")
+    again = await selection.ask("POST", path, body, staff, Idempotency_Key="k")
+
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(await selection.house.rows("SELECT FROM letter")) == 1
