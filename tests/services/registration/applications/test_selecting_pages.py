@@ -260,3 +260,14 @@ async def test_the_desk_leads_staff_to_the_applications(selection: "Selection") 
     assert link in await selection.house.page("/desk", selection.staff)
     door = selection.house.someone("door_staff")
     assert link not in await selection.house.page("/desk", door)
+
+
+async def test_who_has_not_reviewed_yet_finds_that_first(
+    selection: "Selection", ana: "Company"
+) -> None:
+    who, path = selection.staff, f"/desk/applications/{ana.id}"
+    before = await selection.house.page(path, who)
+    assert before.index("Your review") < before.index("Message to the company")
+    await selection.review(ana, who, 4, 4)
+    after = await selection.house.page(path, who)
+    assert after.index("Message to the company") < after.index("Change my review")
