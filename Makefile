@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -48,3 +48,7 @@ lock: ## pin the requirements anew (ARGS=--upgrade for newer ones)
 
 compose-smoke: ## bring the deployment up in containers, and ask it one question
 	@scripts/compose-smoke $(ARGS)
+
+bench-registration: ## registration beside pgbench (ARGS=--quick for a short look)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.registration $(ARGS)

@@ -40,7 +40,7 @@ class House:
         """Ask the service as mission staff."""
         who = Principal("mission_staff", uuid4())
         token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
-        request = urllib.request.Request(  # noqa: S310  # an address of ours
+        request = urllib.request.Request(  # an address of ours
             f"http://127.0.0.1:{self.port}/api/v1{path}",
             json.dumps(body).encode(),
             {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},

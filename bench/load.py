@@ -129,9 +129,7 @@ async def closed(port: int, make: Make, *, connections: int, seconds: float) -> 
     return result
 
 
-async def paced(
-    port: int, make: Make, *, connections: int, rate: float, seconds: float
-) -> Result:
+async def paced(port: int, make: Make, *, connections: int, rate: float, seconds: float) -> Result:
     """Send `rate` requests a second, whether or not the server keeps up.
 
     A delay counts from when a request was due, so that a stall is charged to every request that
@@ -162,3 +160,50 @@ def note(result: Result, answer: Answer, asked: float) -> None:
     result.delays.append(time.perf_counter() - asked)
     if answer.status in (429, 503) and answer.retry_after is None:
         result.without_retry_after += 1
+
+
+class Flood:
+    """More new people than can be served, each of whom tries until accepted."""
+
+    def __init__(self, connections: list[Connection], seconds: float) -> None:
+        self.result = Result()
+        self._idle = connections
+        self._free = asyncio.Semaphore(len(connections))
+        self._end = time.perf_counter() + seconds
+
+    async def person(self, request: bytes) -> None:
+        """Try until accepted; who is turned away comes back when told to."""
+        while time.perf_counter() < self._end:
+            async with self._free:
+                connection = self._idle.pop()
+                asked = time.perf_counter()
+                answer = await connection.ask(request)
+                self._idle.append(connection)
+            if time.perf_counter() < self._end:
+                note(self.result, answer, asked)
+            if answer.status not in (429, 503):
+                return
+            await asyncio.sleep(answer.retry_after or 1)
+
+
+async def flood(port: int, make: Make, *, connections: int, rate: float, seconds: float) -> Result:
+    """Let `rate` new people a second arrive for `seconds`, and count what is answered meanwhile."""
+    opened = [await Connection.open(port) for _ in range(connections)]
+    crowd = Flood(list(opened), seconds)
+    started = time.perf_counter()
+    people: set[asyncio.Task[None]] = set()
+    for place in range(int(rate * seconds)):
+        # Now and then at least, so that answers are read when the sender is behind.
+        early = started + place / rate - time.perf_counter()
+        if early > 0 or place % 16 == 0:
+            await asyncio.sleep(max(early, 0))
+        task = asyncio.create_task(crowd.person(make()))
+        people.add(task)
+        task.add_done_callback(people.discard)
+    crowd.result.seconds = time.perf_counter() - started
+    for task in people:
+        task.cancel()
+    await asyncio.gather(*people, return_exceptions=True)
+    for connection in opened:
+        connection.close()
+    return crowd.result

@@ -24,7 +24,7 @@ def bodies(prefix: str) -> Callable[[], str]:
 
 
 def requests(prefix: str, item_id: str) -> Callable[[], bytes]:
-    """Give a function that makes the next person's whole request, each from an address of its own."""
+    """Give a function that makes the next person's whole request, from an address of its own."""
     body = bodies(prefix)
     numbers = itertools.count()
     path = f"/api/v1/programme-items/{item_id}/registrations"

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from shared.edge import BODY_BYTES_MAX, SECURITY_HEADERS, too_large, usable_request_id
+from shared.errors import Busy
 from shared.problems import answered, failed
 
 B = TypeVar("B", bound=BaseModel)
@@ -65,6 +66,8 @@ class Express:
     method: str
     pattern: re.Pattern[str]
     answer: Callable[..., Awaitable[Reply]]
+    turn_away: Callable[[Request], Busy | None] = lambda _: None
+    """Gives why nobody else can be served now: said before anything is spent on a request."""
 
 
 async def serve(
@@ -78,8 +81,7 @@ async def serve(
     structlog.contextvars.bind_contextvars(correlation_id=request_id)
     request = Request(scope, receive)
     try:
-        body = await _body(headers, receive)
-        reply = await route.answer(Call(request, headers, body), **groups)
+        reply = await _reply(route, groups, request, headers)
         content = to_json(reply.content)
         status, raw = reply.status, [(b"content-type", b"application/json")]
         raw += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
@@ -90,6 +92,15 @@ async def serve(
     raw = [*raw, (b"x-request-id", request_id.encode()), *_HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": content})
+
+
+async def _reply(
+    route: Express, groups: Mapping[str, str], request: Request, headers: Mapping[bytes, bytes]
+) -> Reply:
+    if busy := route.turn_away(request):
+        raise busy
+    body = await _body(headers, request.receive)
+    return await route.answer(Call(request, headers, body), **groups)
 
 
 async def _refusal(request: Request, error: Exception) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
@@ -15,11 +15,12 @@ from services.registration.commands.questions import answered
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
+from services.registration.front import Knock, Knocking
 from services.registration.resources import Held, Resources
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.erased import refuse_erased
-from shared.errors import Unauthenticated
+from shared.errors import Busy, Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
 from shared.http import now as current_time
@@ -35,18 +36,18 @@ router = APIRouter(prefix="/api/v1", tags=["registration"])
 async def add_registration(
     item_id: UUID,
     body: RegistrationBody,
-    held: Held,
     who: Visitor,
     key: RequiredKey,
     now: Now,
+    knock: Knocking,
 ) -> Response:
     """Register a person to a programme item. Local participants may do so themselves."""
-    answer, more = await _add(held, item_id, body, who, key=key, now=now)
+    answer, more = await _add(knock, item_id, body, who, key=key, now=now)
     return answer.response(**more)
 
 
 async def _add(
-    held: Resources,
+    knock: Knock,
     item_id: UUID,
     body: RegistrationBody,
     who: Principal | None,
@@ -54,6 +55,8 @@ async def _add(
     key: Key,
     now: datetime,
 ) -> tuple[Answer, dict[str, str]]:
+    held: Resources = knock.request.app.state.registration
+    await knock.on_item(item_id, body, who, key, now)
     await _may_register(held, item_id, body, who)
     sign_up = await answered(held.forms, held.database, item_id, body.value())
     answer = await held.rush.register(item_id, sign_up, key, now)
@@ -80,9 +83,14 @@ async def _add_at_once(call: Call, item_id: str) -> Reply:
     key = None if value is None else key_of(who, "POST", path, value.decode("latin-1"), call.body)
     needed = required_key(key)
     body = call.read(RegistrationBody)
-    held: Resources = call.request.app.state.registration
-    answer, more = await _add(held, UUID(item_id), body, who, key=needed, now=current_time())
+    knock = Knock(call.request)
+    answer, more = await _add(knock, UUID(item_id), body, who, key=needed, now=current_time())
     return Reply(answer.status, answer.content | more, answer.headers)
+
+
+def _busy(request: Request) -> Busy | None:
+    held: Resources = request.app.state.registration
+    return held.rush.queue.busy()
 
 
 EXPRESS = [
@@ -93,6 +101,7 @@ EXPRESS = [
             r"/registrations"
         ),
         _add_at_once,
+        _busy,
     )
 ]
 

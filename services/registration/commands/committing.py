@@ -15,6 +15,8 @@ from shared.postgres import is_outage
 
 BATCH_MAX = 256
 WAIT_SECONDS_MAX = 1.0
+WAITING_MIN = 4 * BATCH_MAX
+"""So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
 
 Request = TypeVar("Request")
@@ -58,12 +60,18 @@ class GroupCommit(Generic[Request, Result]):
     @property
     def is_full(self) -> bool:
         """Whether newcomers are turned away: more waits than is written in `WAIT_SECONDS_MAX`."""
-        return self._waiting >= max(2 * BATCH_MAX, self._rate * WAIT_SECONDS_MAX)
+        return self._waiting >= max(WAITING_MIN, self._rate * WAIT_SECONDS_MAX)
+
+    def busy(self) -> Busy | None:
+        """Give why a newcomer is turned away, or None while there is room."""
+        if not self.is_full:
+            return None
+        return Busy("Too many register at once; try again.", retry_seconds=self.wait_seconds)
 
     def put(self, request: Request) -> "asyncio.Future[Result]":
         """Queue a request; its result is there once it is committed. Raises `Busy` when full."""
-        if self.is_full:
-            raise Busy("Too many register at once; try again.", retry_seconds=self.wait_seconds)
+        if busy := self.busy():
+            raise busy
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue.append((request, future))
         self._waiting += self._size_of(request)

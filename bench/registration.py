@@ -1,0 +1,212 @@
+"""Registration beside pgbench: the public endpoint with everything on, and the bulk endpoint.
+
+Run: `python -m bench.registration [--quick]`. One PostgreSQL, durable, serves both; the rounds
+alternate, and each ratio is that of medians. Ends with one JSON line.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import uvloop
+
+from bench import load, people, pgbench
+from bench.house import CAPACITY_MAX, SECRET, House, database, house
+from shared.access import Principal, Tokens
+
+CONNECTIONS = 64
+PEER_CLIENTS = (16, 64)
+LIST_SIZE = 500
+LIST_CONNECTIONS = 2
+PACED_SHARE = 0.8
+FLOOD = 5
+PRETIX_ORDERS_A_SECOND = 5.7
+"""What `bench/peers/pretix.md` measured with a quota, 16 clients: the median of its three runs."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a run takes: rounds, seconds of each, and how many rows the big table gets."""
+
+    rounds: int
+    seconds: int
+    rows: int
+
+
+WHOLE = Length(rounds=5, seconds=6, rows=1_000_000)
+QUICK = Length(rounds=1, seconds=2, rows=20_000)
+
+
+async def main(length: Length) -> dict[str, object]:
+    """Measure everything, and give the ratios and figures."""
+    async with house() as home:
+        peer = await database(home.postgres_url, "peer")
+        await pgbench.prepare(peer)
+        figures = await _beside(home, peer, length)
+        figures |= await _paced(home, figures["registrations_per_second"], length)
+        figures |= await _flooded(home, figures["registrations_per_second"], length)
+        figures |= await _lists(home, length)
+        figures["memory_mib"] = home.memory_mib()
+        figures |= await _grown(home, length)
+    ratios = {
+        "vs_pgbench": figures["registrations_per_second"] / figures["pgbench_per_second"],
+        "vs_pgbench_uncapped": figures["registrations_per_second"]
+        / figures["pgbench_uncapped_per_second"],
+        "goodput_at_5x": figures["flood_accepted_per_second"] / figures["registrations_per_second"],
+        "rate_at_many_rows": figures["rate_with_many_rows"] / figures["rate_with_few_rows"],
+        "vs_pretix_elsewhere": figures["registrations_per_second"] / PRETIX_ORDERS_A_SECOND,
+    }
+    rounded = {name: round(value, 2) for name, value in ratios.items()}
+    return {
+        "bench": "registration",
+        "ratios": rounded,
+        "figures": {name: round(value, 1) for name, value in figures.items()},
+    }
+
+
+async def _beside(home: House, peer: str, length: Length) -> dict[str, float]:
+    """Alternate the three, so that a slow moment of the disk meets all of them."""
+    rounds: dict[str, list[float]] = {"ours": [], "capped": [], "uncapped": []}
+    for number in range(length.rounds):
+        for name, is_capped in (("capped", True), ("uncapped", False)):
+            rates = [
+                await pgbench.rate(
+                    peer, clients=clients, seconds=length.seconds, is_capped=is_capped
+                )
+                for clients in PEER_CLIENTS
+            ]
+            rounds[name].append(max(rates))
+        item = await home.item()
+        make = people.requests(f"beside{number}", item)
+        result = await load.closed(home.port, make, connections=CONNECTIONS, seconds=length.seconds)
+        _all_accepted(result)
+        rounds["ours"].append(result.rate)
+        print(f"round {number + 1}: " + ", ".join(f"{n} {rounds[n][-1]:.0f}/s" for n in rounds))
+    return {
+        "registrations_per_second": statistics.median(rounds["ours"]),
+        "pgbench_per_second": statistics.median(rounds["capped"]),
+        "pgbench_uncapped_per_second": statistics.median(rounds["uncapped"]),
+    }
+
+
+async def _paced(home: House, rate: float, length: Length) -> dict[str, float]:
+    make = people.requests("paced", await home.item())
+    result = await load.paced(
+        home.port,
+        make,
+        connections=CONNECTIONS * 4,
+        rate=PACED_SHARE * rate,
+        seconds=length.seconds,
+    )
+    _all_accepted(result)
+    found = {f"paced_p{share}_ms": result.percentile(share / 100) * 1000 for share in (50, 99)}
+    print(f"at {PACED_SHARE:.0%} of the rate: {found}")
+    return found
+
+
+async def _flooded(home: House, rate: float, length: Length) -> dict[str, float]:
+    make = people.requests("flood", await home.item())
+    result = await load.flood(
+        home.port,
+        make,
+        connections=CONNECTIONS * 8,
+        rate=FLOOD * rate,
+        seconds=length.seconds,
+    )
+    assert result.without_retry_after == 0, "somebody was turned away without a Retry-After"
+    print(f"flood: {dict(result.statuses)} in {result.seconds:.1f} s")
+    return {
+        "flood_accepted_per_second": result.rate,
+        "flood_turned_away_per_second": (result.statuses[503] + result.statuses[429])
+        / result.seconds,
+        "flood_offered_per_second": FLOOD * rate,
+    }
+
+
+async def _lists(home: House, length: Length) -> dict[str, float]:
+    """Send lists as a partner's system does."""
+    who = Principal("mission_staff", uuid4())
+    token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
+    rates = []
+    for number in range(length.rounds):
+        item = await home.item(CAPACITY_MAX)
+        make = people.lists(f"list{number}", item, token, size=LIST_SIZE)
+        result = await load.closed(
+            home.port, make, connections=LIST_CONNECTIONS, seconds=length.seconds / 2
+        )
+        assert set(result.statuses) == {200}, result.statuses
+        rates.append(result.statuses[200] * LIST_SIZE / result.seconds)
+    print(f"lists: {[round(rate) for rate in rates]} registrations/s")
+    return {"bulk_per_second": statistics.median(rates)}
+
+
+async def _grown(home: House, length: Length) -> dict[str, float]:
+    """Measure again with many rows in the tables, each time for a new item."""
+
+    async def rate() -> float:
+        result = await load.closed(
+            home.port,
+            people.requests(f"grown{uuid4().hex[:6]}", await home.item()),
+            connections=CONNECTIONS,
+            seconds=length.seconds,
+        )
+        _all_accepted(result)
+        return result.rate
+
+    few = await _median(rate, length.rounds)
+    started = time.perf_counter()
+    rows = await _fill(home, length.rows)
+    print(f"{rows} rows after {time.perf_counter() - started:.0f} s")
+    many = await _median(rate, length.rounds)
+    return {"rate_with_few_rows": few, "rate_with_many_rows": many, "many_rows": rows}
+
+
+async def _median(measure: Callable[[], Awaitable[float]], rounds: int) -> float:
+    return statistics.median([await measure() for _ in range(rounds)])
+
+
+async def _fill(home: House, rows: int) -> int:
+    """Let the tables grow to at least `rows` registrations, as the service itself writes them."""
+    connection = await asyncpg.connect(home.database_url)
+    who = Principal("mission_staff", uuid4())
+    token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
+    count: int = await connection.fetchval("SELECT count(*) FROM registration")
+    number = 0
+    while count < rows:
+        item = await home.item(CAPACITY_MAX)
+        make = people.lists(f"fill{number}", item, token, size=LIST_SIZE)
+        wanted = min(CAPACITY_MAX, rows - count)
+        opened = [await load.Connection.open(home.port) for _ in range(LIST_CONNECTIONS)]
+        requests = iter([make() for _ in range(-(-wanted // LIST_SIZE))])
+
+        async def send(sender: load.Connection, requests: Iterator[bytes] = requests) -> None:
+            for request in requests:
+                answer = await sender.ask(request)
+                assert answer.status == 200, answer.body  # noqa: PLR2004
+
+        await asyncio.gather(*(send(sender) for sender in opened))
+        for sender in opened:
+            sender.close()
+        count = await connection.fetchval("SELECT count(*) FROM registration")
+        number += 1
+    await connection.execute("ANALYZE")
+    await connection.close()
+    return count
+
+
+def _all_accepted(result: load.Result) -> None:
+    assert set(result.statuses) == {201}, result.statuses
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round of each")
+    chosen = QUICK if parser.parse_args().quick else WHOLE
+    print(json.dumps(uvloop.run(main(chosen))))
