@@ -316,3 +316,17 @@ async def test_a_process_that_sends_its_mail_has_no_mailbox(
     async with browse(replace(resources, has_mailbox=False)) as browser:
         for path in ("/mailbox", f"/mailbox/{mail}"):
             assert (await browser.get(path, person("mission_staff"))).status_code == 404
+
+
+@pytest.mark.parametrize("may_cross", [True, False])
+async def test_who_may_not_be_named_abroad_is_known_by_company_alone(
+    browser: Any, person: Any, planned: Any, keep: Any, registration: Any, *, may_cross: bool
+) -> None:
+    facts = {"name": "Sample Local", "may_cross": may_cross}
+    registration.know(planned.local, "local@example.org", **facts)
+    await keep(planned.meeting())
+
+    answer = await browser.get("/day", person("delegate", planned.delegate))
+
+    assert "Sample Wind Co., Ltd." in answer.text
+    assert ("Sample Local" in answer.text) is may_cross

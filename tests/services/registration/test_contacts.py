@@ -33,6 +33,7 @@ async def test_a_service_reads_how_to_address_people(house: "House") -> None:
         "role": "local",
         "organization": "Sample ana Co.",
         "native_organization": "示例公司",
+        "may_cross": True,
     }
     token = path.removeprefix("/sign-in?token=")
     assert (await house.post("/api/v1/sessions", {"token": token})).status_code == 201
