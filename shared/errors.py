@@ -80,13 +80,19 @@ class PreconditionMissing(Refusal):
 
 
 class Busy(Refusal):
-    """More is asked at once than can be done; `retry_seconds` says when it is worth another try."""
+    """More is asked at once than can be done; `retry_seconds` says when it is worth another try.
+
+    `link` leads to where to wait for one's turn.
+    """
 
     code = "busy"
 
-    def __init__(self, detail: str, *, code: str = "", retry_seconds: float = 1.0) -> None:
+    def __init__(
+        self, detail: str, *, code: str = "", retry_seconds: float = 1.0, link: str = ""
+    ) -> None:
         super().__init__(detail, code=code)
         self.retry_seconds = retry_seconds
+        self.link = link
 
 
 class TooMany(Busy):

@@ -122,6 +122,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         response.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(_jittered(error.retry_seconds))
+        if error.link:
+            response.headers["Link"] = f'<{error.link}>; rel="help"'
     return response
 
 

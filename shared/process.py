@@ -88,17 +88,24 @@ def run(
         async with opened(settings, log_of(settings)) as service:
             tokens = Tokens(settings.secret_key.get_secret_value())
             app = create_app([service], tokens)
-            await serve(app, [service], settings.host, settings.port)
+            await serve(app, [service], settings.host, settings.port, gateways=settings.gateways)
 
     uvloop.run(main())
 
 
 async def serve(
-    app: FastAPI, services: Sequence[Service], host: str, port: int, *, quiet: bool = False
+    app: FastAPI,
+    services: Sequence[Service],
+    host: str,
+    port: int,
+    *,
+    quiet: bool = False,
+    gateways: str = "",
 ) -> None:
     """Listen and run every loop until SIGTERM or SIGINT.
 
-    A loop that fails ends all and its exception is raised.
+    A loop that fails ends all and its exception is raised. `gateways` are believed when they say
+    who asks.
     """
     config = uvicorn.Config(
         app,
@@ -107,6 +114,8 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(gateways),
+        forwarded_allow_ips=gateways,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         timeout_keep_alive=65,
         http="httptools",

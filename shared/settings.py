@@ -3,12 +3,21 @@
 A service adds its own in its `settings.py`. Read once, in `__main__`.
 """
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Literal
 
-from pydantic import Field, PostgresDsn, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_LENGTH_MIN = 32
+
+
+def _networks(given: str) -> str:
+    """Check a list of networks; everybody is none: then whoever asks could say who he is."""
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    if not all(ip_network(part).prefixlen for part in parts):
+        raise ValueError("Name the gateway's own network, not everybody's.")
+    return ",".join(parts)
 
 
 class ServiceSettings(BaseSettings):
@@ -37,6 +46,11 @@ class ServiceSettings(BaseSettings):
     public_url: str = Field(
         "http://127.0.0.1:8000",
         description="Where users reach the gateway. With `https:`, cookies are marked Secure.",
+    )
+    gateways: Annotated[str, AfterValidator(_networks)] = Field(
+        "127.0.0.1",
+        description="Addresses or networks, with commas between them, of the gateway and of what "
+        "ends TLS before it: their `X-Forwarded-For` says who asks. Nobody else's is believed.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important lines to write."
