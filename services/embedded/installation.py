@@ -62,7 +62,8 @@ async def installed(wanted: Wanted) -> AsyncIterator[Installation]:
     async with AsyncExitStack() as stack:
         common = await _servers(wanted, stack)
         redis = common.pop("redis_url")
-        first = RegistrationSettings(**_of("registration", common))
+        # Everybody is on this machine, and so has one address.
+        first = RegistrationSettings(limit_registrations=0, **_of("registration", common))
         second = MatchingSettings(**_of("matching", common))
         third = NotifySettings(redis_url=redis, mailbox=True, **_of("notify", common))
         opening = (

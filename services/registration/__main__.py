@@ -22,6 +22,7 @@ from services.registration.api import (
     registrations,
     sessions,
     several,
+    waiting_room,
 )
 from services.registration.commands.applications.deciding import keep_lapsing
 from services.registration.commands.bulk import keep_working
@@ -31,6 +32,9 @@ from services.registration.commands.naming import keep_naming
 from services.registration.commands.registering import Rush
 from services.registration.commands.retention import Sweeper
 from services.registration.commands.signing_in import sign_in_path
+from services.registration.commands.waiting import Waiting
+from services.registration.domain.waiting_room import Terms
+from services.registration.limits import Limits
 from services.registration.pages import (
     applying,
     audit,
@@ -45,6 +49,7 @@ from services.registration.pages import (
 )
 from services.registration.pages import lists as list_pages
 from services.registration.pages import privacy as privacy_pages
+from services.registration.pages import waiting_room as waiting_room_pages
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from services.registration.store.elsewhere import Elsewhere
@@ -86,6 +91,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     registrations.router,
                     several.router,
                     places.router,
+                    waiting_room.router,
+                    waiting_room_pages.router,
                     sessions.router,
                     contacts.router,
                     editing.router,
@@ -116,11 +123,22 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
             }
             | {"bulk": lambda: keep_working(database)}
             | {"applications": lambda: keep_lapsing(database)},
-            express=[*registrations.EXPRESS, *several.EXPRESS],
+            express=[*registrations.EXPRESS, *several.EXPRESS, *waiting_room.EXPRESS],
             checks={"registration database": answers},
             resources=Resources(
                 database=database,
                 rush=rush,
+                waiting=Waiting(
+                    database,
+                    rush.queue,
+                    tokens.digest,
+                    Terms(
+                        open_seconds=settings.waiting_room_seconds,
+                        crowd=settings.waiting_room_crowd,
+                    ),
+                    datetime.now(UTC),
+                ),
+                limits=Limits.of(settings),
                 elsewhere=elsewhere,
                 tokens=tokens,
                 is_secure=settings.public_url.startswith("https:"),

@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 
 from services.registration.commands.questions import Forms
 from services.registration.commands.registering import Rush
+from services.registration.commands.waiting import Waiting
+from services.registration.limits import Limits
 from services.registration.store.elsewhere import Elsewhere
 from shared.access import Tokens
 from shared.postgres import Database
@@ -18,12 +20,14 @@ class Resources:
 
     database: Database
     rush: Rush
+    waiting: Waiting
     elsewhere: Elsewhere
     tokens: Tokens
     is_secure: bool
     """Whether users reach us by HTTPS, so that cookies may insist on it."""
     public_url: str
     """Where users reach us, without a slash at its end."""
+    limits: Limits = field(default_factory=Limits)
     forms: Forms = field(default_factory=Forms)
 
 

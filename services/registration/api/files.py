@@ -12,13 +12,14 @@ from services.registration.bodies import Name
 from services.registration.commands import files as commands
 from services.registration.domain.questions import FILE_BYTES_MAX
 from services.registration.domain.sniffing import MEDIA_TYPES
-from services.registration.resources import Held
+from services.registration.resources import Held, Resources
 from services.registration.store import files as store
 from services.registration.store import questions
 from shared.access import Principal, Scope, may
 from shared.errors import Forbidden, NotFound
 from shared.http import Body, Caller, Now
 from shared.idempotency import OptionalKey
+from shared.limits import client_of
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -32,9 +33,16 @@ class FileBody(Body):
 
 @router.post("/missions/{mission_id}/questions/{question_id}/files", status_code=201)
 async def begin_file(
-    mission_id: UUID, question_id: UUID, body: FileBody, held: Held, key: OptionalKey, now: Now
+    mission_id: UUID,
+    question_id: UUID,
+    body: FileBody,
+    request: Request,
+    key: OptionalKey,
+    now: Now,
 ) -> Response:
     """Announce a file; the answer says how big its parts are to be."""
+    held: Resources = request.app.state.registration
+    held.limits.files.take(client_of(request))
     # Whoever knows the id may name the file in an answer: it has to be one that nobody guesses.
     file = commands.Announced(uuid4(), question_id, body.name, body.bytes)
     return (await commands.begin(held.database, mission_id, file, key, now)).response()

@@ -23,6 +23,7 @@ from services.registration.bodies import (
 from services.registration.commands.missions import existing_item
 from services.registration.commands.questions import answered
 from services.registration.domain.people import SignUp, Source
+from services.registration.front import Knocking
 from services.registration.resources import Held, Resources
 from shared.access import Principal, Scope, require
 from shared.errors import Fault, Invalid, Refusal, Unauthenticated
@@ -70,9 +71,16 @@ class ListBody(Body):
 
 @router.post("/programme-items/{item_id}/groups", status_code=201)
 async def add_group(
-    item_id: UUID, body: GroupBody, held: Held, who: Visitor, key: RequiredKey, now: Now
+    item_id: UUID,
+    body: GroupBody,
+    who: Visitor,
+    key: RequiredKey,
+    now: Now,
+    knock: Knocking,
 ) -> Response:
     """Register people of one company together: a place each, or all wait together."""
+    held: Resources = knock.request.app.state.registration
+    await knock.on_item(item_id, body, who, key, now)
     is_public = body.side == "local" and body.source == "self" and body.partner_id is None
     if not is_public:
         if who is None:
