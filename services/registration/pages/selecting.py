@@ -236,6 +236,7 @@ async def _call(
         mission = await existing_mission(connection, mission_id)
         call = await calls.published(connection, mission)
         texts = {row["code"]: row for row in await calls.texts(connection, mission_id)}
+    values = given or selecting_form.kept(call)
     return pages.render(
         request,
         "call.html",
@@ -244,11 +245,11 @@ async def _call(
         call=call,
         texts=texts,
         codes=CERTIFICATIONS,
-        given=given or selecting_form.kept(call),
+        given=values,
         wrong=trouble.wrong,
         refusal=trouble.code,
         zones=selecting_form.ZONES,
-        lines=selecting_form.LINES,
+        lines=lambda name: selecting_form.lines(values, name),
         proposed=lambda code, language: pages.text(f"proposed_{code}", language),
         is_saved=request.query_params.get("saved") == "1",
     )

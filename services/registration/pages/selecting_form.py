@@ -13,7 +13,7 @@ from services.registration.commands.applications.calls import Call
 from shared.errors import Fault, Invalid
 
 LINES = 10
-"""How many criteria and questions the form has room for."""
+"""How many criteria and questions are read from the form."""
 ZONES = (
     "America/New_York",
     "America/Chicago",
@@ -58,6 +58,16 @@ def kept(call: Call | None) -> dict[str, Any]:
 def shown(given: FormData) -> dict[str, Any]:
     """Give what somebody typed, to be shown again."""
     return {name: str(value) for name, value in given.multi_items()}
+
+
+def lines(values: Mapping[str, Any], name: str) -> int:
+    """Count the lines to show: all that are filled in, and two more to fill in."""
+    filled = [
+        int(key.rpartition(".")[2])
+        for key, value in values.items()
+        if key.startswith(f"{name}_") and value and key.rpartition(".")[2].isdecimal()
+    ]
+    return min(max(filled, default=0) + 3, LINES)
 
 
 def call(given: FormData) -> CallBody:

@@ -61,6 +61,8 @@ async def test_staff_publishes_a_call_in_the_time_of_its_zone(selection: "Select
     page = await selection.house.page(path, selection.staff)
     assert 'value="2036-02-01T17:30"' in page
     assert page.count('value="Plan"') == 1
+    # Two criteria, of which the second was typed into the fourth line, and two more to fill in.
+    assert page.count('name="weight.') == 4
 
 
 @pytest.mark.parametrize(
