@@ -201,7 +201,7 @@ async def test_the_trail_is_found_by_person_action_subject_and_day(house: "House
     assert "Sample Lead" in await shown()
     by_lead = await shown(actor=lead, action="", day="")
     assert "Registration approved" in by_lead
-    assert "Registration turned down" not in by_lead
+    assert "Registration rejected" not in by_lead
     assert "Sample bo" in await shown(action="registration.reject")
     assert "Sample ana" not in await shown(action="registration.reject")
     assert "Sample ana" in await shown(subject_id=ids["ana"])
