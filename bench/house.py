@@ -137,6 +137,8 @@ def _environment(database_url: str, port: int) -> dict[str, str]:
         "TRADEWIND_LOG_URL": "postgresql:",
         "TRADEWIND_SECRET_KEY": SECRET,
         "TRADEWIND_LOG_LEVEL": "warning",
+        # What is measured is the queue behind it.
+        "TRADEWIND_WAITING_ROOM_SECONDS": "0",
     }
 
 
