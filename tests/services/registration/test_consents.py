@@ -14,6 +14,8 @@ from services.registration.domain.consents import (
     FIRST_VERSION,
     REQUIRED_PURPOSE,
 )
+from services.registration.pages.privacy import form_texts
+from services.registration.pages.rendering import pages
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
@@ -274,6 +276,29 @@ async def test_nobody_agrees_for_somebody_else_but_staff_may_take_it_back(
         assert answer.status_code == 403
     assert (await withdraw(house, ana, CROSS_BORDER_PURPOSE, other)).status_code == 403
     assert (await withdraw(house, ana, CROSS_BORDER_PURPOSE, house.boss)).status_code == 200
+
+
+async def test_a_form_asks_each_free_purpose_in_a_box_that_nobody_ticked(
+    house: "House",
+) -> None:
+    async with house.database.reading() as connection:
+        texts = await form_texts(connection, house.mission)
+    assert [text.purpose for text in texts] == [CROSS_BORDER_PURPOSE]
+    source = '{% from "consents.html" import boxes with context %}{{ boxes(texts, ticked) }}'
+    template = pages.environment.from_string(source)
+
+    def render(*ticked: str) -> str:
+        return template.render(
+            texts=texts,
+            ticked=ticked,
+            b=lambda text: text.zh,
+            t=lambda key: pages.text(key, "zh"),
+        )
+
+    assert "checked" not in render()
+    assert f'value="{CROSS_BORDER_PURPOSE}" checked' in render(CROSS_BORDER_PURPOSE)
+    for told in ("我单独同意", "接收方", "处理方式", "信息种类", "您的权利", "自愿"):
+        assert told in render()
 
 
 LINES: dict[str, Any] = {
