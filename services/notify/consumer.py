@@ -83,6 +83,8 @@ def _mail_routes() -> Subscriptions:
         on(r.ParticipantPending, _registration("pending")),
         on(r.ParticipantWaitlisted, _registration("waitlisted")),
         on(r.ParticipantRejected, _registration("rejected")),
+        on(r.ParticipantOffered, _registration("offered")),
+        on(r.ParticipantOfferExpired, _registration("offer_expired")),
         on(r.SignInRequested, _sign_in),
         on(r.ApplicationDrafted, _application),
         on(r.ApplicationSubmitted, _application),

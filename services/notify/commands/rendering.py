@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -29,7 +30,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals |= {"local": local, "zone_name": zone_name, "day": day}
+TEMPLATES.globals |= {"local": local, "zone_name": zone_name, "day": day, "zone": ZoneInfo}
 
 SUBJECT_PREFIX = {"en": "[Rehearsal] ", "zh": "【演练】"}
 
@@ -105,9 +106,15 @@ class _Writing:
         stop = await self._stop()
         if item is None:
             raise NotYet("The programme item is not known yet.")
-        link = self.head.link(self.contact)
         return Rendered(
-            self._mail("registration", link=link, status=self.message.kind, stop=stop, item=item)
+            self._mail(
+                "registration",
+                link=self.head.link(self.contact),
+                status=self.message.kind,
+                until=self.message.offered_until,
+                stop=stop,
+                item=item,
+            )
         )
 
     async def schedule(self) -> Rendered:

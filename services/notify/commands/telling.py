@@ -11,6 +11,8 @@ from shared.events.registration import (
     ApplicationDrafted,
     ApplicationSubmitted,
     ParticipantConfirmed,
+    ParticipantOffered,
+    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -19,7 +21,12 @@ from shared.events.registration import (
 from shared.postgres import Connection
 
 RegistrationEvent = (
-    ParticipantConfirmed | ParticipantPending | ParticipantRejected | ParticipantWaitlisted
+    ParticipantConfirmed
+    | ParticipantOffered
+    | ParticipantOfferExpired
+    | ParticipantPending
+    | ParticipantRejected
+    | ParticipantWaitlisted
 )
 
 
@@ -29,7 +36,8 @@ async def tell_registration(
     """Queue the mail about a registration, unless a place is as confirmed as it was."""
     if isinstance(event, ParticipantConfirmed) and event.is_correction:
         return
-    about = (event.stop_id, event.programme_item_id)
+    until = event.offered_until if isinstance(event, ParticipantOffered) else None
+    about = messages.About(event.stop_id, event.programme_item_id, until)
     await messages.queue(connection, kind, event.participant_id, event.mission_id, now, about)
 
 

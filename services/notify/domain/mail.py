@@ -12,6 +12,8 @@ Kind = Literal[
     "waitlisted",
     "pending",
     "rejected",
+    "offered",
+    "offer_expired",
     "sign_in",
     "schedule",
     "application_drafted",
@@ -62,6 +64,7 @@ class Message:
     programme_item_id: UUID | None
     attempts: int
     """Counts this one."""
+    offered_until: datetime | None = None
 
 
 class NotYet(Exception):

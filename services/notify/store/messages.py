@@ -1,6 +1,7 @@
 """The queue of mails, and what is gathered before it becomes one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,23 +12,33 @@ from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, Kind, Message
 from shared.postgres import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a mail about a registration is about."""
+
+    stop_id: UUID
+    programme_item_id: UUID
+    offered_until: datetime | None = None
+
+
 async def queue(
     connection: Connection,
     kind: Kind,
     person_id: UUID,
     mission_id: UUID,
     now: datetime,
-    about: tuple[UUID, UUID] | None = None,
+    about: About | None = None,
 ) -> None:
-    """Add a mail; `about` is a stop and a programme item."""
+    """Add a mail."""
     await connection.execute(
         "INSERT INTO message (kind, person_id, mission_id, stop_id, programme_item_id, "
-        "next_attempt_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        "next_attempt_at, created_at, offered_until) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
         kind,
         person_id,
         mission_id,
-        *(about or (None, None)),
+        *((about.stop_id, about.programme_item_id) if about else (None, None)),
         now,
+        about.offered_until if about else None,
     )
 
 
@@ -96,7 +107,7 @@ async def claim(connection: Connection, now: datetime, *, limit: int) -> list[Me
         "WHERE earlier.person_id = due.person_id AND earlier.state = 'queued' "
         "AND earlier.id < due.id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
         "RETURNING id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, "
-        "attempts",
+        "attempts, offered_until",
         now,
         LEASE,
         limit,

@@ -15,6 +15,8 @@ from shared.events.base import Event
 from shared.events.registration import (
     OrganizationFacts,
     ParticipantConfirmed,
+    ParticipantOffered,
+    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -120,6 +122,8 @@ async def test_facts_and_mails_come_from_registrations_events(
         (registered(world, ParticipantWaitlisted), 2),
         (confirmed, 3),
         (registered(world, ParticipantRejected), 4),
+        (registered(world, ParticipantOffered, offered_until=now()), 6),
+        (registered(world, ParticipantOfferExpired), 7),
         # Another company, the same place: no news for the person.
         (confirmed.model_copy(update={"is_correction": True}), 5),
         (SignInRequested(person_id=world.local, mission_id=world.mission), 1),
@@ -128,11 +132,14 @@ async def test_facts_and_mails_come_from_registrations_events(
     async def kinds() -> list[str] | None:
         async with database.reading() as connection:
             rows = await connection.fetch("SELECT kind FROM message ORDER BY id")
-        return [row["kind"] for row in rows] if len(rows) == 5 else None
+        return [row["kind"] for row in rows] if len(rows) == 7 else None
 
     async with cancelling(mail_consumer(database).run(log, MAIL_TOPICS)):
         found = await until(kinds)
-    assert found == ["pending", "waitlisted", "confirmed", "rejected", "sign_in"]
+    assert found == [
+        *("pending", "waitlisted", "confirmed", "rejected", "offered", "offer_expired"),
+        "sign_in",
+    ]
     async with database.reading() as connection:
         stop = await facts.stop(connection, world.stop)
         assert stop

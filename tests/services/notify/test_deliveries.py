@@ -17,7 +17,7 @@ async def mails(database: Any, world: Any) -> list[Kind]:
     kinds: list[Kind] = ["pending", "confirmed", "sign_in"]
     async with database.transaction() as connection:
         for kind in kinds:
-            about = None if kind == "sign_in" else (world.stop, world.item)
+            about = None if kind == "sign_in" else messages.About(world.stop, world.item)
             person = world.local if kind == "sign_in" else world.delegate
             await messages.queue(connection, kind, person, world.mission, NOW, about)
         await messages.queue(connection, "sign_in", world.delegate, uuid4(), NOW)

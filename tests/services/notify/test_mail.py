@@ -280,6 +280,10 @@ async def test_a_meeting_cancelled_before_anybody_heard_of_it_is_no_mail(
         ("waitlisted", ["Waiting list: Matchmaking, Shanghai", "候补名单：洽谈会（上海）"]),
         ("pending", ["Received: Matchmaking, Shanghai", "已收到报名：洽谈会（上海）"]),
         ("rejected", ["Not approved: Matchmaking, Shanghai", "报名未通过：洽谈会（上海）"]),
+        (
+            "offer_expired",
+            ["Offer ended: Matchmaking, Shanghai", "保留的名额已过期：洽谈会（上海）"],
+        ),
     ],
 )
 async def test_registrations_are_told_in_both_languages(
@@ -287,12 +291,25 @@ async def test_registrations_are_told_in_both_languages(
 ) -> None:
     async with database.transaction() as connection:
         for person in (people.delegate, people.local):
-            about = (people.stop, people.item)
+            about = messages.About(people.stop, people.item)
             await messages.queue(connection, kind, person, people.mission, NOW, about)
     await sender.send_due(NOW)
     assert [mail["Subject"] for mail in server.taken] == subjects
     assert all("https://mission.example.org/sign-in?token=abc" in text(m) for m in server.taken)
     assert "09:00-17:00 (Shanghai, UTC+8)" in text(server.taken[0])
+
+
+async def test_an_offer_says_until_when_the_place_is_held(
+    database: Database, sender: Sender, server: Server, people: Any
+) -> None:
+    until = datetime(2023, 11, 3, 9, 30, tzinfo=UTC)
+    async with database.transaction() as connection:
+        for person in (people.delegate, people.local):
+            about = messages.About(people.stop, people.item, until)
+            await messages.queue(connection, "offered", person, people.mission, NOW, about)
+    await sender.send_due(NOW)
+    assert "held for you until Fri 3 Nov 2023, 17:30 (Shanghai, UTC+8)" in text(server.taken[0])
+    assert "保留至2023年11月3日 星期五 17:30（北京时间）" in text(server.taken[1])
 
 
 async def test_a_rehearsals_mail_says_so(
@@ -438,7 +455,7 @@ async def test_a_persons_mails_keep_their_order(
     server.answers = ["451 Busy"]
     await ask_for_link(database, people)
     async with database.transaction() as connection:
-        about = (people.stop, people.item)
+        about = messages.About(people.stop, people.item)
         await messages.queue(connection, "confirmed", people.delegate, people.mission, NOW, about)
     at = NOW
     for _ in range(4):
