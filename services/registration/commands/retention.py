@@ -20,7 +20,7 @@ from shared.sweeping import forget_requests
 
 LOOK_SECONDS = 600
 
-_REMOVED_BY_ROW = ("answers", "scans", "consents")
+_REMOVED_BY_ROW = ("answers", "files", "scans", "consents")
 
 log = structlog.get_logger()
 

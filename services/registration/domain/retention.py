@@ -48,6 +48,12 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        "files",
+        30,
+        "mission",
+        Bilingual(en="Files sent with a form", zh="随表单上传的文件"),
+    ),
+    Rule(
         "scans",
         90,
         "mission",

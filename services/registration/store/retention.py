@@ -19,6 +19,10 @@ _OF_A_MISSION: Mapping[str, tuple[str, str]] = {
         "WHERE person.mission_id = $1 AND r.answers <> '{}'",
         "UPDATE registration SET answers = '{}' WHERE id IN",
     ),
+    "files": (
+        "SELECT file.id FROM file WHERE file.mission_id = $1",
+        "DELETE FROM file WHERE id IN",
+    ),
     "scans": (
         "SELECT scan.nonce AS id FROM scan JOIN stop ON stop.id = scan.stop_id "
         "WHERE stop.mission_id = $1",

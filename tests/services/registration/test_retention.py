@@ -79,6 +79,26 @@ async def test_answers_go_and_the_person_stays(house: "House") -> None:
     assert (row["answers"], row["full_name"]) == ({}, "Sample ana")
 
 
+async def test_files_go_with_all_their_parts(house: "House") -> None:
+    await house.rows(
+        "INSERT INTO question (id, mission_id, code, place, definition) "
+        "VALUES ($1, $1, 'cv', 1, '{}') RETURNING id",
+        house.mission,
+    )
+    await house.rows(
+        "INSERT INTO file (id, mission_id, question_id, name, bytes, created_at) "
+        "VALUES ($1, $1, $1, 'cv.pdf', 3, now()) RETURNING id",
+        house.mission,
+    )
+    await house.rows(
+        "INSERT INTO file_chunk VALUES ($1, 0, $2) RETURNING number", house.mission, b"cv."
+    )
+
+    assert await sweep(house, due("files") - timedelta(seconds=1)) == {}
+    assert await sweep(house, due("files")) == {"files": 1}
+    assert await house.rows("SELECT FROM file_chunk") == []
+
+
 async def test_people_are_erased_as_if_they_had_asked(house: "House") -> None:
     ana = await house.registered("ana")
 
