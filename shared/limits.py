@@ -9,8 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from typing import Annotated
 
-from starlette.requests import Request
+from fastapi import Depends, Request
 
 from shared.access import Principal
 from shared.errors import TooMany
@@ -74,6 +75,14 @@ def client_of(request: Request, who: Principal | None = None) -> str:
         return who.subject.hex
     client = request.scope.get("client")
     return _address(client[0]) if client else ""
+
+
+def client(request: Request) -> str:
+    """Name who asks without a credential."""
+    return client_of(request)
+
+
+Client = Annotated[str, Depends(client)]
 
 
 @lru_cache(maxsize=4096)

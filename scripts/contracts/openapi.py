@@ -13,7 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from shared import http as edge
-from shared import idempotency
+from shared import idempotency, limits
 from shared.access import Tokens
 from shared.errors import Refusal
 from shared.problems import STATUS
@@ -139,12 +139,13 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
     wanted = {
         "Malformed": bool(body) or has_key or is_guarded,
         "Unauthenticated": edge.visitor in calls or "token" in names,
-        "Forbidden": edge.visitor in calls,
+        "Forbidden": edge.visitor in calls or "Waiting-Room-Ticket" in names,
         "NotFound": has_id,
         "Conflict": method in UNSAFE and (has_id or has_key),
         "Stale": is_guarded,
         "Invalid": bool(names),
         "PreconditionMissing": is_guarded,
+        "TooMany": limits.client in calls,
     }
     return [kind for kind in STATUS if wanted.get(kind.__name__, False)]
 

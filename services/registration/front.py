@@ -14,7 +14,7 @@ from services.registration.resources import Resources
 from shared.access import Principal, Role
 from shared.errors import TooMany
 from shared.idempotency import Key
-from shared.limits import client_of
+from shared.limits import Client, client_of
 
 ADMISSION_HEADER = "waiting-room-admission"
 COOKIE_SECONDS = int(TICKET_LIFETIME.total_seconds())
@@ -69,21 +69,22 @@ class Knock:
 
 def knock(
     request: Request,
+    client: Client,
     waiting_room_admission: Annotated[
         str | None, Header(description="What the stop's waiting room gave, where one is open.")
     ] = None,
 ) -> Knock:
     """Take the request as it knocks; the header is read there, and described here."""
-    del waiting_room_admission
+    del client, waiting_room_admission
     return Knock(request)
 
 
 Knocking = Annotated[Knock, Depends(knock)]
 
 
-def count_link_request(held: Resources, request: Request, email: str) -> None:
+def count_link_request(held: Resources, client: str, email: str) -> None:
     """Count a request for a sign-in link; raises `TooMany`."""
-    held.limits.links.take(client_of(request))
+    held.limits.links.take(client)
     held.limits.links_to_address.take(email.strip().lower())
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -12,14 +12,14 @@ from services.registration.bodies import Name
 from services.registration.commands import files as commands
 from services.registration.domain.questions import FILE_BYTES_MAX
 from services.registration.domain.sniffing import MEDIA_TYPES
-from services.registration.resources import Held, Resources
+from services.registration.resources import Held
 from services.registration.store import files as store
 from services.registration.store import questions
 from shared.access import Principal, Scope, may
 from shared.errors import Forbidden, NotFound
 from shared.http import Body, Caller, Now
 from shared.idempotency import OptionalKey
-from shared.limits import client_of
+from shared.limits import Client
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -31,18 +31,19 @@ class FileBody(Body):
     bytes: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)]
 
 
-@router.post("/missions/{mission_id}/questions/{question_id}/files", status_code=201)
+def _count(held: Held, client: Client) -> None:
+    held.limits.files.take(client)
+
+
+@router.post(
+    "/missions/{mission_id}/questions/{question_id}/files",
+    status_code=201,
+    dependencies=[Depends(_count)],
+)
 async def begin_file(
-    mission_id: UUID,
-    question_id: UUID,
-    body: FileBody,
-    request: Request,
-    key: OptionalKey,
-    now: Now,
+    mission_id: UUID, question_id: UUID, body: FileBody, held: Held, key: OptionalKey, now: Now
 ) -> Response:
     """Announce a file; the answer says how big its parts are to be."""
-    held: Resources = request.app.state.registration
-    held.limits.files.take(client_of(request))
     # Whoever knows the id may name the file in an answer: it has to be one that nobody guesses.
     file = commands.Announced(uuid4(), question_id, body.name, body.bytes)
     return (await commands.begin(held.database, mission_id, file, key, now)).response()
@@ -71,7 +72,7 @@ async def finish_file(mission_id: UUID, file_id: UUID, held: Held) -> dict[str, 
 
 @router.get("/missions/{mission_id}/files/{file_id}")
 async def read_file(mission_id: UUID, file_id: UUID, held: Held, who: Caller) -> Response:
-    """Read a file: for mission staff, for the partner who brought its owner, and for the owner."""
+    """Read a file; for mission staff, for the partner who brought its owner, and for the owner."""
     await _in_mission(held, mission_id, file_id)
     async with held.database.reading() as connection:
         file = await commands.existing(connection, file_id)

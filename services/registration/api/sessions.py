@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from services.registration.bodies import AskForLinkBody, LinkBody, SessionBody
 from services.registration.commands import signing_in
@@ -12,6 +12,7 @@ from services.registration.resources import Held
 from shared.access import Principal, Scope, require
 from shared.errors import Invalid, NotFound
 from shared.http import Caller, Now
+from shared.limits import Client
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -51,9 +52,9 @@ async def _person(held: Held, mission_id: UUID, person_id: UUID) -> Principal:
 
 @router.post("/sessions/requests", status_code=202)
 async def ask_for_link(
-    body: AskForLinkBody, request: Request, held: Held, now: Now
+    body: AskForLinkBody, held: Held, client: Client, now: Now
 ) -> dict[str, str]:
     """Have a sign-in link sent; the answer is the same whether the address is on file or not."""
-    count_link_request(held, request, body.email)
+    count_link_request(held, client, body.email)
     await signing_in.ask_for_link(held.database, body.mission_id, body.email, now)
     return {"status": "sent_if_known"}

@@ -18,7 +18,7 @@ from shared.express import Call, Express, Reply
 from shared.http import Body, Caller, Now
 from shared.http import now as current_time
 from shared.idempotency import KEY_LENGTH_MAX
-from shared.limits import client_of
+from shared.limits import Client
 
 TICKET_HEADER = b"waiting-room-ticket"
 
@@ -51,7 +51,13 @@ async def read_waiting_room(
     now: Now,
     waiting_room_ticket: TicketHeader = None,
 ) -> dict[str, Any]:
-    """Say where a ticket stands, and give its admission when its turn has come."""
+    """Say where a ticket stands, and give its admission when its turn has come.
+
+    `state` is `free` (register without one), `before_opening`, `waiting` or `admitted`: then
+    register by `admitted_until`, with the header Waiting-Room-Admission and the
+    `idempotency_key` it is good for. Ask again after `poll_seconds`, and keep the `ticket` of
+    each answer. Without a ticket, the answer tells how the room stands.
+    """
     cookie = request.cookies.get(cookie_of(stop_id), "")
     content, _ = await _look(held, stop_id, waiting_room_ticket or "", cookie, now)
     return content
@@ -59,10 +65,14 @@ async def read_waiting_room(
 
 @router.post("/stops/{stop_id}/waiting-room", status_code=201)
 async def draw_ticket(
-    stop_id: UUID, request: Request, held: Held, now: Now, body: DrawBody | None = None
+    stop_id: UUID, held: Held, client: Client, now: Now, body: DrawBody | None = None
 ) -> dict[str, Any]:
-    """Draw a ticket; its admission will be good for one idempotency key."""
-    held.limits.tickets.take(client_of(request))
+    """Draw a ticket; its admission will be good for one registration, with one idempotency key.
+
+    Who drew before the room opened has a place by lot, who drew later stands behind them in order.
+    Answers as the room does to a ticket.
+    """
+    held.limits.tickets.take(client)
     async with held.database.reading() as connection:
         await existing_stop(connection, stop_id)
     ticket = held.waiting.draw(stop_id, now, (body and body.idempotency_key) or "")

@@ -60,6 +60,7 @@ async def stop_desk(
     request: Request,
     held: Held,
     who: Caller,
+    now: Now,
     q: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """Show a stop: numbers, who waits for approval, and a search for the door."""
@@ -85,6 +86,7 @@ async def stop_desk(
         found=found,
         pending=pending,
         q=q,
+        room=await held.waiting.overview(stop_id, now),
         can_make_links=may(who, "mission.write", scope),
         can_list=may(who, "people.read", scope),
         can_print=may(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_id)),
