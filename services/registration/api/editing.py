@@ -16,14 +16,14 @@ from services.registration.bodies import (
     PersonBody,
 )
 from services.registration.commands import editing
-from services.registration.commands.editing_facts import Editor
+from services.registration.commands.editing_facts import editor_of, scope_of
 from services.registration.domain.editing import Edit
 from services.registration.domain.people import Organization
 from services.registration.domain.readings import Wording, read
 from services.registration.resources import Held
 from services.registration.store import editing as store
 from services.registration.store import people, questions
-from shared.access import Principal, Scope, may, require
+from shared.access import require
 from shared.errors import Forbidden
 from shared.events.base import Bilingual, Side
 from shared.events.registration import Listing
@@ -96,23 +96,6 @@ async def edit_registration(  # what FastAPI hands in
         raise Forbidden("Only mission staff says on which side somebody is.")
     answer = await editing.edit(held.database, registration_id, body.value(), revision, editor, now)
     return JSONResponse(answer.content, headers=etag(answer.content["revision"]))
-
-
-def scope_of(row: Any) -> Scope:
-    """Say what an action on this registration touches."""
-    return Scope(
-        mission_id=row["mission_id"],
-        stop_id=row["stop_id"],
-        person_ids=(row["person_id"],),
-        partner_id=row["partner_id"],
-    )
-
-
-def editor_of(who: Principal, row: Any) -> Editor:
-    """Say as whom somebody edits this registration; raises `Forbidden`."""
-    scope = scope_of(row)
-    require(who, "registration.edit", scope)
-    return Editor(who, approves=may(who, "registration.decide", scope))
 
 
 async def shown(connection: Connection, row: Any) -> dict[str, Any]:

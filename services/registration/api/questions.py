@@ -1,99 +1,23 @@
 """Questions of forms: what mission staff asks, and what a form shows."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field, JsonValue, StringConstraints
 
-from services.registration.bodies import BothNames, BothTexts, Code
 from services.registration.commands import questions as commands
 from services.registration.commands.missions import existing_item, existing_mission
-from services.registration.domain.questions import FILE_BYTES_MAX, FILE_TYPES, Kind
+from services.registration.question_bodies import ChangeBody, OrderBody, QuestionBody
 from services.registration.resources import Held
 from services.registration.store import questions as store
 from shared.access import Scope, require
 from shared.errors import NotFound
-from shared.http import Body, Caller, IfMatch, Now, etag
+from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
-
-CHOICES_MAX = 100
-ORDER_MAX = 200
-
-ChoiceCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Length = Annotated[int, Field(ge=1, le=4_000)]
-FileType = Literal["pdf", "png", "jpeg", "docx", "xlsx"]
-assert FileType.__args__ == FILE_TYPES  # type: ignore[attr-defined]  # a Literal has it
-
-
-class ChoiceBody(Body):
-    """One answer to choose."""
-
-    code: ChoiceCode
-    label: BothNames
-
-
-class LimitsBody(Body):
-    """What an answer keeps to; `min` and `max` are of a number, a date, or a count of choices."""
-
-    length_min: Length | None = None
-    length_max: Length | None = None
-    pattern: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    min: Annotated[int | float, Field(allow_inf_nan=False)] | str | None = None
-    max: Annotated[int | float, Field(allow_inf_nan=False)] | str | None = None
-    is_whole: Literal[True] | None = None
-    types: list[FileType] | None = Field(default=None, min_length=1, max_length=len(FILE_TYPES))
-    bytes_max: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)] | None = None
-
-
-class ChangeBody(Body):
-    """What is changed about a question; its code, kind and place in the mission stay."""
-
-    label: BothNames | None = None
-    help: BothTexts | None = None
-    section: BothNames | None = None
-    choices: list[ChoiceBody] = Field(default_factory=list, max_length=CHOICES_MAX)
-    is_required: bool = False
-    is_material: bool = False
-    limits: LimitsBody = LimitsBody()
-    when: dict[str, JsonValue] | None = None
-
-    def changes(self) -> dict[str, Any]:
-        """Give what was sent, as it is kept."""
-        sent = self._kept(self.model_fields_set)
-        if sent.get("label", sent) is None:
-            del sent["label"]
-        return sent
-
-    def _kept(self, names: set[str]) -> dict[str, Any]:
-        kept = self.model_dump(include=names)
-        if "limits" in kept:
-            kept["limits"] = {k: v for k, v in kept["limits"].items() if v is not None}
-        return kept
-
-
-class QuestionBody(ChangeBody):
-    """A question: of the whole mission, of one stop, or of those who chose one item."""
-
-    code: Code
-    kind: Kind
-    label: BothNames
-    stop_id: UUID | None = None
-    programme_item_id: UUID | None = None
-
-    def definition(self) -> dict[str, Any]:
-        """Give all of it, as it is kept."""
-        return self._kept({"kind", *ChangeBody.model_fields})
-
-
-class OrderBody(Body):
-    """Questions in the order in which they are to be asked."""
-
-    ids: list[UUID] = Field(min_length=2, max_length=ORDER_MAX)
 
 
 @router.post("/missions/{mission_id}/questions", status_code=201)

@@ -12,7 +12,7 @@ from services.registration.domain.editing import Edit, is_other_company
 from services.registration.domain.people import Organization, Person, SignUp, check, role_of
 from services.registration.store import editing as store
 from services.registration.store import people
-from shared.access import Principal
+from shared.access import Principal, Scope, may, require
 from shared.errors import Conflict, Fault, Invalid, Stale
 from shared.events.registration import Listing
 from shared.postgres import Connection
@@ -162,3 +162,20 @@ def person_of(row: Row) -> Person:
     """Give the domain's value."""
     names = ("full_name", "native_name", "latin_name", "email", "language", "position")
     return Person(**{name: row[name] for name in names}, languages=tuple(row["languages"]))
+
+
+def scope_of(row: Row) -> Scope:
+    """Say what an action on this registration touches."""
+    return Scope(
+        mission_id=row["mission_id"],
+        stop_id=row["stop_id"],
+        person_ids=(row["person_id"],),
+        partner_id=row["partner_id"],
+    )
+
+
+def editor_of(who: Principal, row: Row) -> Editor:
+    """Say as whom somebody edits this registration; raises `Forbidden`."""
+    scope = scope_of(row)
+    require(who, "registration.edit", scope)
+    return Editor(who, approves=may(who, "registration.decide", scope))

@@ -31,7 +31,7 @@ Definition = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What those who register to an item are asked."""
+    """What a form asks; `kind` is that of the item, where it is one item's form."""
 
     kind: str
     questions: Sequence[Question]
@@ -43,30 +43,41 @@ class Forms:
     """Each item's questions, remembered for a few seconds: a rush asks for them all the time."""
 
     def __init__(self) -> None:
-        self._known: dict[UUID, tuple[float, Asked]] = {}
+        self._known: dict[UUID, tuple[float, Asked | None]] = {}
 
     def forget(self) -> None:
         """Read again; other processes do so within seconds."""
         self._known.clear()
 
     async def of_item(self, database: Database, item_id: UUID) -> Asked:
-        """Give what an item's form asks; raises `NotFound`."""
-        asked_at, asked = self._known.get(item_id, (0.0, None))
-        if asked is not None and time.monotonic() - asked_at < REMEMBERED_SECONDS:
-            return asked
+        """Give what those who register to an item are asked; raises `NotFound`."""
+        if (known := self._fresh(item_id)) is not None:
+            return known
         async with database.reading() as connection:
             item = await missions.item(connection, item_id)
             rows = await store.of_item(connection, item_id)
         if item is None:
             raise NotFound("There is no such programme item.")
-        asked = Asked(
-            kind=item["kind"],
-            questions=[store.question_of(row) for row in rows],
-            ids={row["code"]: row["id"] for row in rows},
-        )
+        return self._remember(item_id, item["kind"], rows)
+
+    async def of_stop(self, database: Database, stop_id: UUID) -> Asked:
+        """Give what a stop's form asks, for all of its items."""
+        if (known := self._fresh(stop_id)) is not None:
+            return known
+        async with database.reading() as connection:
+            rows = await store.of_stop(connection, stop_id)
+        return self._remember(stop_id, "", rows)
+
+    def _fresh(self, id_: UUID) -> Asked | None:
+        asked_at, asked = self._known.get(id_, (0.0, None))
+        return asked if time.monotonic() - asked_at < REMEMBERED_SECONDS else None
+
+    def _remember(self, id_: UUID, kind: str, rows: Sequence[asyncpg.Record]) -> Asked:
+        questions = [store.question_of(row) for row in rows]
+        asked = Asked(kind, questions, {row["code"]: row["id"] for row in rows})
         if len(self._known) >= REMEMBERED_MAX:
             self._known.clear()
-        self._known[item_id] = time.monotonic(), asked
+        self._known[id_] = time.monotonic(), asked
         return asked
 
 

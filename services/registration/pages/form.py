@@ -6,13 +6,19 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 import asyncpg
+from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from services.registration.bodies import RegistrationBody
 from services.registration.domain.people import SignUp
+from services.registration.domain.questions import Facts
 from shared.errors import Fault, Invalid, Malformed, NotFound
 from shared.idempotency import Key
+from shared.problems import pointer
+
+FIELDS_MAX = 500
+FILES_MAX = 20
 
 SINGLE = (
     "full_name",
@@ -75,6 +81,16 @@ def stop_facts(facts: Mapping[str, Any], slug: str) -> StopFacts:
     )
 
 
+def facts_of(given: Mapping[str, Any], items: Sequence[asyncpg.Record]) -> Facts:
+    """Give what the form's questions may hang on."""
+    ticked = [item for item in items if str(item["id"]) in given["items"]]
+    return Facts(
+        country=given["country"],
+        items=[str(item["id"]) for item in ticked],
+        kinds=[item["kind"] for item in ticked],
+    )
+
+
 def empty(items: Sequence[asyncpg.Record], country: str) -> dict[str, Any]:
     """Give what the form shows first: everything is chosen that needs no approval."""
     chosen = [str(item["id"]) for item in items if not item["requires_approval"]]
@@ -90,7 +106,7 @@ def empty(items: Sequence[asyncpg.Record], country: str) -> dict[str, Any]:
 async def given(request: Request) -> FormData:
     """Read what was sent; raises `Malformed` for letters that can be neither kept nor shown."""
     try:
-        sent = await request.form(max_fields=200, max_files=0)
+        sent = await request.form(max_fields=FIELDS_MAX, max_files=FILES_MAX)
         for name, value in sent.multi_items():
             f"{name}{value}".encode()
     except ValueError:
@@ -145,13 +161,30 @@ def read(given: FormData) -> SignUp:
     return RegistrationBody.model_validate(body).value()
 
 
-def chosen(given: FormData, items: Sequence[asyncpg.Record]) -> Sequence[UUID]:
-    """Give the programme items that were ticked, in order of time; raises `Invalid` for none."""
+def filled(
+    given: FormData, items: Sequence[asyncpg.Record], wrong: Mapping[str, Any]
+) -> tuple[SignUp, Sequence[UUID]]:
+    """Give the sign-up and the items that were ticked, in order of time.
+
+    Raises `Invalid` with everything that is wrong at once; `wrong` are the answers that are.
+    """
     ticked = {str(value) for value in given.getlist("items")}
-    found = [item["id"] for item in items if str(item["id"]) in ticked]
-    if not found:
-        raise Invalid("Choose something.", faults=[Fault("/items", "Choose one item at least.")])
-    return found
+    chosen = [item["id"] for item in items if str(item["id"]) in ticked]
+    faults = [] if chosen else [Fault("/items", "Choose one item at least.")]
+    faults += [Fault(f"/answers/{code}", fault.detail) for code, fault in wrong.items()]
+    sign_up: SignUp | None = None
+    try:
+        sign_up = read(given)
+    except ValidationError as error:
+        faults += faults_of(error)
+    if sign_up is None or faults:
+        raise Invalid("Some fields are missing or wrong.", faults=faults)
+    return sign_up, chosen
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Give what is wrong with a body as faults."""
+    return [Fault(pointer(("body", *one["loc"])), one["msg"]) for one in error.errors()]
 
 
 def key(given: FormData, item_id: UUID) -> Key:
@@ -165,9 +198,11 @@ def key(given: FormData, item_id: UUID) -> Key:
     return Key(f"form {item_id}", digest.hexdigest(), digest.digest(), is_patient=True)
 
 
-def wrong(faults: Sequence[Fault]) -> set[str]:
+def wrong(faults: Sequence[Fault]) -> list[str]:
     """Name the form's fields that are wrong; what fits none is under an empty name."""
-    return {
+    found = [
         next((FIELDS[start] for start in FIELDS if f"{fault.pointer}/".startswith(f"{start}/")), "")
         for fault in faults
-    }
+        if not fault.pointer.startswith("/answers/")
+    ]
+    return list(dict.fromkeys(found))

@@ -1,24 +1,24 @@
 """The public mission, the registration form, one's own status, signing in."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import ValidationError
-from starlette.datastructures import FormData
 
-from services.registration.commands import deciding, signing_in
+from services.registration.commands import deciding, files, signing_in
 from services.registration.domain.places import Decision
-from services.registration.pages import form
-from services.registration.pages.rendering import COUNTRIES, pages
+from services.registration.pages import form, form_questions
+from services.registration.pages.form_view import form_context
+from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
 from services.registration.store import missions as store
 from services.registration.store import registrations
 from shared.access import Principal, Role, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.http import SESSION_COOKIE, Caller, Now, Visitor
-from shared.problems import pointer
 
 WEEK_SECONDS = 7 * 24 * 3600
 
@@ -66,35 +66,46 @@ async def registration_form(slug: str, stop_slug: str, request: Request, held: H
     """Show the registration form of a stop."""
     facts = await _stop(held, slug, stop_slug)
     given = form.empty(facts["items"], facts["mission"]["host_country"])
-    return pages.render(
-        request, "register.html", **facts, given=given, wrong=(), key=uuid4(), countries=COUNTRIES
-    )
+    asked = await held.forms.of_stop(held.database, facts["stop"]["id"])
+    sheet = form_questions.opened(asked, {}, form.facts_of(given, facts["items"]))
+    return _form(request, facts, given | {"key": uuid4()}, sheet)
 
 
 @router.post("/missions/{slug}/stops/{stop_slug}/register")
 async def register(slug: str, stop_slug: str, request: Request, held: Held, now: Now) -> Response:
     """Register somebody who filled in the form; what is wrong is said beside its field."""
     facts = await _stop(held, slug, stop_slug)
-    given = await form.given(request)
+    asked = await held.forms.of_stop(held.database, facts["stop"]["id"])
+    mission_id = facts["mission"]["id"]
+    given = await form_questions.keep_files(held, mission_id, asked, await form.given(request), now)
+    typed = form.shown(given) | {"key": given.get("key", "")}
+    sheet = await form_questions.sent(held, asked, given, form.facts_of(typed, facts["items"]))
     try:
-        sign_up = form.read(given)
-        chosen = form.chosen(given, facts["items"])
+        sign_up, chosen = form.filled(given, facts["items"], sheet.wrong)
         answers = [
-            await held.rush.register(item_id, sign_up, form.key(given, item_id), now)
+            await held.rush.register(
+                item_id,
+                replace(sign_up, answers=sheet.of_item(item_id)),
+                form.key(given, item_id),
+                now,
+            )
             for item_id in chosen
         ]
-    except (ValidationError, Invalid) as error:
-        return _with_faults(request, facts, given, error)
-    except Conflict:
+    except Invalid as error:
+        return _form(request, facts, typed, sheet, error.faults)
+    except Conflict as conflict:
+        if conflict.code != "other_role":
+            return _form(request, facts, typed, sheet, refused=conflict.code)
         # A delegate's or a colleague's address: the answer must not say so.
         answers = []
     if not any(answer.content["is_new"] for answer in answers):
         # Whoever types an address that is on file has not shown that it is theirs.
-        mission_id = facts["mission"]["id"]
         await signing_in.ask_for_link(held.database, mission_id, sign_up.person.email, now)
         return pages.render(request, "sent.html", mission=facts["mission"])
+    person_id = UUID(answers[0].content["participant_id"])
+    await files.claim(held.database, sheet.answers, person_id)
     async with held.database.reading() as connection:
-        who = await signing_in.principal_of(connection, UUID(answers[0].content["participant_id"]))
+        who = await signing_in.principal_of(connection, person_id)
     assert who is not None
     return _signed_in(held, held.tokens.sign(who, "session", now), "/status?new=1")
 
@@ -104,44 +115,58 @@ async def _stop(held: Resources, slug: str, stop_slug: str) -> form.StopFacts:
     return form.stop_facts(facts, stop_slug)
 
 
-def _with_faults(
+def _form(
     request: Request,
     facts: form.StopFacts,
-    given: FormData,
-    error: ValidationError | Invalid,
+    given: dict[str, Any],
+    sheet: form_questions.Sheet,
+    faults: Sequence[Fault] = (),
+    refused: str = "",
 ) -> Response:
-    found = (
-        error.faults
-        if isinstance(error, Invalid)
-        else [Fault(pointer(("body", *e["loc"])), e["msg"]) for e in error.errors()]
+    kinds = {str(item["id"]): item["kind"] for item in facts["items"]}
+    context = form_context(
+        request, given, sheet, faults, mission=str(facts["mission"]["id"]), kinds=kinds
     )
+    status = 422 if faults else 409 if refused else 200
     return pages.render(
-        request,
-        "register.html",
-        status=422,
-        **facts,
-        given=form.shown(given),
-        wrong=form.wrong(found),
-        key=given.get("key", ""),
-        countries=COUNTRIES,
+        request, "register.html", status=status, **facts, **context, refused=refused
     )
 
 
 @router.get("/status")
-async def status(request: Request, held: Held, who: Caller, *, new: bool = False) -> Response:
+async def status(
+    request: Request,
+    held: Held,
+    who: Caller,
+    *,
+    new: bool = False,
+    saved: Literal["", "yes", "pending"] = "",
+) -> Response:
     """Show somebody's own registrations."""
     async with held.database.reading() as connection:
         found = await registrations.all_of_person(connection, who.subject)
-    return pages.render(request, "status.html", registrations=found, is_new=new)
+    return pages.render(request, "status.html", registrations=found, is_new=new, saved=saved)
 
 
 @router.post("/status/{registration_id}/cancel")
 async def cancel(registration_id: UUID, held: Held, who: Caller, now: Now) -> Response:
     """Cancel one's own registration."""
+    return await _decide(held, who, registration_id, Decision.CANCEL, now)
+
+
+@router.post("/status/{registration_id}/accept")
+async def accept(registration_id: UUID, held: Held, who: Caller, now: Now) -> Response:
+    """Take the place that was offered."""
+    return await _decide(held, who, registration_id, Decision.ACCEPT, now)
+
+
+async def _decide(
+    held: Resources, who: Principal, registration_id: UUID, decision: Decision, now: Now
+) -> Response:
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
     require(who, "registration.cancel", Scope(person_ids=(found["person_id"],)))
-    await deciding.decide(held.database, registration_id, Decision.CANCEL, who, now)
+    await deciding.decide(held.database, registration_id, decision, who, now)
     return RedirectResponse("/status", 303)
 
 
