@@ -82,7 +82,8 @@ async def test_the_page_shows_what_is_on_file_and_what_is_approved_again(
 
     for value in ("Sample ana", "Sample ana Co.", "solar cells"):
         assert f'value="{value}"' in page
-    assert ("confirmed again if changed" if lang == "en" else "修改后需重新审核") in page
+    mark = "confirmed again if changed" if lang == "en" else "修改后需重新审核"
+    assert page.count(f'<span class="badge warn">{mark}</span>') == 1
     assert ("Your place is kept" if lang == "en" else "名额为您保留") in page
 
 
