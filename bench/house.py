@@ -137,6 +137,8 @@ def _environment(database_url: str, port: int) -> dict[str, str]:
         "TRADEWIND_LOG_URL": "postgresql:",
         "TRADEWIND_SECRET_KEY": SECRET,
         "TRADEWIND_LOG_LEVEL": "warning",
+        # The load comes from addresses of its own making, as a gateway would name them.
+        "TRADEWIND_GATEWAYS": "127.0.0.1",
         # What is measured is the queue behind it.
         "TRADEWIND_WAITING_ROOM_SECONDS": "0",
     }

@@ -136,8 +136,13 @@ async def _keep_as_is(connection: Connection) -> None:
 
 
 async def _set_codecs(connection: Connection) -> None:
+    # In the binary form, which COPY needs: a version, and the text.
     await connection.set_type_codec(
-        "jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog"
+        "jsonb",
+        encoder=lambda value: b"\x01" + json.dumps(value).encode(),
+        decoder=lambda content: json.loads(content[1:]),
+        schema="pg_catalog",
+        format="binary",
     )
 
 

@@ -29,10 +29,6 @@ NAMED_AT_ONCE_MAX = 16
 Pair = tuple[UUID, str]
 
 
-class Overtaken(Exception):
-    """Another process added a person or organisation of this batch: read again, and decide anew."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One person for one programme item."""
@@ -206,7 +202,7 @@ class Draft:
         if pair in self.organizations:
             return self.organizations[pair]
         new_id = self.organizations[pair] = uuid7()
-        sectors = ",".join(given.sectors)
+        sectors = list(given.sectors)
         self.new_organizations.append(
             (
                 *(new_id, mission_id, given.identity, given.name, given.native_name),
@@ -255,30 +251,26 @@ class Draft:
         )
 
     async def write(self, connection: Connection, now: datetime) -> None:
-        """Write what was drafted; raises `Overtaken` when somebody else wrote some of it."""
+        """Write what was drafted."""
         if not self.news:
             return
         # In a rush, who came is found by name a moment later: see `naming`.
         is_quiet = len(self.new_people) <= NAMED_AT_ONCE_MAX
-        if self.new_organizations:
-            organizations = [
-                (*row, *(_company_words(row) if is_quiet else ("", "")))
-                for row in self.new_organizations
-            ]
-            _require_all(await rush.add_organizations(connection, organizations), organizations)
-        if self.new_listings:
-            await rush.add_listings(connection, self.new_listings)
-        if self.new_people:
-            rows = [
-                (*_row(mission_id, person), _words(person) if is_quiet else "")
-                for mission_id, person in self.new_people
-            ]
-            _require_all(await rush.add_people(connection, rows), rows)
-        await consents.give_all(connection, self.new_consents)
-        if self.new_registrations:
-            await rush.add_registrations(connection, self.new_registrations)
+        organizations = [
+            (*row, *(_company_words(row) if is_quiet else ("", "")))
+            for row in self.new_organizations
+        ]
+        new_people = [
+            (*_row(mission_id, person), _words(person) if is_quiet else "")
+            for mission_id, person in self.new_people
+        ]
+        await rush.add(connection, rush.ORGANIZATION, organizations)
+        await rush.add(connection, rush.LISTING, self.new_listings)
+        await rush.add(connection, rush.PERSON, new_people)
+        await rush.add(connection, rush.REGISTRATION, self.new_registrations)
         if self.revived:
             await rush.revive(connection, self.revived)
+        await consents.give_all(connection, self.new_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
         await tell_all(connection, self.news, now, self.profiles)
 
@@ -300,11 +292,6 @@ def _row(mission_id: UUID, person: Somebody) -> tuple[Any, ...]:
     given = person.sign_up.person
     return (
         *(person.id, mission_id, person.role, same_address(given.email), given.full_name),
-        *(given.native_name, given.latin_name, given.language, ",".join(given.languages)),
+        *(given.native_name, given.latin_name, given.language, list(given.languages)),
         *(given.position, person.organization_id, person.partner_id, person.version),
     )
-
-
-def _require_all(added: int, rows: Sequence[object]) -> None:
-    if added != len(rows):
-        raise Overtaken

@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from services.registration.commands.committing import GroupCommit
-from services.registration.commands.drafting import Entry, Overtaken, Submission
+from services.registration.commands.drafting import Entry, Submission
 from services.registration.commands.seating import seat_all
 from services.registration.domain.people import SignUp
 from shared.errors import Conflict
@@ -25,7 +25,12 @@ PAUSE_SECONDS = 0.05
 
 Name = tuple[str, str]
 
-_RACES = (Overtaken, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# The first of them: another process added a person or company of this batch meanwhile.
+_RACES = (
+    asyncpg.UniqueViolationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
 
 
 class Rush:

@@ -33,7 +33,8 @@ async def seat_all(
 ) -> list[Answer | Refusal]:
     """Answer submissions in their order; a refused one leaves nothing behind.
 
-    Raises `Overtaken` when the whole is to be taken again.
+    Raises `asyncpg.UniqueViolationError` when another process added somebody meanwhile: the whole
+    is then to be taken again.
     """
     before = await recall(connection, [one.key for one in submissions])
     fresh = [one for one in submissions if before[one.key] is None]
@@ -148,7 +149,7 @@ def _register(
 def _content(item: Item, registered: Registered, entry: Entry, person: Somebody) -> dict[str, Any]:
     return {
         "id": str(registered.id),
-        "status": registered.status.value,
+        "status": registered.status,
         "participant_id": str(person.id),
         "programme_item_id": str(entry.item_id),
         "mission_id": str(item.mission_id),

@@ -48,7 +48,7 @@ async def organization_id(
         return new_id, True
     found: UUID = await connection.fetchval(
         "SELECT coalesce(merged_into, id) FROM organization "
-        "WHERE mission_id = $1 AND identity = $2",
+        "WHERE mission_id = $1 AND identity = $2 FOR KEY SHARE",
         mission_id,
         organization.identity,
     )

@@ -1,10 +1,7 @@
-"""Many registrations in few statements: what a batch reads, and what it writes.
-
-Each function takes all rows of a batch at once. Lists within a row travel as text, since unnest
-would flatten an array of arrays; codes hold no comma.
-"""
+"""Many registrations in few statements: what a batch reads, and what it writes."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,9 +13,33 @@ from shared.postgres import Connection, columns
 Row = asyncpg.Record
 Pair = tuple[UUID, str]
 
-PEOPLE = (
-    "id, mission_id, role, email, full_name, native_name, latin_name, language, languages, "
-    "position, organization_id, partner_id, version, search"
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where a batch adds rows, and what each of them is made of."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+def _table(name: str, columns: str) -> Table:
+    return Table(name, tuple(columns.split()))
+
+
+ORGANIZATION = _table(
+    "organization",
+    "id mission_id identity name native_name country registration_number sectors size search core",
+)
+PERSON = _table(
+    "person",
+    "id mission_id role email full_name native_name latin_name language languages position "
+    "organization_id partner_id version search",
+)
+LISTING = _table("listing", "organization_id kind sector content")
+REGISTRATION = _table(
+    "registration",
+    "id programme_item_id person_id status source partner_id registered_at allotment_id group_id "
+    "hold_until answers",
 )
 
 
@@ -41,7 +62,7 @@ async def organizations(
         # One that was merged leads to the one that was kept.
         "SELECT mission_id, identity, coalesce(merged_into, organization.id) AS id "
         "FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, identity) "
-        "JOIN organization USING (mission_id, identity)",
+        "JOIN organization USING (mission_id, identity) FOR KEY SHARE OF organization",
         *columns(list(identities), 2),
     )
     return {(row["mission_id"], row["identity"]): row["id"] for row in rows}
@@ -67,61 +88,13 @@ async def partners(connection: Connection, ids: Collection[UUID]) -> Mapping[UUI
     return {row["id"]: row["mission_id"] for row in rows}
 
 
-async def add_organizations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Add organisations that nobody else added meanwhile, and say how many.
+async def add(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows of the table's columns in their order, by COPY: a third faster than statements.
 
-    A row: id, mission_id, identity, name, native_name, country, registration_number, sectors, size,
-    search, core.
+    Raises `asyncpg.UniqueViolationError` when another process added one of them meanwhile.
     """
-    status = await connection.execute(
-        "INSERT INTO organization (id, mission_id, identity, name, native_name, country, "
-        "registration_number, sectors, size, search, core) SELECT id, mission_id, identity, name, "
-        "native_name, country, number, string_to_array(sectors, ','), size, search, core "
-        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], "
-        "$7::text[], $8::text[], $9::text[], $10::text[], $11::text[]) AS given (id, mission_id, "
-        "identity, name, native_name, country, number, sectors, size, search, core) "
-        "ON CONFLICT (mission_id, identity) DO NOTHING",
-        *columns(rows, 11),
-    )
-    return _count(status)
-
-
-async def add_people(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Add people that nobody else added meanwhile, and say how many. A row: see `PEOPLE`."""
-    status = await connection.execute(
-        f"INSERT INTO person ({PEOPLE}) SELECT id, mission_id, role, email, full_name, "  # noqa: S608
-        "native_name, latin_name, language, string_to_array(languages, ','), position, "
-        "organization_id, partner_id, version, search FROM unnest($1::uuid[], $2::uuid[], "
-        "$3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], "
-        "$10::jsonb[], $11::uuid[], $12::uuid[], $13::bigint[], $14::text[]) "
-        f"AS given ({PEOPLE}) ON CONFLICT (mission_id, email) DO NOTHING",
-        *columns(rows, 14),
-    )
-    return _count(status)
-
-
-async def add_listings(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add what organisations offer and need. A row: organization_id, kind, sector, content."""
-    await connection.execute(
-        "INSERT INTO listing (organization_id, kind, sector, content) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[])",
-        *columns(rows, 4),
-    )
-
-
-async def add_registrations(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add registrations, ranked in the order given.
-
-    A row: id, programme_item_id, person_id, status, source, partner_id, registered_at,
-    allotment_id, group_id, hold_until, answers.
-    """
-    await connection.execute(
-        "INSERT INTO registration (id, programme_item_id, person_id, status, source, partner_id, "
-        "registered_at, allotment_id, group_id, hold_until, answers) "
-        "SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], "
-        "$6::uuid[], $7::timestamptz[], $8::uuid[], $9::uuid[], $10::timestamptz[], $11::jsonb[])",
-        *columns(rows, 11),
-    )
+    if rows:
+        await connection.copy_records_to_table(table.name, columns=table.columns, records=rows)
 
 
 async def revive(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -183,8 +156,3 @@ async def set_statuses(
         "$4::timestamptz[]) AS given (id, status, allotment_id, hold_until) WHERE r.id = given.id",
         *columns(rows, 4),
     )
-
-
-def _count(status: str) -> int:
-    """Read the number of rows out of a command tag such as `INSERT 0 5`."""
-    return int(status.rsplit(" ", 1)[-1])
