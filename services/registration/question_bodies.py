@@ -18,14 +18,14 @@ FileType = Literal["pdf", "png", "jpeg", "docx", "xlsx"]
 assert FileType.__args__ == FILE_TYPES  # type: ignore[attr-defined]  # a Literal has it
 
 
-class ChoiceBody(Body):
+class FormChoiceBody(Body):
     """One answer to choose."""
 
     code: ChoiceCode
     label: BothNames
 
 
-class LimitsBody(Body):
+class FormLimitsBody(Body):
     """What an answer keeps to; `min` and `max` are of a number, a date, or a count of choices."""
 
     length_min: Length | None = None
@@ -38,16 +38,16 @@ class LimitsBody(Body):
     bytes_max: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)] | None = None
 
 
-class ChangeBody(Body):
+class FormQuestionChangeBody(Body):
     """What is changed about a question; its code, kind and place in the mission stay."""
 
     label: BothNames | None = None
     help: BothTexts | None = None
     section: BothNames | None = None
-    choices: list[ChoiceBody] = Field(default_factory=list, max_length=CHOICES_MAX)
+    choices: list[FormChoiceBody] = Field(default_factory=list, max_length=CHOICES_MAX)
     is_required: bool = False
     is_material: bool = False
-    limits: LimitsBody = LimitsBody()
+    limits: FormLimitsBody = FormLimitsBody()
     when: dict[str, JsonValue] | None = None
 
     def changes(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ChangeBody(Body):
         return kept
 
 
-class QuestionBody(ChangeBody):
+class FormQuestionBody(FormQuestionChangeBody):
     """A question: of the whole mission, of one stop, or of those who chose one item."""
 
     code: Code
@@ -75,10 +75,10 @@ class QuestionBody(ChangeBody):
 
     def definition(self) -> dict[str, Any]:
         """Give all of it, as it is kept."""
-        return self._kept({"kind", *ChangeBody.model_fields})
+        return self._kept({"kind", *FormQuestionChangeBody.model_fields})
 
 
-class OrderBody(Body):
+class FormOrderBody(Body):
     """Questions in the order in which they are to be asked."""
 
     ids: list[UUID] = Field(min_length=2, max_length=ORDER_MAX)

@@ -9,7 +9,11 @@ from fastapi.responses import JSONResponse, Response
 
 from services.registration.commands import questions as commands
 from services.registration.commands.missions import existing_item, existing_mission
-from services.registration.question_bodies import ChangeBody, OrderBody, QuestionBody
+from services.registration.question_bodies import (
+    FormOrderBody,
+    FormQuestionBody,
+    FormQuestionChangeBody,
+)
 from services.registration.resources import Held
 from services.registration.store import questions as store
 from shared.access import Scope, require
@@ -22,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["registration"])
 
 @router.post("/missions/{mission_id}/questions", status_code=201)
 async def add_question(
-    mission_id: UUID, body: QuestionBody, held: Held, who: Caller, key: OptionalKey, now: Now
+    mission_id: UUID, body: FormQuestionBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
     """Add a question to a mission's forms."""
     require(who, "mission.write", Scope(mission_id=mission_id))
@@ -62,7 +66,7 @@ async def list_item_questions(item_id: UUID, held: Held) -> dict[str, list[dict[
 async def change_question(  # noqa: PLR0913, PLR0917  # what FastAPI hands in
     mission_id: UUID,
     question_id: UUID,
-    body: ChangeBody,
+    body: FormQuestionChangeBody,
     held: Held,
     who: Caller,
     revision: IfMatch,
@@ -88,7 +92,7 @@ async def retire_question(
 
 @router.post("/missions/{mission_id}/questions/order")
 async def order_questions(
-    mission_id: UUID, body: OrderBody, held: Held, who: Caller, now: Now
+    mission_id: UUID, body: FormOrderBody, held: Held, who: Caller, now: Now
 ) -> dict[str, Any]:
     """Put questions in order, in the places they have among the others."""
     require(who, "mission.write", Scope(mission_id=mission_id))

@@ -16,7 +16,7 @@ from services.registration.commands.missions import existing_stop
 from services.registration.domain.questions import Facts, Kind, Question
 from services.registration.pages import form, form_questions
 from services.registration.pages.rendering import pages
-from services.registration.question_bodies import ChangeBody, QuestionBody
+from services.registration.question_bodies import FormQuestionBody, FormQuestionChangeBody
 from services.registration.resources import Held
 from services.registration.store import missions
 from services.registration.store import questions as store
@@ -54,7 +54,7 @@ async def add(stop_id: UUID, request: Request, held: Held, who: Caller, now: Now
     stop = await _stop(held, who, stop_id)
     given = await form.given(request)
     try:
-        body = QuestionBody.model_validate(_body(given) | _place(given, stop_id))
+        body = FormQuestionBody.model_validate(_body(given) | _place(given, stop_id))
         new = commands.New(body.code, body.stop_id, body.programme_item_id, body.definition())
         await commands.define(held.database, who, stop["mission_id"], new, None, now)
     except (ValidationError, Invalid, Conflict) as error:
@@ -70,7 +70,7 @@ async def change(
     await _question(held, who, stop_id, question_id)
     given = await form.given(request)
     try:
-        body = ChangeBody.model_validate(_body(given, is_new=False))
+        body = FormQuestionChangeBody.model_validate(_body(given, is_new=False))
         revision = int(str(given.get("revision", "0")) or 0)
         await commands.change(held.database, who, question_id, body.changes(), revision, now)
     except (ValidationError, ValueError, Invalid, Conflict, Stale) as error:
