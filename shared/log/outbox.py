@@ -12,8 +12,12 @@ from uuid_utils.compat import uuid7
 
 from shared.events.base import Event
 from shared.log.records import Envelope, Record
-from shared.postgres import Connection, columns
+from shared.postgres import Connection
 
+COLUMNS = (
+    *("event_id", "topic", "key", "sequence", "type"),
+    *("occurred_at", "correlation_id", "payload"),
+)
 CHANNEL = "outbox"
 """The sequencer notifies here once a batch.
 
@@ -55,13 +59,7 @@ async def append_all(
         )
         for event, sequence, *correlation in events
     ]
-    await connection.execute(
-        "INSERT INTO outbox "
-        "(event_id, topic, key, sequence, type, occurred_at, correlation_id, payload) "
-        "SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], "
-        "$6::timestamptz[], $7::text[], $8::bytea[])",
-        *columns(rows, 8),
-    )
+    await connection.copy_records_to_table("outbox", columns=COLUMNS, records=rows)
 
 
 async def after(

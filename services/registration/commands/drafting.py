@@ -104,7 +104,8 @@ class Draft:
     new_organizations: list[tuple[Any, ...]] = field(default_factory=list)
     new_listings: list[tuple[Any, ...]] = field(default_factory=list)
     consent_versions: dict[UUID, consents.Versions] = field(default_factory=dict)
-    new_consents: list[consents.Given] = field(default_factory=list)
+    new_consents: list[tuple[Any, ...]] = field(default_factory=list)
+    renewed_consents: list[consents.Given] = field(default_factory=list)
     new_registrations: list[tuple[Any, ...]] = field(default_factory=list)
     revived: list[tuple[Any, ...]] = field(default_factory=list)
     profiles: dict[UUID, Profile] = field(default_factory=dict)
@@ -165,10 +166,15 @@ class Draft:
         item, sign_up = self.items[entry.item_id], entry.sign_up
         known_person = self.person(item, entry)
         person = known_person or self._add_person(item, entry)
+        versions, language = self.consent_versions[item.mission_id], sign_up.person.language
         # Who is known may have taken back what is asked for anew; the rest is for the own page,
         # as whoever types an address has not shown that it is theirs.
         asked = () if known_person else sign_up.consents
-        self._consent(item, person.id, sign_up, asked, one.now)
+        given = consents.signed_up(person.id, asked, versions, language, one.now)
+        if known_person:
+            self.renewed_consents += given
+        else:
+            self.new_consents += given
         known = self.registrations.get((entry.item_id, person.id))
         status, hold_until = item.terms.newcomer(one.now) if seat else (Status.WAITLISTED, None)
         registered = Registered(known.id if known else uuid7(), status)
@@ -189,12 +195,6 @@ class Draft:
         self.people[item.mission_id, entry.address] = person
         self.new_people.append((item.mission_id, person))
         return person
-
-    def _consent(
-        self, item: Item, person_id: UUID, sign_up: SignUp, asked: Sequence[str], now: datetime
-    ) -> None:
-        versions, language = self.consent_versions[item.mission_id], sign_up.person.language
-        self.new_consents += consents.signed_up(person_id, asked, versions, language, now)
 
     def _organization(self, mission_id: UUID, sign_up: SignUp) -> UUID:
         given = sign_up.organization
@@ -270,7 +270,8 @@ class Draft:
         await rush.add(connection, rush.REGISTRATION, self.new_registrations)
         if self.revived:
             await rush.revive(connection, self.revived)
-        await consents.give_all(connection, self.new_consents)
+        await rush.add(connection, rush.CONSENT, self.new_consents)
+        await consents.give_all(connection, self.renewed_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
         await tell_all(connection, self.news, now, self.profiles)
 

@@ -113,7 +113,8 @@ async def lookalikes(
             "CROSS JOIN LATERAL ("
             "SELECT id FROM (SELECT id, core FROM organization WHERE mission_id = $2 "
             # `IS TRUE`: an index of ids would only slow down that of names.
-            "AND merged_into IS NULL AND (id > one.id) IS TRUE AND core % one.core "
+            "AND merged_into IS NULL AND (id > one.id) IS TRUE "
+            "AND core <> '' AND core % one.core "
             "ORDER BY similarity(core, one.core) DESC, id LIMIT 20) AS alike "
             "UNION SELECT id FROM organization WHERE mission_id = $2 AND merged_into IS NULL "
             "AND (id > one.id) IS TRUE "

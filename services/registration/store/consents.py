@@ -1,9 +1,8 @@
 """Consents: the texts in force, and who agreed to which of them when."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -23,8 +22,7 @@ Versions = dict[str, tuple[str, bool]]
 """By purpose: the version in force, and whether data cross the border by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """One consent, with the version and language of the text that was read."""
 
     person_id: UUID
@@ -51,7 +49,7 @@ async def texts_of(
     )
     stored: dict[UUID, list[ConsentText]] = {}
     for row in rows:
-        stored.setdefault(row["mission_id"], []).append(ConsentText.of(row))
+        stored.setdefault(row["mission_id"], []).append(ConsentText.of(dict(row)))
     return {
         mission["id"]: in_force(
             stored.get(mission["id"], ()),

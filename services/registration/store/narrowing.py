@@ -65,7 +65,8 @@ def where(wanted: Filter, items: Sequence[UUID], arguments: Arguments) -> str:
         # Terms are letters, digits and characters: nothing in them needs quoting.
         terms = arguments.add(" & ".join(f"'{term}':*" for term in wanted.terms))
         parts.append(
-            f"array_to_tsvector(string_to_array(person.search, ' ')) @@ {terms}::text::tsquery"
+            f"array_to_tsvector(string_to_array(person.search, ' ')) @@ {terms}::text::tsquery "
+            "AND person.search <> ''"
         )
     return " AND ".join(parts)
 

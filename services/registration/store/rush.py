@@ -36,6 +36,7 @@ PERSON = _table(
     "organization_id partner_id version search",
 )
 LISTING = _table("listing", "organization_id kind sector content")
+CONSENT = _table("consent", "person_id purpose text_version language granted_at is_cross_border")
 REGISTRATION = _table(
     "registration",
     "id programme_item_id person_id status source partner_id registered_at allotment_id group_id "
@@ -103,7 +104,8 @@ async def revive(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Non
         "UPDATE registration AS r SET status = given.status, source = given.source, "
         "partner_id = given.partner_id, registered_at = given.registered_at, "
         "allotment_id = given.allotment_id, group_id = given.group_id, "
-        "hold_until = given.hold_until, answers = given.answers, rank = DEFAULT "
+        "hold_until = given.hold_until, answers = given.answers, rank = DEFAULT, "
+        "answered_at = NULL, revision = revision + 1 "
         "FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[], "
         "$6::uuid[], $7::uuid[], $8::timestamptz[], $9::jsonb[]) AS given (id, status, source, "
         "partner_id, registered_at, allotment_id, group_id, hold_until, answers) "

@@ -121,7 +121,8 @@ async def _found(
     if not terms:
         return []
     words = _PEOPLE if table == "person" else _COMPANIES
-    by_word = query.format(matches=f"{words} @@ $1::tsquery")
+    # Its second half is what the index leaves out.
+    by_word = query.format(matches=f"{words} @@ $1::tsquery AND {table}.search <> ''")
     rows: dict[UUID, Row] = {}
     for wanted in dict.fromkeys((tuple(terms), tuple(sounds(terms)))):
         for form in ("'{}'", "'{}':*"):

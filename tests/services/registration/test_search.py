@@ -138,7 +138,7 @@ async def test_a_search_uses_its_index(house: "House", table: str) -> None:
         # So few rows are read at once otherwise.
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = await connection.fetch(
-            f"EXPLAIN SELECT id FROM {table} WHERE {words} @@ $1::tsquery",  # noqa: S608
+            f"EXPLAIN SELECT id FROM {table} WHERE {words} @@ $1::tsquery AND search <> ''",  # noqa: S608
             "'zw':*",
         )
 
