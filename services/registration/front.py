@@ -7,12 +7,12 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request
 
+from services.registration.commands.signing_in import ask_for_link
 from services.registration.commands.waiting import Given
 from services.registration.domain.tickets import TICKET_LIFETIME
 from services.registration.domain.waiting_room import Standing, State
-from services.registration.resources import Resources
+from services.registration.resources import Held, Resources
 from shared.access import Principal, Role
-from shared.errors import TooMany
 from shared.idempotency import Key
 from shared.limits import Client, client_of
 
@@ -88,13 +88,15 @@ def count_link_request(held: Resources, client: str, email: str) -> None:
     held.limits.links_to_address.take(email.strip().lower())
 
 
-def may_mail_link(held: Resources, email: str) -> bool:
-    """Say whether another link may go to an address, where nobody asked for just that."""
-    try:
-        held.limits.links_to_address.take(email.strip().lower())
-    except TooMany:
-        return False
-    return True
+def count_draft(held: Held, client: Client) -> None:
+    """Count an application that is begun; raises `TooMany`."""
+    held.limits.drafts.take(client)
+
+
+async def mail_link(held: Resources, mission_id: UUID, email: str, now: datetime) -> None:
+    """Have a link sent to who is on file already, unless enough were: the answer is the same."""
+    if not held.limits.links_to_address.wait_seconds(email.strip().lower()):
+        await ask_for_link(held.database, mission_id, email, now)
 
 
 def poll_seconds(standing: Standing) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 
@@ -31,9 +31,10 @@ from services.registration.commands.applications import (
 )
 from services.registration.commands.applications.deciding import Decision
 from services.registration.commands.applications.letters import Invitation
-from services.registration.commands.signing_in import ask_for_link, principal_of, sign_in_path
+from services.registration.commands.signing_in import principal_of, sign_in_path
 from services.registration.domain.applications import Actor, Status
 from services.registration.domain.letters import worth
+from services.registration.front import count_draft, mail_link
 from services.registration.resources import Held
 from services.registration.store import applications as store
 from services.registration.store import letters as letter_store
@@ -84,14 +85,16 @@ async def read_call(mission_id: UUID, held: Held) -> dict[str, Any]:
     }
 
 
-@router.post("/missions/{mission_id}/applications", status_code=201)
+@router.post(
+    "/missions/{mission_id}/applications", status_code=201, dependencies=[Depends(count_draft)]
+)
 async def start_application(
     mission_id: UUID, body: StartBody, held: Held, key: RequiredKey, now: Now
 ) -> Response:
     """Begin an application; 202 when the address is on file and gets a link instead."""
     answer = await applying.start(held.database, mission_id, body.person(), body.company, key, now)
     if "id" not in answer.content:
-        await ask_for_link(held.database, mission_id, body.email, now)
+        await mail_link(held, mission_id, body.email, now)
         return answer.response()
     async with held.database.reading() as connection:
         person = await principal_of(connection, UUID(answer.content["contact_id"]))

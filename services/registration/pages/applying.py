@@ -8,7 +8,7 @@ from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import asyncpg
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
@@ -25,6 +25,7 @@ from services.registration.domain.applications import (
     actions,
 )
 from services.registration.domain.applying import outdated
+from services.registration.front import count_draft, mail_link
 from services.registration.pages import applying_form
 from services.registration.pages.form import given as sent
 from services.registration.pages.moments import on_day
@@ -80,7 +81,7 @@ async def _call(  # noqa: PLR0913  # a page and what was wrong with it
     )
 
 
-@router.post("/missions/{slug}/apply")
+@router.post("/missions/{slug}/apply", dependencies=[Depends(count_draft)])
 async def begin(slug: str, request: Request, held: Held, who: Visitor, now: Now) -> Response:
     """Begin an application and go on with it; an address on file gets a link instead."""
     given = await sent(request)
@@ -102,7 +103,7 @@ async def begin(slug: str, request: Request, held: Held, who: Visitor, now: Now)
         return await _call(request, held, slug, who, now=now, given=given, trouble=trouble)
     if "id" not in answer.content:
         # Whoever types an address that is on file has not shown that it is theirs.
-        await signing_in.ask_for_link(held.database, mission["id"], body.email, now)
+        await mail_link(held, mission["id"], body.email, now)
         return pages.render(request, "sent.html", mission=mission)
     async with held.database.reading() as connection:
         person = await signing_in.principal_of(connection, UUID(answer.content["contact_id"]))

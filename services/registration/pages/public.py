@@ -10,7 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.registration.commands import deciding, files, signing_in
 from services.registration.domain.places import Decision
-from services.registration.pages import form, form_questions
+from services.registration.front import count_link_request, mail_link
+from services.registration.pages import form, form_questions, waiting_room
 from services.registration.pages.form_view import form_context
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
@@ -19,6 +20,7 @@ from services.registration.store import registrations
 from shared.access import Principal, Role, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.http import SESSION_COOKIE, Caller, Now, Visitor
+from shared.limits import client_of
 
 WEEK_SECONDS = 7 * 24 * 3600
 
@@ -62,13 +64,19 @@ async def _mission(held: Resources, slug: str) -> dict[str, Any]:
 
 
 @router.get("/missions/{slug}/stops/{stop_slug}/register")
-async def registration_form(slug: str, stop_slug: str, request: Request, held: Held) -> Response:
-    """Show the registration form of a stop."""
+async def registration_form(
+    slug: str, stop_slug: str, request: Request, held: Held, now: Now
+) -> Response:
+    """Show the registration form of a stop; in a rush, when it is somebody's turn."""
     facts = await _stop(held, slug, stop_slug)
+    entrance = await waiting_room.enter(request, held, facts["stop"], now)
+    if entrance.is_held:
+        room = f"/missions/{slug}/stops/{stop_slug}/waiting-room"
+        return entrance.keep(RedirectResponse(room, 303))
     given = form.empty(facts["items"], facts["mission"]["host_country"])
     asked = await held.forms.of_stop(held.database, facts["stop"]["id"])
     sheet = form_questions.opened(asked, {}, form.facts_of(given, facts["items"]))
-    return _form(request, facts, given | {"key": uuid4()}, sheet)
+    return entrance.keep(_form(request, facts, given | {"key": uuid4(), **entrance.fields}, sheet))
 
 
 @router.post("/missions/{slug}/stops/{stop_slug}/register")
@@ -77,22 +85,26 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
     facts = await _stop(held, slug, stop_slug)
     asked = await held.forms.of_stop(held.database, facts["stop"]["id"])
     mission_id = facts["mission"]["id"]
-    given = await form_questions.keep_files(held, mission_id, asked, await form.given(request), now)
-    typed = form.shown(given) | {"key": given.get("key", "")}
+    given = await form.given(request)
+    passage = await waiting_room.passing(request, held, facts["stop"], given, now)
+    given = await form_questions.keep_files(held, mission_id, asked, given, now)
+    typed = form.shown(given) | {"key": given.get("key", ""), **passage.fields}
     sheet = await form_questions.sent(held, asked, given, form.facts_of(typed, facts["items"]))
+    if passage.refused:
+        return _form(request, facts, typed, sheet, refused=passage.refused)
     try:
         sign_up, chosen = form.filled(given, facts["items"], sheet.wrong)
         answers = [
             await held.rush.register(
                 item_id,
                 replace(sign_up, answers=sheet.of_item(item_id)),
-                form.key(given, item_id),
+                passage.key(form.key(given, item_id), sign_up.person.email),
                 now,
             )
             for item_id in chosen
         ]
     except Invalid as error:
-        return _form(request, facts, typed, sheet, error.faults)
+        return _form(request, facts, typed, sheet, error.faults, passage.why(error))
     except Conflict as conflict:
         if conflict.code != "other_role":
             return _form(request, facts, typed, sheet, refused=conflict.code)
@@ -100,14 +112,15 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
         answers = []
     if not any(answer.content["is_new"] for answer in answers):
         # Whoever types an address that is on file has not shown that it is theirs.
-        await signing_in.ask_for_link(held.database, mission_id, sign_up.person.email, now)
-        return pages.render(request, "sent.html", mission=facts["mission"])
+        await mail_link(held, mission_id, sign_up.person.email, now)
+        return passage.leave(pages.render(request, "sent.html", mission=facts["mission"]))
     person_id = UUID(answers[0].content["participant_id"])
     await files.claim(held.database, sheet.answers, person_id)
     async with held.database.reading() as connection:
         who = await signing_in.principal_of(connection, person_id)
     assert who is not None
-    return _signed_in(held, held.tokens.sign(who, "session", now), "/status?new=1")
+    session = held.tokens.sign(who, "session", now)
+    return passage.leave(_signed_in(held, session, "/status?new=1"))
 
 
 async def _stop(held: Resources, slug: str, stop_slug: str) -> form.StopFacts:
@@ -197,6 +210,7 @@ async def ask_for_link(
     email: Annotated[str, Form(max_length=320)],
 ) -> Response:
     """Have a sign-in link sent to the address on file."""
+    count_link_request(held, client_of(request), email)
     await signing_in.ask_for_link(held.database, mission_id, email, now)
     return pages.render(request, "sent.html", mission=None)
 

@@ -171,10 +171,7 @@ def seconds_to(moment: datetime | None, now: datetime) -> float | None:
 
 
 def _words(language: str) -> Mapping[str, str]:
-    names = (
-        *("number", "wait_soon", "wait_minute", "wait_minutes", "lost", "turn", "here", "days"),
-        *("opening",),
-    )
+    names = ("number", "of", "wait_soon", "wait_minutes", "lost", "turn", "here", "days", "opening")
     return {name: pages.words[f"waiting_{name}"][language] for name in names}
 
 

@@ -32,7 +32,8 @@ function waitText(seconds) {
 function show(told) {
   if (told.state === "before_opening") return put("wait", filled(data.words.here, { n: told.of }));
   first ??= told.number;
-  put("number", filled(data.words.number, { n: told.number, of: told.of }));
+  put("number", filled(data.words.number, { n: told.number }));
+  put("of", filled(data.words.of, { of: told.of }));
   put("wait", waitText(told.wait_seconds));
   document.title = `${told.number} · ${document.title.replace(/^\d+ · /, "")}`;
   const bar = slot("bar");
