@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 if TYPE_CHECKING:
-    from conftest import Pair
+    from tests.faults.conftest import Pair
 
 CLIENTS = 64
 PEOPLE = int(os.environ.get("FAULT_PEOPLE", "1000"))

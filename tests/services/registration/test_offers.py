@@ -8,7 +8,7 @@ import pytest
 from services.registration.commands.calling_up import expire
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.services.registration.conftest import House
 
 Crowd = dict[str, dict[str, Any]]
 HOUR = 3600

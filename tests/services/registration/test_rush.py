@@ -24,7 +24,7 @@ from shared.idempotency import Answer, Key
 from shared.postgres import Connection, Database
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.services.registration.conftest import House
 
 CLIENTS = 64
 ACTIONS = int(os.environ.get("RUSH_ACTIONS", "20"))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conftest import House
+    from tests.services.registration.conftest import House
 
 
 def group(house: "House", *names: str, **changes: Any) -> dict[str, Any]:
