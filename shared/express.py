@@ -66,8 +66,8 @@ class Express:
     method: str
     pattern: re.Pattern[str]
     answer: Callable[..., Awaitable[Reply]]
-    turn_away: Callable[[Request], Busy | None] = lambda _: None
-    """Gives why nobody else can be served now: said before anything is spent on a request."""
+    busy: Callable[[], Busy | None] = lambda: None
+    """Gives why nobody else can be served now, which is said before anything is spent."""
 
 
 async def serve(
@@ -97,7 +97,7 @@ async def serve(
 async def _reply(
     route: Express, groups: Mapping[str, str], request: Request, headers: Mapping[bytes, bytes]
 ) -> Reply:
-    if busy := route.turn_away(request):
+    if busy := route.busy():
         raise busy
     body = await _body(headers, request.receive)
     return await route.answer(Call(request, headers, body), **groups)

@@ -121,15 +121,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Unauthenticated):
         response.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Busy):
-        response.headers["Retry-After"] = str(_jittered(error.retry_seconds))
+        response.headers["Retry-After"] = str(retry_after(error))
         if error.link:
             response.headers["Link"] = f'<{error.link}>; rel="help"'
     return response
 
 
-def _jittered(seconds: float) -> int:
-    """Spread the second attempts of those who were turned away together."""
-    shortest = max(1, math.ceil(seconds))
+def retry_after(busy: Busy) -> int:
+    """Give the seconds to wait, spread: those turned away together must not come back together."""
+    shortest = max(1, math.ceil(busy.retry_seconds))
     return random.randint(shortest, 2 * shortest + 1)  # noqa: S311  # nobody gains by guessing it
 
 

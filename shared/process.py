@@ -17,11 +17,12 @@ from fastapi import FastAPI
 
 from shared import logs
 from shared.access import Tokens
-from shared.http import create_app
+from shared.http import App, create_app
 from shared.log.postgres import PostgresLog
 from shared.log.records import Log
 from shared.log.sequencer import number
 from shared.postgres import Database, is_outage
+from shared.protocol import protocol_of
 from shared.redis import OUTAGE as REDIS_OUTAGE
 from shared.service import Loop, Service
 from shared.settings import ServiceSettings
@@ -118,7 +119,7 @@ async def serve(
         forwarded_allow_ips=gateways,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
         timeout_keep_alive=65,
-        http="httptools",
+        http=protocol_of(app.lane if isinstance(app, App) else ()),
     )
     server = _Server(config, services)
     # uvicorn raises the signal again after its own shutdown, for the handler that was there before.

@@ -127,7 +127,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
             }
             | {"bulk": lambda: keep_working(database)}
             | {"applications": lambda: keep_lapsing(database)},
-            express=[*registrations.EXPRESS, *several.EXPRESS, *waiting_room.EXPRESS],
+            express=[*registrations.express(rush), *several.EXPRESS, *waiting_room.EXPRESS],
             checks={"registration database": answers},
             resources=Resources(
                 database=database,

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.registration.bodies import RegistrationBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.commands.questions import answered
+from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
@@ -20,7 +21,7 @@ from services.registration.resources import Held, Resources
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.erased import refuse_erased
-from shared.errors import Busy, Unauthenticated
+from shared.errors import Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
 from shared.http import now as current_time
@@ -88,22 +89,15 @@ async def _add_at_once(call: Call, item_id: str) -> Reply:
     return Reply(answer.status, answer.content | more, answer.headers)
 
 
-def _busy(request: Request) -> Busy | None:
-    held: Resources = request.app.state.registration
-    return held.rush.queue.busy()
+_PATH = re.compile(
+    r"/api/v1/programme-items/(?P<item_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"/registrations"
+)
 
 
-EXPRESS = [
-    Express(
-        "POST",
-        re.compile(
-            r"/api/v1/programme-items/(?P<item_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
-            r"/registrations"
-        ),
-        _add_at_once,
-        _busy,
-    )
-]
+def express(rush: Rush) -> list[Express]:
+    """Give the express routes; who comes when the queue is full is turned away at once."""
+    return [Express("POST", _PATH, _add_at_once, rush.queue.busy)]
 
 
 async def _may_register(

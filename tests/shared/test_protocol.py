@@ -1,0 +1,91 @@
+"""Who is turned away in a flood, over a real connection."""
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.embedded.servers.child import free_port
+from shared.access import Tokens
+from shared.errors import Busy
+from shared.express import Call, Express, Reply
+from shared.http import create_app
+from shared.process import serve
+from shared.service import Service
+
+FULL: list[Busy] = []
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def reply(call: Call) -> Reply:
+    return Reply(201, {"length": len(call.body)}, {})
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[Connection]:
+    """A connection to a server whose one express route is full while `FULL` holds something."""
+    FULL.clear()
+    lane = [Express("POST", re.compile("/rush"), reply, lambda: FULL[0] if FULL else None)]
+    service = Service(name="sample", routers=[], loops={}, express=lane)
+    port = free_port()
+    app = create_app([service], Tokens("only for this test, and long enough"))
+    task = asyncio.create_task(serve(app, [service], "127.0.0.1", port, quiet=True))
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+    yield reader, writer
+    writer.close()
+    signal.raise_signal(signal.SIGTERM)
+    await task
+
+
+async def ask(
+    connection: Connection, body: bytes, method: str = "POST", path: str = "/rush"
+) -> tuple[int, dict[str, str], dict[str, object]]:
+    """Send a request in two parts and read its answer."""
+    reader, writer = connection
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body[:3])
+    await writer.drain()
+    await asyncio.sleep(0.01)
+    writer.write(body[3:])
+    async with asyncio.timeout(10):
+        lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        content = await reader.readexactly(int(headers["content-length"]))
+    return int(lines[0].split()[1]), headers, json.loads(content)
+
+
+async def test_a_full_lane_says_when_to_come_back_and_keeps_the_connection(
+    connection: Connection,
+) -> None:
+    assert (await ask(connection, b"x" * 9))[0] == 201
+    FULL.append(Busy("Too many.", retry_seconds=3))
+
+    status, headers, problem = await ask(connection, b"x" * 9)
+    FULL.clear()
+
+    assert (status, problem["code"], problem["status"]) == (503, "busy", 503)
+    assert headers["content-type"] == "application/problem+json"
+    assert 3 <= int(headers["retry-after"]) <= 7
+    assert headers["x-request-id"] == problem["request_id"]
+    assert "content-security-policy" in headers
+    assert (await ask(connection, b"y" * 7))[2] == {"length": 7}
+
+
+async def test_health_is_answered_when_the_lane_is_full(connection: Connection) -> None:
+    FULL.append(Busy("Too many."))
+    status, _, content = await ask(connection, b"", "GET", "/livez")
+    assert (status, content) == (200, {"status": "live"})
+
+
+async def test_another_method_or_path_is_not_turned_away(connection: Connection) -> None:
+    FULL.append(Busy("Too many."))
+    assert (await ask(connection, b"", "POST", "/rush/other"))[0] == 404
