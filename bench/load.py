@@ -22,6 +22,8 @@ class Result:
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
+    offered: int = 0
+    """How many people came, where that does not follow from the answers."""
     without_retry_after: int = 0
     """How many were turned away without being told when to come back."""
 
@@ -201,6 +203,7 @@ async def flood(port: int, make: Make, *, connections: int, rate: float, seconds
         people.add(task)
         task.add_done_callback(people.discard)
     crowd.result.seconds = time.perf_counter() - started
+    crowd.result.offered = int(rate * seconds)
     for task in people:
         task.cancel()
     await asyncio.gather(*people, return_exceptions=True)

@@ -126,7 +126,7 @@ async def _flooded(home: House, rate: float, length: Length) -> dict[str, float]
         "flood_accepted_per_second": result.rate,
         "flood_turned_away_per_second": (result.statuses[503] + result.statuses[429])
         / result.seconds,
-        "flood_offered_per_second": FLOOD * rate,
+        "flood_offered_per_second": result.offered / result.seconds,
     }
 
 
