@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.registration.commands.waiting import Waiting
 from services.registration.domain.tickets import ADMISSION, TICKET, Admission, Ticket
+from services.registration.domain.waiting_room import State, Terms
 from tests.services.registration.conftest import House
 
 STRANGERS_KEY = b"a key that is not the service's"
@@ -425,3 +427,30 @@ async def test_tickets_are_drawn_by_no_machine(house: House) -> None:
 
     assert statuses[:240] == [201] * 240
     assert 429 in statuses[240:]
+
+
+async def test_a_restart_takes_nobodys_place(house: House) -> None:
+    await set_mode(house, "open")
+    await admitted(house)
+    drawn = [await draw(house) for _ in range(6)]
+    tickets = [(await look(house, one["ticket"]))["ticket"] for one in drawn]
+    await set_mode(house, "automatic")
+    now = datetime.now(UTC)
+
+    def started_anew(at: datetime) -> Waiting:
+        return Waiting(house.database, house.rush.queue, house.tokens.digest, Terms(), at)
+
+    waiting = started_anew(now)
+    back = [waiting.read(token, house.stop, now) for token in tickets]
+    numbers = {}
+    for ticket in reversed(back):
+        await waiting.look(ticket, now + timedelta(seconds=5))
+    for ticket in back:
+        standing = await waiting.look(ticket, now + timedelta(seconds=6))
+        numbers[ticket.id] = (standing.state, standing.number)
+
+    assert {state for state, _ in numbers.values()} == {State.WAITING}
+    assert [number for _, number in numbers.values()] == list(range(1, len(back) + 1))
+    # Long after a restart, an old ticket opens nothing.
+    late = started_anew(now + timedelta(hours=1))
+    assert (await late.look(back[0], now + timedelta(hours=1))).state is State.FREE
