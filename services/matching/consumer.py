@@ -23,7 +23,7 @@ def consumer(database: Database) -> Consumer:
         on(r.ParticipantPending, _without_place),
         on(r.ParticipantWaitlisted, _without_place),
         on(r.ParticipantOffered, _without_place),
-        on(r.ParticipantOfferExpired, _without_place),
+        on(r.ParticipantLapsed, _without_place),
         on(r.ParticipantRejected, _without_place),
         on(r.ParticipantCancelled, _without_place),
         on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),

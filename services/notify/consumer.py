@@ -84,7 +84,7 @@ def _mail_routes() -> Subscriptions:
         on(r.ParticipantWaitlisted, _registration("waitlisted")),
         on(r.ParticipantRejected, _registration("rejected")),
         on(r.ParticipantOffered, _registration("offered")),
-        on(r.ParticipantOfferExpired, _registration("offer_expired")),
+        on(r.ParticipantLapsed, _registration("offer_expired")),
         on(r.SignInRequested, _sign_in),
         on(r.ApplicationDrafted, _application),
         on(r.ApplicationSubmitted, _application),

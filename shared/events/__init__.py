@@ -13,7 +13,7 @@ EVENTS: tuple[type[Event], ...] = (
     registration.ParticipantPending,
     registration.ParticipantWaitlisted,
     registration.ParticipantOffered,
-    registration.ParticipantOfferExpired,
+    registration.ParticipantLapsed,
     registration.ParticipantRejected,
     registration.ParticipantCancelled,
     registration.ParticipantCheckedIn,

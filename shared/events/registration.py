@@ -121,10 +121,10 @@ class ParticipantOffered(_ParticipantEvent):
     offered_until: datetime
 
 
-class ParticipantOfferExpired(_ParticipantEvent):
+class ParticipantLapsed(_ParticipantEvent):
     """A place that was offered was not taken in time; it goes to the next who waits."""
 
-    TYPE = "registration.participant.offer_expired.v1"
+    TYPE = "registration.participant.lapsed.v1"
 
 
 class ParticipantRejected(_ParticipantEvent):

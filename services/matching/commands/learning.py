@@ -10,8 +10,8 @@ from shared.events.registration import (
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
+    ParticipantLapsed,
     ParticipantOffered,
-    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -21,7 +21,7 @@ from shared.postgres import Connection
 WithoutPlace = (
     ParticipantCancelled
     | ParticipantOffered
-    | ParticipantOfferExpired
+    | ParticipantLapsed
     | ParticipantPending
     | ParticipantRejected
     | ParticipantWaitlisted

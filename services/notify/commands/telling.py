@@ -11,8 +11,8 @@ from shared.events.registration import (
     ApplicationDrafted,
     ApplicationSubmitted,
     ParticipantConfirmed,
+    ParticipantLapsed,
     ParticipantOffered,
-    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -23,7 +23,7 @@ from shared.postgres import Connection
 RegistrationEvent = (
     ParticipantConfirmed
     | ParticipantOffered
-    | ParticipantOfferExpired
+    | ParticipantLapsed
     | ParticipantPending
     | ParticipantRejected
     | ParticipantWaitlisted

@@ -17,8 +17,8 @@ from shared.events.registration import (
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
+    ParticipantLapsed,
     ParticipantOffered,
-    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -33,7 +33,7 @@ Profile = tuple[OrganizationFacts, tuple[Listing, ...]]
 _EVENTS = {
     Status.PENDING_APPROVAL: ParticipantPending,
     Status.WAITLISTED: ParticipantWaitlisted,
-    Status.OFFER_EXPIRED: ParticipantOfferExpired,
+    Status.OFFER_EXPIRED: ParticipantLapsed,
     Status.REJECTED: ParticipantRejected,
     Status.CANCELLED: ParticipantCancelled,
 }

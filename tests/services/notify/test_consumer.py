@@ -15,8 +15,8 @@ from shared.events.base import Event
 from shared.events.registration import (
     OrganizationFacts,
     ParticipantConfirmed,
+    ParticipantLapsed,
     ParticipantOffered,
-    ParticipantOfferExpired,
     ParticipantPending,
     ParticipantRejected,
     ParticipantWaitlisted,
@@ -123,7 +123,7 @@ async def test_facts_and_mails_come_from_registrations_events(
         (confirmed, 3),
         (registered(world, ParticipantRejected), 4),
         (registered(world, ParticipantOffered, offered_until=now()), 6),
-        (registered(world, ParticipantOfferExpired), 7),
+        (registered(world, ParticipantLapsed), 7),
         # Another company, the same place: no news for the person.
         (confirmed.model_copy(update={"is_correction": True}), 5),
         (SignInRequested(person_id=world.local, mission_id=world.mission), 1),

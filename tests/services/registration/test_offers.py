@@ -67,7 +67,7 @@ async def test_an_offer_that_expires_goes_to_the_next(house: "House", offering: 
     statuses = await house.statuses()
     assert (statuses["chen"], statuses["dai"]) == ("offer_expired", "offered")
     assert await house.places() == (2, 0)
-    assert (await house.told(offering["chen"]["participant_id"]))[-1] == "participant.offer_expired"
+    assert (await house.told(offering["chen"]["participant_id"]))[-1] == "participant.lapsed"
 
 
 async def test_an_offer_cannot_be_taken_when_its_time_is_up(
