@@ -46,8 +46,7 @@ with scopes_disabled():
     item = event.items.create(name="Ticket", default_price=Decimal("0.00"))
     quota = Quota.objects.create(event=event, name="All", size={quota})
     quota.items.add(item)
-    team = Team.objects.create(organizer=organizer, name="API", all_events=True,
-        can_change_orders=True, can_view_orders=True, can_change_event_settings=True)
+    team = Team.objects.create(organizer=organizer, name="API", all_events=True)
     for name in ("all_event_permissions", "all_organizer_permissions"):
         if hasattr(team, name):
             setattr(team, name, True)
