@@ -22,6 +22,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+# What the API answers may be about somebody: no cache that others share keeps it.
+PRIVATE_PATHS = ("/api/", "/internal/")
+
 log = structlog.get_logger()
 
 
@@ -48,6 +51,8 @@ class Edge:
                 headers["X-Request-Id"] = request_id
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["path"].startswith(PRIVATE_PATHS):
+                    headers.setdefault("Cache-Control", "private, no-cache")
             await send(message)
 
         with structlog.contextvars.bound_contextvars(correlation_id=request_id):

@@ -7,9 +7,16 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from services.registration.bodies import Code, Country
+from services.registration.bodies import YEARS, Code, Country
 from services.registration.commands.missions import existing_item, existing_mission, existing_stop
 from services.registration.domain.listing import CURSOR_LENGTH_MAX, Cursor, Filter, Sort
 from services.registration.domain.names import query_terms
@@ -22,6 +29,12 @@ from shared.events.base import Side
 from shared.postgres import Connection
 
 LIMIT_MAX = 200
+
+
+def _in_our_years(moment: datetime) -> datetime:
+    if not YEARS[0] <= moment.year < YEARS[1]:
+        raise ValueError(f"A time of the years {YEARS[0]} to {YEARS[1] - 1}.")
+    return moment
 
 
 class Narrowing(BaseModel):
@@ -38,7 +51,7 @@ class Narrowing(BaseModel):
     side: Side | None = None
     source: Source | None = None
     checked_in: bool | None = None
-    since: datetime | None = None
+    since: Annotated[datetime, AfterValidator(_in_our_years)] | None = None
     country: Country | None = None
     sector: Code | None = None
     q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""

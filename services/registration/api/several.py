@@ -26,6 +26,7 @@ from services.registration.domain.people import SignUp, Source
 from services.registration.front import Knocking
 from services.registration.resources import Held, Resources
 from shared.access import Principal, Scope, require
+from shared.erased import refuse_erased
 from shared.errors import Fault, Invalid, Refusal, Unauthenticated
 from shared.events.base import Side
 from shared.express import Call, Express, Reply
@@ -182,6 +183,8 @@ async def _require(
     held: Resources, who: Principal, item_id: UUID, brought: set[tuple[str, UUID | None]]
 ) -> None:
     async with held.database.reading() as connection:
+        # The express lane passes by where that is looked at.
+        await refuse_erased(connection, who)
         item = await existing_item(connection, item_id)
     for source, partner_id in brought:
         scope = Scope(item["mission_id"], item["stop_id"], partner_id=partner_id)

@@ -165,12 +165,16 @@ def person_of(row: Row) -> Person:
 
 
 def scope_of(row: Row) -> Scope:
-    """Say what an action on this registration touches."""
+    """Say what an action on this registration touches.
+
+    A partner may register whose address it knows; that alone opens nobody's facts to it.
+    """
+    has_brought = row["partner_id"] == row["person_partner_id"]
     return Scope(
         mission_id=row["mission_id"],
         stop_id=row["stop_id"],
         person_ids=(row["person_id"],),
-        partner_id=row["partner_id"],
+        partner_id=row["partner_id"] if has_brought else None,
     )
 
 

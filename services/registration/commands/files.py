@@ -55,8 +55,7 @@ async def begin(
         if file.bytes > most:
             fault = Fault("/bytes", f"The file has {most} bytes at most.")
             raise Invalid("The file is too big.", faults=[fault])
-        if await store.waiting_bytes(connection, mission_id) + file.bytes > WAITING_BYTES_MAX:
-            raise Conflict("Too many files wait for their forms; try later.", code="files_full")
+        await _check_room(connection, mission_id, file.bytes)
         facts: Mapping[str, Any] = {
             "id": file.id,
             "mission_id": mission_id,
@@ -71,8 +70,17 @@ async def begin(
     return await once(database, key, effect)
 
 
+async def _check_room(connection: Connection, mission_id: UUID, more: int) -> None:
+    """Raise `Conflict` when too much waits; what was only announced takes no room from others."""
+    if await store.waiting_bytes(connection, mission_id) + more > WAITING_BYTES_MAX:
+        raise Conflict("Too many files wait for their forms; try later.", code="files_full")
+
+
 async def put_chunk(database: Database, file_id: UUID, number: int, content: bytes) -> None:
-    """Write a part of a file; once more changes nothing. Raises `NotFound`, `Invalid`."""
+    """Write a part of a file; once more changes nothing.
+
+    Raises `NotFound`, `Invalid`, or `Conflict` when too many wait already.
+    """
     async with database.transaction() as connection:
         file = await existing(connection, file_id, lock=True)
         if file["type"] is not None:
@@ -81,6 +89,7 @@ async def put_chunk(database: Database, file_id: UUID, number: int, content: byt
         left = file["bytes"] - number * CHUNK_BYTES
         if len(content) != min(max(left, 0), CHUNK_BYTES) or not content:
             raise Invalid(f"Part {number} of this file has not {len(content)} bytes.")
+        await _check_room(connection, file["mission_id"], len(content))
         await store.put_chunk(connection, file_id, number, content)
 
 

@@ -6,7 +6,7 @@ A cursor holds no name: where a list is sorted by names, its place is looked up 
 import base64
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -91,7 +91,7 @@ class Cursor:
             raise _wrong("A cursor is what a `next` link gave, unchanged.") from None
         if cursor.sort is not sort:
             raise _wrong("This cursor belongs to a list in another order.")
-        if (cursor.at is None) != (sort not in _BY_TIME) or (cursor.at and not cursor.at.tzinfo):
+        if (cursor.at is None) != (sort not in _BY_TIME) or (cursor.at and not _is_told(cursor.at)):
             raise _wrong("A cursor is what a `next` link gave, unchanged.")
         return cursor
 
@@ -104,6 +104,11 @@ class Cursor:
 
 
 _BY_TIME = {Sort.NEWEST, Sort.OLDEST}
+
+
+def _is_told(moment: datetime) -> bool:
+    """Say whether a moment has a zone, and can be moved to another one."""
+    return moment.tzinfo is not None and MINYEAR < moment.year < MAXYEAR
 
 
 def _wrong(detail: str) -> Invalid:

@@ -6,6 +6,7 @@ groups: nothing that staff writes can make a match slow.
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TypedDict
 
 ELEMENTS_MAX = 20
@@ -82,20 +83,29 @@ def _ranges(atom: str) -> list[list[int]]:
 
 
 def matches(elements: Sequence[Element], text: str) -> bool:
-    """Say whether the whole text fits."""
+    """Say whether the whole text fits; takes as long as the text times the elements."""
     numbers = [ord(character) for character in text]
-    places = {0}
+    places = [True, *(False for _ in numbers)]
     for element in elements:
-        reached: set[int] = set()
-        for start in places:
-            end = start
-            while True:
-                if end - start >= element["min"]:
-                    reached.add(end)
-                if end - start == element["max"] or end == len(numbers):
-                    break
-                if not any(low <= numbers[end] <= high for low, high in element["ranges"]):
-                    break
-                end += 1
-        places = reached
-    return len(numbers) in places
+        runs = _runs(element, numbers)
+        # Where the reach of some place begins, and where it ends: the sum says what is reached.
+        changes = [0] * (len(places) + 1)
+        for start, is_place in enumerate(places):
+            if is_place and runs[start] >= element["min"]:
+                changes[start + element["min"]] += 1
+                changes[start + min(runs[start], element["max"]) + 1] -= 1
+        places = [number > 0 for number in accumulate(changes[:-1])]
+    return places[-1]
+
+
+def _runs(element: Element, numbers: Sequence[int]) -> list[int]:
+    """Count from each place how many characters in a row fit."""
+    fitting = {
+        number
+        for number in set(numbers)
+        if any(low <= number <= high for low, high in element["ranges"])
+    }
+    runs = [0] * (len(numbers) + 1)
+    for at in reversed(range(len(numbers))):
+        runs[at] = runs[at + 1] + 1 if numbers[at] in fitting else 0
+    return runs

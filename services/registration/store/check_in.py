@@ -212,10 +212,11 @@ async def names_of(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID,
 
 
 async def stops_of_person(connection: Connection, person_id: UUID) -> Sequence[Row]:
-    """List the stops where somebody is registered, and by whom."""
+    """List the stops where somebody is registered, and by which partner if it brought them."""
     return await connection.fetch(
         "SELECT DISTINCT stop.id, stop.mission_id, stop.slug, stop.city, stop.held_on, "
-        "r.partner_id FROM registration AS r "
+        "CASE WHEN r.partner_id = person.partner_id THEN r.partner_id END AS partner_id "
+        "FROM registration AS r JOIN person ON person.id = r.person_id "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN stop ON stop.id = item.stop_id WHERE r.person_id = $1 "
         "ORDER BY stop.held_on, stop.slug",

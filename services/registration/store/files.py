@@ -56,10 +56,10 @@ async def finish(connection: Connection, file_id: UUID, type_: str) -> None:
 
 
 async def waiting_bytes(connection: Connection, mission_id: UUID) -> int:
-    """Count the bytes of a mission's files that no answer names."""
+    """Count the bytes that came of a mission's files that no answer names."""
     count: int = await connection.fetchval(
-        "SELECT coalesce(sum(bytes), 0)::bigint FROM file "
-        "WHERE mission_id = $1 AND person_id IS NULL",
+        "SELECT coalesce(sum(octet_length(content)), 0)::bigint FROM file "
+        "JOIN file_chunk ON file_id = file.id WHERE mission_id = $1 AND person_id IS NULL",
         mission_id,
     )
     return count
@@ -94,9 +94,17 @@ async def claim(connection: Connection, ids: Sequence[UUID], person_id: UUID) ->
 
 
 async def delete_unnamed(connection: Connection, person_id: UUID, named: Sequence[UUID]) -> None:
-    """Delete a person's files that none of his or her answers name any more."""
+    """Delete a person's files that none of his or her answers name any more.
+
+    A registration that has ended keeps its own: it may be taken up again.
+    """
     await connection.execute(
-        "DELETE FROM file WHERE person_id = $1 AND id <> ALL($2)", person_id, list(named)
+        "DELETE FROM file USING question WHERE question.id = file.question_id "
+        "AND file.person_id = $1 AND file.id <> ALL($2) AND NOT EXISTS "
+        "(SELECT FROM registration AS r WHERE r.person_id = $1 "
+        "AND r.answers ->> question.code = file.id::text)",
+        person_id,
+        list(named),
     )
 
 
