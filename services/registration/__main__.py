@@ -48,8 +48,10 @@ from services.registration.pages import (
     public,
     scanner,
     selecting,
+    walk_in,
 )
 from services.registration.pages import lists as list_pages
+from services.registration.pages import places as place_pages
 from services.registration.pages import privacy as privacy_pages
 from services.registration.pages import waiting_room as waiting_room_pages
 from services.registration.resources import Resources
@@ -107,6 +109,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     edit.router,
                     form_builder.router,
                     desk.router,
+                    place_pages.router,
+                    walk_in.router,
                     list_pages.router,
                     audit.router,
                     exports.router,

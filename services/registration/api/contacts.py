@@ -7,6 +7,8 @@ import asyncpg
 from fastapi import APIRouter, Query
 
 from services.registration.commands.signing_in import sign_in_path
+from services.registration.domain.names import displayed
+from services.registration.domain.people import WITHOUT_ADDRESS
 from services.registration.resources import Held, Resources
 from services.registration.store import consents, people
 from shared.access import Principal, Scope, require
@@ -42,9 +44,10 @@ def _contact(held: Resources, row: asyncpg.Record, now: Now) -> dict[str, Any]:
     person = Principal(role=row["role"], subject=row["id"], mission_id=row["mission_id"])
     return {
         "person_id": row["id"],
-        "name": row["full_name"],
+        "name": displayed(row["full_name"], None, row["latin_name"], "en"),
         "native_name": row["native_name"],
-        "email": row["email"],
+        # Who walked in without an address has none to write to.
+        "email": "" if row["email"].startswith(WITHOUT_ADDRESS) else row["email"],
         "language": row["language"],
         "role": row["role"],
         "organization": row["organization"] or "",

@@ -22,7 +22,7 @@ from services.registration.domain.places import (
 from services.registration.store import places, rush
 from services.registration.store import registrations as store
 from shared.access import Principal
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.idempotency import Answer, once
 from shared.postgres import Connection, Database
 
@@ -80,6 +80,8 @@ async def _reinstate(
     connection: Connection, registration: Row, item: Held, now: datetime
 ) -> Status:
     """Let somebody stand in line again: with a place if there is one for a newcomer."""
+    if await store.is_erased(connection, registration["person_id"]):
+        raise Conflict("This person was erased on request and cannot come back.", code="erased")
     claim = Claim(registration["partner_id"], is_walk_in=registration["source"] == "walk_in")
     seats = item.line.admit([claim])
     if seats is None:

@@ -13,6 +13,9 @@ from shared.events.registration import Listing
 Source = Literal["self", "import", "partner_api", "walk_in"]
 StaffRole = Literal["mission_staff", "partner_staff", "door_staff", "interpreter"]
 
+WITHOUT_ADDRESS = "walk-in:"
+"""What the address of somebody begins with who walked in and gave none; no mail reaches it."""
+
 CREDIT_CODE_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 CREDIT_CODE_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 CREDIT_CODE_LENGTH = 18

@@ -1,7 +1,7 @@
 """Who did what: the trail of a mission, and of one registration on its own page."""
 
-from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,17 +11,19 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, model_validator
 
+from services.registration.bodies import Day
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.bulk import OUTCOMES, allows, is_there
 from services.registration.domain.names import displayed
-from services.registration.domain.places import Status
+from services.registration.domain.places import IS_OVER, Decision, Status
+from services.registration.domain.questions import Question
 from services.registration.pages.lists import BADGES
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
 from services.registration.store import audit as store
 from services.registration.store import missions, people
-from shared.access import Principal, Scope, may, require
+from shared.access import Action, Principal, Scope, may, require
 from shared.errors import NotFound
 from shared.http import Caller
 from shared.postgres import Connection
@@ -30,6 +32,8 @@ from shared.web.pages import bilingual, language_of
 PAGE_LENGTH = 50
 TRAIL_LENGTH_MAX = 200
 PUBLIC = "public"
+DECIDING: Mapping[Decision, Action] = {Decision.CANCEL: "registration.cancel"}
+"""What the desk needs for a decision where it is not the right to decide."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +45,7 @@ class Asked(BaseModel):
     actor: UUID | Literal["public"] | None = None
     action: str = Field(default="", max_length=80)
     subject_id: UUID | None = None
-    day: date | None = None
+    day: Day | None = None
     before: UUID | None = None
 
     @model_validator(mode="before")
@@ -85,7 +89,11 @@ async def audit(
 
 @router.get("/desk/registrations/{registration_id}")
 async def registration(
-    registration_id: UUID, request: Request, held: Held, who: Caller
+    registration_id: UUID,
+    request: Request,
+    held: Held,
+    who: Caller,
+    refused: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """Show a registration: facts, answers, state, and what happened to it."""
     async with held.database.reading() as connection:
@@ -102,6 +110,7 @@ async def registration(
             else []
         )
     status = Status(found["status"])
+    asked = await held.forms.of_stop(held.database, found["stop_id"])
     return pages.render(
         request,
         "audit_registration.html",
@@ -112,13 +121,45 @@ async def registration(
         decisions=[
             decision.value
             for decision in OUTCOMES
-            # The desk's own route decides; it is open to those who decide about registrations.
-            if may(who, "registration.decide", scope)
+            if may(who, DECIDING.get(decision, "registration.decide"), scope)
             and allows(status, decision)
             and not is_there(status, decision)
-        ],
+        ]
+        + (
+            [Decision.REINSTATE.value]
+            if status in IS_OVER
+            and not found["erased_at"]
+            and may(who, "registration.decide", scope)
+            else []
+        ),
+        refused=refused,
+        can_see_privacy=who.role == "mission_staff" and may(who, "privacy.export", scope),
+        **_answers(asked.questions, language_of(request)),
         **_words(request),
     )
+
+
+def _answers(questions: Sequence[Question], language: str) -> dict[str, Any]:
+    """Give what writes a question and its answer in words; what is asked no more has its code."""
+    known = {question.code: question for question in questions}
+
+    def question(code: str) -> str:
+        return bilingual(known[code].label, language) if code in known else code
+
+    def answered(code: str, answer: Any) -> str:
+        choices = known[code].choices if code in known else ()
+        words = {one["code"]: bilingual(one["label"], language) for one in choices}
+        match answer:
+            case bool():
+                return "✓" if answer else "–"
+            case list():
+                return ("、" if language == "zh" else ", ").join(
+                    words.get(x, str(x)) for x in answer
+                )
+            case _:
+                return words.get(answer, str(answer))
+
+    return {"question": question, "answered": answered}
 
 
 async def _mission(

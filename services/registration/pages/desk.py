@@ -6,19 +6,23 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import asyncpg
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.registration.commands import deciding, signing_in
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.names import query_terms
 from services.registration.domain.places import Decision
+from services.registration.pages.moments import on_day
+from services.registration.pages.naming import naming
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
+from services.registration.store import calls, registrations, search
 from services.registration.store import missions as store
-from services.registration.store import registrations, search
-from shared.access import Principal, Scope, may, require
+from shared.access import Action, Principal, Scope, may, require
+from shared.errors import Conflict
 from shared.http import Caller, Now
+from shared.postgres import Connection
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,20 +42,41 @@ async def desk(request: Request, held: Held, who: Caller) -> Response:
                 if may(who, "board.read", Scope(mission["id"], stop["id"])):
                     people = await store.headcount(connection, stop["id"])
                     shown.append({"mission": mission, "stop": stop, "people": people})
-    merges = {
-        mission["id"]
-        for mission in missions
-        if may(who, "organization.merge", Scope(mission["id"]))
-    }
-    selects = {
-        mission["id"]
-        for mission in missions
-        if may(who, "application.review", Scope(mission["id"]))
-    }
-    audits = {m["id"] for m in missions if may(who, "audit.read", Scope(m["id"]))}
+        links = {
+            mission["id"]: await _links(connection, who, mission["id"]) for mission in missions
+        }
     return pages.render(
-        request, "desk.html", shown=shown, merges=merges, selects=selects, audits=audits
+        request,
+        "desk.html",
+        shown=shown,
+        links=links,
+        can_list=may_list(who),
     )
+
+
+def may_list(who: Principal) -> bool:
+    """Say whether somebody has lists of the own stops at all."""
+    stop_id = who.stop_ids[0] if who.stop_ids else None
+    return may(who, "people.read", Scope(who.mission_id, stop_id, (), who.partner_id))
+
+
+async def _links(
+    connection: Connection, who: Principal, mission_id: UUID
+) -> Sequence[tuple[str, str]]:
+    """List where somebody works on a mission as a whole: words, and the path."""
+    base, scope = f"/desk/missions/{mission_id}", Scope(mission_id)
+    links: list[tuple[str, str]] = []
+    if may(who, "organization.merge", scope):
+        links.append(("companies", f"{base}/companies"))
+    if may(who, "application.review", scope):
+        if await calls.call(connection, mission_id):
+            links.append(("applications", f"{base}/applications"))
+        links.append(("edit_call", f"{base}/call"))
+    if may(who, "privacy.write", scope):
+        links.append(("privacy_of_mission", f"{base}/privacy"))
+    if may(who, "audit.read", scope):
+        links.append(("audit_open", f"/desk/audit?mission_id={mission_id}"))
+    return links
 
 
 @router.get("/desk/stops/{stop_id}")
@@ -77,7 +102,7 @@ async def stop_desk(
                 connection, stop_id, query_terms(q), partner_id=partner_id
             )
         if may(who, "registration.decide", scope):
-            pending = await registrations.find(connection, stop_id, status="pending_approval")
+            pending = await registrations.pending(connection, stop_id)
     return pages.render(
         request,
         "stop_desk.html",
@@ -88,6 +113,9 @@ async def stop_desk(
         q=q,
         room=await held.waiting.overview(stop_id, now),
         can_make_links=may(who, "mission.write", scope),
+        can_welcome=may(who, "check_in", scope),
+        moment=on_day(request),
+        **naming(request),
         can_list=may(who, "people.read", scope),
         can_print=may(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_id)),
     )
@@ -95,12 +123,23 @@ async def stop_desk(
 
 @router.post("/desk/registrations/{registration_id}/{decision}")
 async def decide(
-    registration_id: UUID, decision: Decision, held: Held, who: Caller, now: Now
+    registration_id: UUID,
+    decision: Decision,
+    held: Held,
+    who: Caller,
+    now: Now,
+    origin: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    """Approve or reject, and go back to the stop."""
-    stop_id = await _require(held, who, registration_id, is_arrival=False)
-    await deciding.decide(held.database, registration_id, decision, who, now)
-    return RedirectResponse(f"/desk/stops/{stop_id}", 303)
+    """Decide, and go back to where that was decided: the registration's own page, or the stop."""
+    # Partner staff takes back whom it brought, as by the API.
+    action: Action = "registration.cancel" if decision is Decision.CANCEL else "registration.decide"
+    stop_id = await _require(held, who, registration_id, action)
+    own = f"/desk/registrations/{registration_id}"
+    try:
+        await deciding.decide(held.database, registration_id, decision, who, now)
+    except Conflict as conflict:
+        return RedirectResponse(f"{own}?refused={conflict.code}", 303)
+    return RedirectResponse(own if origin == "registration" else f"/desk/stops/{stop_id}", 303)
 
 
 @router.post("/desk/arrivals/{registration_id}")
@@ -112,16 +151,16 @@ async def arrive(
     q: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """Check somebody in, and go back to what was searched for: it shows who arrived."""
-    stop_id = await _require(held, who, registration_id, is_arrival=True)
+    stop_id = await _require(held, who, registration_id, "check_in")
     await deciding.check_in(held.database, registration_id, who, now)
     return RedirectResponse(f"/desk/stops/{stop_id}?{urlencode({'q': q})}", 303)
 
 
-async def _require(held: Held, who: Principal, registration_id: UUID, *, is_arrival: bool) -> UUID:
+async def _require(held: Held, who: Principal, registration_id: UUID, action: Action) -> UUID:
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
     scope = Scope(found["mission_id"], found["stop_id"], partner_id=found["partner_id"])
-    require(who, "check_in" if is_arrival else "registration.decide", scope)
+    require(who, action, scope)
     stop_id: UUID = found["stop_id"]
     return stop_id
 

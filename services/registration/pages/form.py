@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from services.registration.bodies import RegistrationBody
+from services.registration.domain.consents import ConsentText
 from services.registration.domain.people import SignUp
 from services.registration.domain.questions import Facts
 from shared.errors import Fault, Invalid, Malformed, NotFound
@@ -36,7 +37,7 @@ SINGLE = (
     "need_sector",
     "language",
 )
-SEVERAL = ("items", "sectors", "languages")
+SEVERAL = ("items", "sectors", "languages", "consents")
 
 FIELDS = {
     "/person/full_name": "full_name",
@@ -54,6 +55,7 @@ FIELDS = {
     "/organization/size": "size",
     "/listings": "offer",
     "/consent": "consent",
+    "/consents": "consents",
     "/items": "items",
 }
 """Where the API's pointers lie on the form; a longer pointer belongs to its beginning."""
@@ -66,6 +68,7 @@ class StopFacts(TypedDict):
     stop: asyncpg.Record
     items: Sequence[asyncpg.Record]
     roles: Sequence[asyncpg.Record]
+    texts: Sequence[ConsentText]
 
 
 def stop_facts(facts: Mapping[str, Any], slug: str) -> StopFacts:
@@ -78,6 +81,7 @@ def stop_facts(facts: Mapping[str, Any], slug: str) -> StopFacts:
         stop=stop,
         items=[item for item in facts["items"] if item["stop_id"] == stop["id"]],
         roles=[role for role in facts["roles"] if role["stop_id"] == stop["id"]],
+        texts=facts["texts"],
     )
 
 
@@ -99,6 +103,7 @@ def empty(items: Sequence[asyncpg.Record], country: str) -> dict[str, Any]:
         "country": country,
         "sectors": [],
         "languages": [],
+        "consents": [],
         "consent": False,
     }
 
@@ -140,6 +145,7 @@ def read(given: FormData) -> SignUp:
         "side": "local",
         "source": "self",
         "consent": values["consent"],
+        "consents": values["consents"],
         "organization": {
             "name": values["organization_name"] or values["organization_native_name"],
             "native_name": values["organization_native_name"] or None,

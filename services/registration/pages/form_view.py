@@ -16,7 +16,12 @@ ORDER = (
     *("organization_name", "organization_native_name", "country", "registration_number"),
     *("size", "sectors", "offer", "need"),
 )
-LABELS = {"sectors": "sectors", "consent": "form_consent_short", "": "form_other"}
+LABELS = {
+    "sectors": "sectors",
+    "consent": "form_consent_short",
+    "consents": "form_consent_short",
+    "": "form_other",
+}
 """The words that name a field where they are not those of `field_<name>`."""
 
 

@@ -9,18 +9,23 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.registration.commands import deciding, files, signing_in
+from services.registration.commands.privacy import texts
+from services.registration.domain.names import displayed
 from services.registration.domain.places import Decision
 from services.registration.front import count_link_request, mail_link
 from services.registration.pages import form, form_questions, waiting_room
 from services.registration.pages.form_view import form_context
+from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
+from services.registration.store import calls, registrations
 from services.registration.store import missions as store
-from services.registration.store import registrations
 from shared.access import Principal, Role, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
+from shared.events.base import Language
 from shared.http import SESSION_COOKIE, Caller, Now, Visitor
 from shared.limits import client_of
+from shared.web.pages import language_of
 
 WEEK_SECONDS = 7 * 24 * 3600
 
@@ -31,7 +36,11 @@ HOMES: dict[Role, str] = {
     "delegate": "/day",
     "local": "/day",
     "interpreter": "/day",
+    "applicant": "/applications",
 }
+
+SCANNING: frozenset[Role] = frozenset({"mission_staff", "partner_staff", "door_staff"})
+"""Whose browser may hold scans that are not sent yet; the scanning page forgets the rest itself."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,7 +56,10 @@ async def start(request: Request, held: Held) -> Response:
 @router.get("/missions/{slug}")
 async def mission(slug: str, request: Request, held: Held) -> Response:
     """Show a mission to the public."""
-    return pages.render(request, "mission.html", **await _mission(held, slug))
+    facts = await _mission(held, slug)
+    async with held.database.reading() as connection:
+        call = await calls.call(connection, facts["mission"]["id"])
+    return pages.render(request, "mission.html", **facts, has_call=call is not None)
 
 
 async def _mission(held: Resources, slug: str) -> dict[str, Any]:
@@ -125,6 +137,8 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
 
 async def _stop(held: Resources, slug: str, stop_slug: str) -> form.StopFacts:
     facts = await _mission(held, slug)
+    async with held.database.reading() as connection:
+        facts["texts"] = await texts(connection, facts["mission"]["id"])
     return form.stop_facts(facts, stop_slug)
 
 
@@ -154,11 +168,27 @@ async def status(
     *,
     new: bool = False,
     saved: Literal["", "yes", "pending"] = "",
+    late: bool = False,
 ) -> Response:
     """Show somebody's own registrations."""
     async with held.database.reading() as connection:
         found = await registrations.all_of_person(connection, who.subject)
-    return pages.render(request, "status.html", registrations=found, is_new=new, saved=saved)
+        groups = await registrations.groups_of_person(connection, who.subject)
+    language: Language = "zh" if language_of(request) == "zh" else "en"
+    together: dict[UUID, list[str]] = {}
+    for row in groups:
+        name = displayed(row["full_name"], row["native_name"], row["latin_name"], language)
+        together.setdefault(row["registration_id"], []).append(name)
+    return pages.render(
+        request,
+        "status.html",
+        registrations=found,
+        together=together,
+        moment=on_day(request),
+        is_new=new,
+        saved=saved,
+        is_late=late,
+    )
 
 
 @router.post("/status/{registration_id}/cancel")
@@ -179,7 +209,11 @@ async def _decide(
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
     require(who, "registration.cancel", Scope(person_ids=(found["person_id"],)))
-    await deciding.decide(held.database, registration_id, decision, who, now)
+    try:
+        await deciding.decide(held.database, registration_id, decision, who, now)
+    except Conflict:
+        # The page was older than the registration: it says itself what is true now.
+        return RedirectResponse("/status?late=1", 303)
     return RedirectResponse("/status", 303)
 
 
@@ -216,9 +250,12 @@ async def ask_for_link(
 
 
 @router.post("/sign-out")
-async def sign_out() -> Response:
-    """Forget who is signed in on this browser."""
+async def sign_out(who: Visitor) -> Response:
+    """Forget who is signed in on this browser, and what its pages kept there."""
     response = RedirectResponse("/", 303)
+    if who is not None:
+        kept = '"cache"' if who.role in SCANNING else '"cache", "storage"'
+        response.headers["Clear-Site-Data"] = kept
     response.delete_cookie(SESSION_COOKIE)
     return response
 

@@ -25,3 +25,5 @@ COUNTRIES = {
     "zh": {code: names["zh"] for code, names in _NAMES.items()},
 }
 """Countries and regions (ISO 3166-1) by code, in the order in which a reader looks for them."""
+
+pages.environment.globals["country_names"] = COUNTRIES

@@ -101,7 +101,7 @@ async def registration(connection: Connection, registration_id: UUID) -> Row | N
         "SELECT r.id, r.person_id, r.status, r.source, r.partner_id, r.registered_at, "
         "r.checked_in_at, r.answers, r.hold_until, person.mission_id, person.role, person.email, "
         "person.full_name, person.native_name, person.latin_name, person.language, "
-        "person.languages, person.position, organization.name AS organization, "
+        "person.languages, person.position, person.erased_at, organization.name AS organization, "
         "organization.native_name AS native_organization, organization.country, "
         "organization.sectors, organization.registration_number, item.title, item.starts_at, "
         "item.ends_at, item.stop_id, stop.city, stop.timezone, stop.held_on, "

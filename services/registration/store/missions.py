@@ -174,3 +174,15 @@ async def headcount(connection: Connection, stop_id: UUID) -> Row:
     )
     assert row is not None
     return row
+
+
+async def free_at_the_door(connection: Connection, stop_id: UUID) -> dict[UUID, int]:
+    """Count the seats of a stop's items that are kept for walk-ins and free."""
+    rows = await connection.fetch(
+        "SELECT item.id, allotment.seats - allotment.taken AS free FROM allotment "
+        "JOIN programme_item AS item ON item.id = allotment.programme_item_id "
+        "WHERE item.stop_id = $1 AND allotment.partner_id IS NULL "
+        "AND allotment.released_at IS NULL",
+        stop_id,
+    )
+    return {row["id"]: row["free"] for row in rows}

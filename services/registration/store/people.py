@@ -174,7 +174,7 @@ async def contacts(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]
     """Read how to address and reach people."""
     return await connection.fetch(
         "SELECT person.id, person.mission_id, person.role, person.email, person.full_name, "
-        "person.native_name, person.language, person.partner_id, "
+        "person.native_name, person.latin_name, person.language, person.partner_id, "
         "organization.name AS organization, organization.native_name AS native_organization "
         "FROM person LEFT JOIN organization ON organization.id = person.organization_id "
         "WHERE person.id = ANY($1) AND person.erased_at IS NULL",

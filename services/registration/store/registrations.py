@@ -79,45 +79,51 @@ async def of_stop(
     )
 
 
-async def find(
-    connection: Connection,
-    stop_id: UUID,
-    text: str = "",
-    *,
-    status: str | None = None,
-    partner_id: UUID | None = None,
-) -> Sequence[Row]:
-    """Search a stop's registrations by a part of a person's or company's name; at most 50.
-
-    `status` and `partner_id` narrow them to one state and to one partner's.
-    """
+async def pending(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List who waits for approval at a stop, those who wait longest first; at most 50."""
     return await connection.fetch(
-        "SELECT r.id, r.status, r.checked_in_at, person.full_name, person.native_name, "
-        "organization.name AS organization, organization.native_name AS native_organization, "
-        "item.title, item.starts_at FROM registration AS r "
-        "JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "SELECT r.id, r.status, r.checked_in_at, r.hold_until, person.full_name, "
+        "person.native_name, person.latin_name, organization.name AS organization, "
+        "organization.native_name AS native_organization, item.title, item.starts_at "
+        "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "LEFT JOIN organization ON organization.id = person.organization_id "
-        "WHERE item.stop_id = $1 AND ($3::text IS NULL OR r.status = $3) "
-        "AND ($4::uuid IS NULL OR r.partner_id = $4) AND position(lower($2) IN "
-        "lower(concat_ws(' ', person.full_name, person.native_name, organization.name, "
-        "organization.native_name))) > 0 "
-        "ORDER BY person.full_name, item.starts_at LIMIT 50",
+        "WHERE item.stop_id = $1 AND r.status = 'pending_approval' ORDER BY r.rank LIMIT 50",
         stop_id,
-        text,
-        status,
-        partner_id,
     )
+
+
+async def is_erased(connection: Connection, person_id: UUID) -> bool:
+    """Say whether somebody is erased, and keep that from changing until the end."""
+    erased: bool = await connection.fetchval(
+        "SELECT erased_at IS NOT NULL FROM person WHERE id = $1 FOR NO KEY UPDATE", person_id
+    )
+    return erased
 
 
 async def all_of_person(connection: Connection, person_id: UUID) -> Sequence[Row]:
     """List a person's registrations in order of time, with the position among those who wait."""
     return await connection.fetch(
-        "SELECT r.id, r.status, r.checked_in_at, item.title, item.starts_at, item.ends_at, "
+        "SELECT r.id, r.status, r.checked_in_at, r.hold_until, "
+        "item.title, item.starts_at, item.ends_at, "
         "(SELECT count(*) FROM registration AS other WHERE other.status = 'waitlisted' AND "
         "other.programme_item_id = r.programme_item_id AND other.rank <= r.rank) AS position, "
         "stop.city, stop.timezone, stop.held_on, stop.id AS stop_id, stop.venue "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN stop ON stop.id = item.stop_id WHERE r.person_id = $1 ORDER BY item.starts_at",
+        person_id,
+    )
+
+
+async def groups_of_person(connection: Connection, person_id: UUID) -> Sequence[Row]:
+    """List who comes together with a person, by the person's registration."""
+    return await connection.fetch(
+        "SELECT mine.id AS registration_id, person.full_name, person.native_name, "
+        "person.latin_name FROM registration AS mine JOIN registration AS other "
+        "ON other.group_id = mine.group_id AND other.programme_item_id = mine.programme_item_id "
+        "AND other.id <> mine.id "
+        "AND other.status NOT IN ('cancelled', 'rejected', 'offer_expired') "
+        "JOIN person ON person.id = other.person_id AND person.erased_at IS NULL "
+        "WHERE mine.person_id = $1 ORDER BY other.rank",
         person_id,
     )
