@@ -96,7 +96,7 @@ async def decide_about_many(
 
 @router.post("/bulk-decisions/preview")
 async def preview(body: OrderBody, held: Held, who: Caller) -> dict[str, Any]:
-    """Say what such a decision would be about: how many, in which states, and how many allow it."""
+    """Say how many a decision would be about, and how many allow it."""
     async with held.database.reading() as connection:
         order = await _order(connection, body, who)
         async with lists.planned(connection):

@@ -111,7 +111,7 @@ async def add_text(
 
 @router.get("/missions/{mission_id}/retention")
 async def read_retention(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Show what is kept for how long, what is due when, and what was removed."""
+    """Show what is kept for how long, what is due, and what was removed."""
     require(who, "privacy.write", Scope(mission_id=mission_id))
     rules = await retention.shown(held.database, mission_id)
     async with held.database.reading() as connection:
@@ -123,7 +123,7 @@ async def read_retention(mission_id: UUID, held: Held, who: Caller) -> dict[str,
 async def set_retention(
     mission_id: UUID, body: PrivacyBody, held: Held, who: Caller, now: Now
 ) -> dict[str, Any]:
-    """Set how long a mission keeps things, in days by the code of a rule."""
+    """Set for how many days a mission keeps things, by rule."""
     require(who, "privacy.write", Scope(mission_id=mission_id))
     basis, days = body.cross_border_basis, body.retention
     await commands.set_privacy(held.database, mission_id, basis, days, who, now)
