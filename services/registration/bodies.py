@@ -27,7 +27,22 @@ from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
 from shared.events.registration import Listing
 from shared.http import Body
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+def _is_one_line(name: str) -> str:
+    # Nearly all names are plain, and a rush asks this for each.
+    if name.isprintable() and name.isascii():
+        return name
+    if any(letter in _TURNING or unicodedata.category(letter) in _UNSEEN for letter in name):
+        raise ValueError("A name has neither line breaks nor invisible marks.")
+    return name
+
+
+# Controls, and marks that turn the direction of what stands beside them. Joiners, which names in
+# some scripts need, are let through.
+_UNSEEN = frozenset({"Cc", "Zl", "Zp"})
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_is_one_line)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]

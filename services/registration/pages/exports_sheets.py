@@ -33,7 +33,7 @@ class Csv:
     def __init__(self, file: IO[bytes], headers: Sequence[str]) -> None:
         # The mark is what tells Excel the encoding.
         self._text = io.TextIOWrapper(file, "utf-8-sig", newline="", write_through=False)
-        self._writer = csv.writer(self._text, lineterminator="\r\n")
+        self._writer = csv.writer(self._text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         self._writer.writerow(headers)
 
     def write(self, rows: Sequence[Sequence[Cell]]) -> None:
