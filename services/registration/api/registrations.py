@@ -141,7 +141,7 @@ async def accept(registration_id: UUID, held: Held, who: Caller, now: Now) -> di
 
 @router.post("/registrations/{registration_id}/reinstate")
 async def reinstate(registration_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
-    """Take a refusal, a cancellation or an expired offer back; stand in line again."""
+    """Take a refusal, a cancellation or an expired offer back."""
     return await _decide(held, who, registration_id, Decision.REINSTATE, now)
 
 
