@@ -22,7 +22,6 @@ from shared.access import Action, Principal, Scope, require
 from shared.errors import Fault, Invalid, Malformed
 from shared.events.base import Language
 from shared.http import SESSION_COOKIE, Caller, Now
-from shared.postgres import Connection
 from shared.web.pages import language_of
 
 router = APIRouter(include_in_schema=False)
@@ -33,13 +32,6 @@ HIDDEN = frozenset(
     {"search", "core", "identity", "digest", "asked", "version", "revision", "rank", "live"}
 )
 """Columns that say nothing to a reader, as ids do not; the file that is taken away has them."""
-
-
-async def form_texts(connection: Connection, mission_id: UUID) -> tuple[ConsentText, ...]:
-    """Give what a registration form asks beside the required purpose: each a box of its own."""
-    return tuple(
-        text for text in await commands.texts(connection, mission_id) if not text.is_required
-    )
 
 
 @router.get("/my/privacy")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from services.registration.commands.privacy import texts
 from services.registration.domain.consents import (
     CROSS_BORDER_PURPOSE,
     DEFAULTS,
     FIRST_VERSION,
     REQUIRED_PURPOSE,
 )
-from services.registration.pages.privacy import form_texts
 from services.registration.pages.rendering import pages
 
 if TYPE_CHECKING:
@@ -282,20 +282,21 @@ async def test_a_form_asks_each_free_purpose_in_a_box_that_nobody_ticked(
     house: "House",
 ) -> None:
     async with house.database.reading() as connection:
-        texts = await form_texts(connection, house.mission)
-    assert [text.purpose for text in texts] == [CROSS_BORDER_PURPOSE]
+        asked = await texts(connection, house.mission)
     source = '{% from "consents.html" import boxes with context %}{{ boxes(texts, ticked) }}'
     template = pages.environment.from_string(source)
 
     def render(*ticked: str) -> str:
         return template.render(
-            texts=texts,
+            texts=asked,
+            lang="zh",
             ticked=ticked,
             b=lambda text: text.zh,
             t=lambda key: pages.text(key, "zh"),
         )
 
     assert "checked" not in render()
+    assert REQUIRED_PURPOSE not in render()
     assert f'value="{CROSS_BORDER_PURPOSE}" checked' in render(CROSS_BORDER_PURPOSE)
     for told in ("我单独同意", "接收方", "处理方式", "信息种类", "您的权利", "自愿"):
         assert told in render()
