@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 import asyncpg
 from fastapi import APIRouter, Query, Request
@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.bodies import Address
+from services.registration.bodies import Address, Name
 from services.registration.commands import deciding
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.commands.privacy import texts
@@ -37,6 +37,7 @@ SEVERAL = ("languages", "consents")
 MARKS = {"/person/email": "email", "/organization/sectors": "sector", "/consents": "consent"}
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 router = APIRouter(include_in_schema=False)
 
@@ -127,10 +128,8 @@ def _given(sent: FormData) -> dict[str, Any]:
 
 def _read(given: Mapping[str, Any], place: Place) -> tuple[UUID, SignUp]:
     """Read the form; raises `Invalid` and names every field."""
-    wrong = [
-        name for name in ("name", "company") if not given[name] or len(given[name]) > LENGTH_MAX
-    ]
-    if len(given["other_name"]) > LENGTH_MAX:
+    wrong = [name for name in ("name", "company") if not _is_name(given[name])]
+    if given["other_name"] and not _is_name(given["other_name"]):
         wrong.append("other_name")
     item_id = next((item["id"] for item in place.items if str(item["id"]) == given["item"]), None)
     if item_id is None:
@@ -140,7 +139,9 @@ def _read(given: Mapping[str, Any], place: Place) -> tuple[UUID, SignUp]:
         wrong.append("languages")
     if not given["consent"]:
         wrong.append("consent")
-    email = given["email"] or f"{WITHOUT_ADDRESS}{given['key'][:40] or uuid4().hex}"
+    email = (
+        given["email"] or WITHOUT_ADDRESS + uuid5(NAMESPACE_OID, given["key"] or uuid4().hex).hex
+    )
     if given["email"]:
         try:
             email = _ADDRESS.validate_python(given["email"])
@@ -180,6 +181,14 @@ def _read(given: Mapping[str, Any], place: Place) -> tuple[UUID, SignUp]:
         listings=(),
         consents=tuple(dict.fromkeys(given["consents"])),
     )
+
+
+def _is_name(text: str) -> bool:
+    try:
+        _NAME.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _mark(pointer: str) -> str:

@@ -203,6 +203,8 @@ async def test_what_needs_approval_is_not_entered_by_the_door(house: "House") ->
     [
         ("name", "", "Give the name."),
         ("company", " ", "Give the company."),
+        ("company", "x" * 201, "Give the company."),
+        ("other_name", "Wang\x07", "not one line of letters"),
         ("item", "", "Choose what they come for."),
         ("languages", [], "Choose one language at least."),
         ("email", "nonsense", "not an e-mail address"),
