@@ -1,51 +1,20 @@
 """Places: capacity and terms of an item, and the seats kept for partners and the door."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field, model_validator
 
-from services.registration.bodies import CAPACITY_MAX, Moment
 from services.registration.commands import allotting
 from services.registration.commands.missions import existing_item
+from services.registration.place_bodies import AllotmentBody, ItemChange
 from services.registration.resources import Held, Resources
 from shared.access import Action, Principal, Scope, require
-from shared.http import Body, Caller, Now
+from shared.http import Caller, Now
 
-YEAR_SECONDS = 366 * 24 * 3600
-
-Seconds = Annotated[int, Field(gt=0, le=YEAR_SECONDS)]
 Owner = UUID | Literal["door"]
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
-
-
-class ItemChange(Body):
-    """What changes about an item's places; a field that is left out stays as it is."""
-
-    capacity: Annotated[int, Field(ge=0, le=CAPACITY_MAX)] | None = None
-    requires_approval: bool | None = None
-    opens_at: Moment | None = None
-    closes_at: Moment | None = None
-    hold_seconds: Seconds | None = None
-    """How long a place is held that waits for approval; null: without end."""
-    offer_seconds: Seconds | None = None
-    """How long a place is offered to one who waited; null: it is given at once."""
-
-    @model_validator(mode="after")
-    def _not_nothing(self) -> "ItemChange":
-        for name in ("capacity", "requires_approval"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"`{name}` cannot be null.")
-        return self
-
-
-class AllotmentBody(Body):
-    """Seats that are kept, and when those that are unused become free to all."""
-
-    seats: Annotated[int, Field(ge=0, le=CAPACITY_MAX)]
-    releases_at: Moment | None = None
 
 
 @router.patch("/programme-items/{item_id}")

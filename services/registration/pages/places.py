@@ -12,12 +12,12 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.api.places import AllotmentBody, ItemChange
 from services.registration.commands import allotting
 from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.pages import form
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import pages
+from services.registration.place_bodies import AllotmentBody, ItemChange
 from services.registration.resources import Held, Resources
 from services.registration.store import missions as store
 from shared.access import Principal, Scope, may, require
