@@ -87,7 +87,7 @@ class OrderBody(Body):
 async def decide_about_many(
     body: OrderBody, held: Held, who: Caller, key: RequiredKey, now: Now
 ) -> Response:
-    """Decide about many registrations as a job: approve, reject or cancel; each is decided as if alone."""
+    """Decide about many registrations as a job; each is decided as if alone."""
     async with held.database.reading() as connection:
         order = await _order(connection, body, who)
     answer = await bulk.start(held.database, order, who, key, now)
