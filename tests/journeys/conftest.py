@@ -81,6 +81,8 @@ async def build(folder: Path, stack: AsyncExitStack) -> House:
             "NOTIFY_URL": f"http://127.0.0.1:{ports['notify']}",
             "PUBLIC_URL": f"http://127.0.0.1:{ports['gateway']}",
             "LOG_LEVEL": "warning",
+            # Everybody who registers has one address here.
+            "LIMIT_REGISTRATIONS": 0,
         }
         variables = [f"TRADEWIND_{key}={value}" for key, value in environment.items()]
         command = ["env", *variables, sys.executable, "-m", f"services.{name}"]

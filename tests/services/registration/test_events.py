@@ -1,8 +1,10 @@
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.registration.commands.calling_up import expire
 from shared.events import EVENTS
 
 if TYPE_CHECKING:
@@ -138,6 +140,18 @@ async def test_another_partner_does_not_become_the_one_who_brought_somebody(
     assert [json.loads(row["payload"]).get("partner_id") for row in rows] == [None, None]
 
 
+async def an_offer_lapses(house: "House") -> None:
+    """Let a place be offered to somebody who does not take it."""
+    await house.rows(
+        "UPDATE programme_item SET offer_seconds = 60, starts_at = now() + interval '9 days', "
+        "ends_at = now() + interval '10 days' WHERE id = $1",
+        house.items["talks"],
+    )
+    first, *_ = [await house.registered(f"w{n}", person={"full_name": "Canary"}) for n in range(3)]
+    await house.decide(first["id"], "cancel")
+    await expire(house.database, datetime.now(UTC) + timedelta(hours=1))
+
+
 async def test_no_event_holds_personal_data(house: "House") -> None:
     staff = {"role": "interpreter", "language": "zh", "languages": ["en", "zh"], "stop_ids": []}
     await house.made(
@@ -152,6 +166,23 @@ async def test_no_event_holds_personal_data(house: "House") -> None:
             await house.decide(registration["id"], decision)
     request = {"mission_id": str(house.mission), "email": CANARIES["email"]}
     await house.post("/api/v1/sessions/requests", request)
+    await an_offer_lapses(house)
+    person = f"/api/v1/people/{ana['participant_id']}"
+    (text,) = [
+        one
+        for one in (await house.get(f"/api/v1/missions/{house.mission}/consent-texts")).json()[
+            "items"
+        ]
+        if one["is_cross_border"]
+    ]
+    agreed = {"purpose": text["purpose"], "version": text["version"], "language": "zh"}
+    for path, body in (
+        ("/consents", agreed),
+        (f"/consents/{text['purpose']}/withdraw", None),
+        ("/erase", None),
+    ):
+        answer = await house.post(person + path, body, house.person(ana))
+        assert answer.status_code in (200, 201), answer.text
 
     rows = await house.rows("SELECT type, payload, correlation_id FROM outbox")
     # Applications have tests of their own, in the folder beside this file.
