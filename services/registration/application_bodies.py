@@ -176,7 +176,7 @@ class SignatureBody(Body):
             self.signer_title,
             self.language,
             self.disclosure or None,
-            dict(self.certifications),
+            {str(name): version for name, version in self.certifications.items()},
         )
 
 

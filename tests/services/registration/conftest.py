@@ -34,8 +34,8 @@ TABLES = (
     "border_export retention_run privacy_setting consent_text erased_person "
     "organization_distinct organization_move organization_merge "
     "file_chunk file question_version question "
-    "scan badge consent registration allotment person listing organization programme_item partner_role stop "
-    "partner_organization mission outbox idempotency"
+    "scan badge consent registration allotment person listing organization programme_item "
+    "partner_role stop partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
 EMPTY += "; SELECT end_audit_before('infinity')"
@@ -211,7 +211,7 @@ class House:
                     await asyncio.sleep(0.02)
 
     async def _waiting(self) -> int:
-        """Count the requests that wait for the item: a batch of registrations is one at the lock."""
+        """Count who waits for the item; a batch of registrations is one at the lock."""
         # By another connection: inside a transaction these numbers stand still.
         at_the_lock = len(await self.rows(WAITING))
         return at_the_lock and at_the_lock + max(self.rush.queue.waiting - 1, 0)
