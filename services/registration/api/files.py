@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from services.registration.bodies import Name
 from services.registration.commands import files as commands
 from services.registration.domain.questions import FILE_BYTES_MAX
 from services.registration.domain.sniffing import MEDIA_TYPES
@@ -27,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["registration"])
 class FileBody(Body):
     """A file that is about to be sent."""
 
-    name: Name
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     bytes: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)]
 
 

@@ -193,7 +193,7 @@ async def test_the_audit_trail_is_kept_for_six_years(house: "House") -> None:
 async def test_what_was_written_about_somebody_erased_does_not_stay(
     house: "House", lines: Any
 ) -> None:
-    """Somebody registers in the moment of being erased, or staff takes the end back."""
+    """Somebody registers in the moment of being erased."""
     soon = {
         "starts_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(),
         "ends_at": (datetime.now(UTC) + timedelta(days=2, hours=2)).isoformat(),
@@ -202,8 +202,11 @@ async def test_what_was_written_about_somebody_erased_does_not_stay(
     house.items["more"] = await house.made(path, lines.item | soon)
     ana = await house.registered("ana", "more")
     await house.post(f"/api/v1/people/{ana['participant_id']}/erase", None, house.boss)
-    await house.decide(ana["id"], "reinstate")
-    await house.rows("UPDATE registration SET answers = $1 RETURNING id", {"diet": "vegetarian"})
+    await house.rows("UPDATE programme_item SET taken = 1 WHERE id = $1", house.items["more"])
+    await house.rows(
+        "UPDATE registration SET status = 'confirmed', answers = $1 RETURNING id",
+        {"diet": "vegetarian"},
+    )
 
     await sweep(house, datetime.now(UTC))
 
