@@ -27,7 +27,6 @@ from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
 from shared.events.registration import Listing
 from shared.http import Body
 
-
 # Controls, line breaks, and marks that turn the direction of what stands beside them. Joiners,
 # which names in some scripts need, are let through.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
