@@ -113,7 +113,7 @@ async def house() -> AsyncIterator[House]:
                 sys.executable, "-m", "services.registration", env=_environment(url, port)
             )
             stack.push_async_callback(_stop, process)
-            await _listening(port)
+            await listening(port)
             yield House(server.url, url, port, process.pid)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -144,7 +144,8 @@ def _environment(database_url: str, port: int) -> dict[str, str]:
     }
 
 
-async def _listening(port: int) -> None:
+async def listening(port: int) -> None:
+    """Wait until somebody listens on a port; raises `TimeoutError`."""
     async with asyncio.timeout(START_SECONDS_MAX):
         while True:
             try:

@@ -6,7 +6,7 @@ Exact at once, where a list kept in memory would be late by its refreshing.
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -34,6 +34,20 @@ async def refuse_erased(connection: Connection, who: Principal) -> None:
     """Raise `Unauthenticated` for somebody erased: where no dependency of a router looks."""
     if who.role not in WITHOUT_PERSON and await is_erased(connection, who.subject):
         raise Unauthenticated(NOT_HERE)
+
+
+async def rows_about(
+    connection: Connection, person_id: UUID, about: Sequence[tuple[str, str]]
+) -> dict[str, list[Any]]:
+    """Read every row about somebody, by table; `about` is each table with its condition on `$1`."""
+    found = {}
+    for table, condition in about:
+        rows = await connection.fetch(
+            f"SELECT to_jsonb(t) AS content FROM {table} AS t WHERE {condition}",  # noqa: S608
+            person_id,
+        )
+        found[table] = [row["content"] for row in rows]
+    return {table: rows for table, rows in found.items() if rows}
 
 
 async def note_erased(connection: Connection, person_id: UUID, erased_at: object) -> bool:

@@ -7,7 +7,6 @@ the effect, so a crash leaves both or neither.
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 import asyncpg
@@ -16,12 +15,12 @@ from fastapi.responses import JSONResponse
 
 from shared.access import Principal
 from shared.errors import Conflict, Invalid, Malformed, Refusal
+from shared.express import Call
 from shared.http import Visitor
 from shared.postgres import Connection, Database, columns
 
 KEY_LENGTH_MAX = 255
 ATTEMPTS_MAX = 5
-FORGET_MAX = 1_000
 
 _RACES = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -73,6 +72,15 @@ def key_of(who: Principal | None, method: str, path: str, value: str, body: byte
         raise Malformed(f"An Idempotency-Key has 1 to {KEY_LENGTH_MAX} characters.")
     subject = who.subject if who else "public"
     return Key(f"{subject} {method} {path}", value, hashlib.sha256(body).digest())
+
+
+def key_of_call(call: Call, who: Principal | None) -> Key:
+    """Read the key of a call in the express lane; raises `Malformed` when there is none."""
+    value = call.headers.get(b"idempotency-key")
+    scope = call.request.scope
+    if value is None:
+        return required_key(None)
+    return key_of(who, scope["method"], scope["path"], value.decode("latin-1"), call.body)
 
 
 def required_key(key: Annotated[Key | None, Depends(optional_key)]) -> Key:
@@ -175,19 +183,3 @@ async def keep(connection: Connection, answers: Sequence[tuple[Key, Answer]]) ->
         "SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::jsonb[])",
         *columns(rows, 5),
     )
-
-
-async def forget_old(database: Database, before: datetime) -> int:
-    """Delete the answers given before a moment, in steps that lock few rows, and say how many."""
-    forgotten = 0
-    while True:
-        async with database.transaction() as connection:
-            rows = await connection.fetch(
-                "DELETE FROM idempotency WHERE (scope, key) IN (SELECT scope, key FROM idempotency "
-                "WHERE answered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-                before,
-                FORGET_MAX,
-            )
-        forgotten += len(rows)
-        if len(rows) < FORGET_MAX:
-            return forgotten

@@ -1,35 +1,50 @@
-"""Sweeping: answers to requests are kept for as long as they may be asked for again."""
+"""Sweeping: what is not kept any longer is deleted now and then, in batches that each commit."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from shared.http import now
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 
 KEPT = timedelta(hours=72)
+"""How long answers to requests may be asked for again."""
 LOOK_SECONDS = 600
 BATCH_SIZE_MAX = 1_000
 
 
-async def forget_requests(database: Database, before: datetime) -> int:
-    """Delete the answers given before a time, in batches, and count them."""
+async def in_batches(
+    database: Database, delete: Callable[[Connection], Awaitable[int]], *, size: int
+) -> int:
+    """Call `delete`, which says how many it deleted, until that is less than `size`; count all."""
     total = 0
     while True:
         async with database.transaction() as connection:
-            done = await connection.execute(
-                "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency "
-                "WHERE answered_at < $1 LIMIT $2))",
-                before,
-                BATCH_SIZE_MAX,
-            )
-        count = int(done.rpartition(" ")[2])
+            count = await delete(connection)
         total += count
-        if count < BATCH_SIZE_MAX:
+        if count < size:
             return total
 
 
-async def forget_requests_for_ever(database: Database) -> None:
-    """Delete old answers now and then."""
+async def forget_requests(database: Database, before: datetime) -> int:
+    """Delete the answers given before a time, in batches, and count them."""
+
+    async def delete(connection: Connection) -> int:
+        done = await connection.execute(
+            "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency "
+            "WHERE answered_at < $1 LIMIT $2))",
+            before,
+            BATCH_SIZE_MAX,
+        )
+        return int(done.rpartition(" ")[2])
+
+    return await in_batches(database, delete, size=BATCH_SIZE_MAX)
+
+
+async def for_ever(
+    sweep: Callable[[Database, datetime], Awaitable[object]], database: Database
+) -> None:
+    """Sweep now and then."""
     while True:
-        await forget_requests(database, now() - KEPT)
+        await sweep(database, now())
         await asyncio.sleep(LOOK_SECONDS)

@@ -24,13 +24,12 @@ from pathlib import Path
 import uvloop
 
 from bench import load, people
-from bench.house import database, house
+from bench.house import database, house, listening
 from services.embedded.servers.child import free_port
 
 PRETIX = ("pretix==2026.8.0", "gunicorn", "psycopg2-binary")
 CONNECTIONS = 16
 QUOTA = 20_000
-START_SECONDS_MAX = 120
 WARM_UP_SECONDS = 20
 
 SETUP = """
@@ -107,7 +106,7 @@ async def pretix(postgres_url: str) -> AsyncIterator[tuple[int, str, int]]:
             cwd=folder,
         )
         try:
-            await _listening(port)
+            await listening(port)
             yield port, token, int(item)
         finally:
             server.terminate()
@@ -144,18 +143,6 @@ def _run(command: list[str], environment: dict[str, str]) -> str:
     if finished.returncode != 0:
         raise RuntimeError(f"{command[:4]} failed: {finished.stderr[-3000:]}")
     return finished.stdout
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(START_SECONDS_MAX):
-        while True:
-            try:
-                connection = await load.Connection.open(port)
-            except OSError:
-                await asyncio.sleep(0.2)
-            else:
-                connection.close()
-                return
 
 
 async def main(seconds: float) -> dict[str, object]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.matching.api import meetings, people, schedules, sessions, wishes
-from services.matching.commands.erasing import sweep_for_ever
+from services.matching.commands.erasing import sweep
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
 from services.matching.pages import board
@@ -18,6 +18,7 @@ from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
 from shared.service import Service
+from shared.sweeping import for_ever
 
 HERE = Path(__file__).parent
 
@@ -54,7 +55,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
             loops={
                 **outbox_loops(database, log),
                 "consumer": lambda: consumer(database).run(log, TOPICS),
-                "sweeper": lambda: sweep_for_ever(database),
+                "sweeper": lambda: for_ever(sweep, database),
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.notify.api import deliveries, live, people
 from services.notify.commands.checking import mail_flows
-from services.notify.commands.erasing import sweep_for_ever
+from services.notify.commands.erasing import sweep
 from services.notify.commands.keeping import Reconciler
 from services.notify.commands.mailbox import HOST, receiving
 from services.notify.commands.rendering import Letterhead
@@ -33,6 +33,7 @@ from shared.postgres import Database, migrate
 from shared.process import run
 from shared.redis import blocking_client, command_client
 from shared.service import Loop, Service
+from shared.sweeping import for_ever
 
 HERE = Path(__file__).parent
 
@@ -66,7 +67,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             loops=_consumers(held, log)
             | {
                 "hub": held.hub.run,
-                "sweeper": lambda: sweep_for_ever(held.database),
+                "sweeper": lambda: for_ever(sweep, held.database),
                 "reconciler": Reconciler(held.database, held.live).run,
                 "sender": Sender(held.database, held.contacts, letterhead, server).run,
             },

@@ -1,6 +1,5 @@
 """Erasing: what is left of a person here when registration has forgotten him or her."""
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -9,14 +8,12 @@ from services.matching.store import facts, meetings, people
 from shared.erased import forget_answers, note_erased
 from shared.events.matching import MeetingCancelled
 from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased
-from shared.http import now as clock
 from shared.postgres import Connection, Database
-from shared.sweeping import KEPT, forget_requests
+from shared.sweeping import KEPT, forget_requests, in_batches
 
 MESSAGES_KEPT = timedelta(days=90)
 """How long what was written with a request stays: registration shows the same number."""
 
-LOOK_SECONDS = 600
 BATCH_SIZE_MAX = 500
 
 
@@ -56,17 +53,8 @@ async def withhold(
 async def sweep(database: Database, at: datetime) -> int:
     """Delete what is not kept any longer, in batches, and count the messages."""
     await forget_requests(database, at - KEPT)
-    total = 0
-    while True:
-        async with database.transaction() as connection:
-            count = await people.forget_messages(connection, at - MESSAGES_KEPT, BATCH_SIZE_MAX)
-        total += count
-        if count < BATCH_SIZE_MAX:
-            return total
-
-
-async def sweep_for_ever(database: Database) -> None:
-    """Sweep now and then."""
-    while True:
-        await sweep(database, clock())
-        await asyncio.sleep(LOOK_SECONDS)
+    return await in_batches(
+        database,
+        lambda connection: people.forget_messages(connection, at - MESSAGES_KEPT, BATCH_SIZE_MAX),
+        size=BATCH_SIZE_MAX,
+    )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.erased import rows_about
 from shared.postgres import Connection
 
 ABOUT: Sequence[tuple[str, str]] = (
@@ -42,14 +43,7 @@ _FORGET_VERSIONED = (
 
 async def everything(connection: Connection, person_id: UUID) -> dict[str, list[Any]]:
     """Read every row about somebody, by table."""
-    found = {}
-    for table, condition in ABOUT:
-        rows = await connection.fetch(
-            f"SELECT to_jsonb(t) AS content FROM {table} AS t WHERE {condition}",  # noqa: S608
-            person_id,
-        )
-        found[table] = [row["content"] for row in rows]
-    return {table: rows for table, rows in found.items() if rows}
+    return await rows_about(connection, person_id, ABOUT)
 
 
 async def forget(connection: Connection, person_id: UUID, version: int, now: datetime) -> None:

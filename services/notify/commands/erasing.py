@@ -1,6 +1,5 @@
 """Erasing: what is left of a person here when registration has forgotten him or her."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 from services.notify.store import people
@@ -8,16 +7,14 @@ from services.notify.store.live import Live
 from shared.contacts import Contacts
 from shared.erased import forget_answers, note_erased
 from shared.events.registration import PersonErased
-from shared.http import now as clock
 from shared.log.consumer import Outage
 from shared.postgres import Connection, Database
 from shared.redis import OUTAGE
-from shared.sweeping import KEPT, forget_requests
+from shared.sweeping import KEPT, forget_requests, in_batches
 
 MAILS_KEPT = timedelta(days=90)
 """How long it stays on file which mail went to whom: registration shows the same number."""
 
-LOOK_SECONDS = 600
 BATCH_SIZE_MAX = 500
 
 
@@ -43,17 +40,8 @@ async def erase(
 async def sweep(database: Database, at: datetime) -> int:
     """Delete what is not kept any longer, in batches, and count the mails."""
     await forget_requests(database, at - KEPT)
-    total = 0
-    while True:
-        async with database.transaction() as connection:
-            count = await people.forget_mails(connection, at - MAILS_KEPT, BATCH_SIZE_MAX)
-        total += count
-        if count < BATCH_SIZE_MAX:
-            return total
-
-
-async def sweep_for_ever(database: Database) -> None:
-    """Sweep now and then."""
-    while True:
-        await sweep(database, clock())
-        await asyncio.sleep(LOOK_SECONDS)
+    return await in_batches(
+        database,
+        lambda connection: people.forget_mails(connection, at - MAILS_KEPT, BATCH_SIZE_MAX),
+        size=BATCH_SIZE_MAX,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.notify.domain.live import Entry
+from shared.erased import rows_about
 from shared.postgres import Connection
 
 NOBODY = UUID(int=0)
@@ -34,14 +35,7 @@ _FORGET = (
 
 async def everything(connection: Connection, person_id: UUID) -> dict[str, list[Any]]:
     """Read every row about somebody, by table."""
-    found = {}
-    for table, condition in ABOUT:
-        rows = await connection.fetch(
-            f"SELECT to_jsonb(t) AS content FROM {table} AS t WHERE {condition}",  # noqa: S608
-            person_id,
-        )
-        found[table] = [row["content"] for row in rows]
-    return {table: rows for table, rows in found.items() if rows}
+    return await rows_about(connection, person_id, ABOUT)
 
 
 async def forget(connection: Connection, person_id: UUID) -> list[UUID]:

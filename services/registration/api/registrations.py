@@ -25,7 +25,7 @@ from shared.errors import Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
 from shared.http import now as current_time
-from shared.idempotency import Answer, Key, RequiredKey, key_of, required_key
+from shared.idempotency import Answer, Key, RequiredKey, key_of_call
 
 LIMIT_MAX = 500
 CREATED = 201
@@ -79,13 +79,10 @@ async def _add_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane: this is the path that thousands press at once."""
     is_signed_in = b"authorization" in call.headers or b"cookie" in call.headers
     who = visitor(call.request) if is_signed_in else None
-    value = call.headers.get(b"idempotency-key")
-    path = call.request.scope["path"]
-    key = None if value is None else key_of(who, "POST", path, value.decode("latin-1"), call.body)
-    needed = required_key(key)
+    key = key_of_call(call, who)
     body = call.read(RegistrationBody)
     knock = Knock(call.request)
-    answer, more = await _add(knock, UUID(item_id), body, who, key=needed, now=current_time())
+    answer, more = await _add(knock, UUID(item_id), body, who, key=key, now=current_time())
     return Reply(answer.status, answer.content | more, answer.headers)
 
 

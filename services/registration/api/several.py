@@ -22,6 +22,7 @@ from services.registration.bodies import (
 )
 from services.registration.commands.missions import existing_item
 from services.registration.commands.questions import answered
+from services.registration.commands.seating import refused
 from services.registration.domain.people import SignUp, Source
 from services.registration.front import Knocking
 from services.registration.resources import Held, Resources
@@ -32,8 +33,8 @@ from shared.events.base import Side
 from shared.express import Call, Express, Reply
 from shared.http import Body, Caller, Now, Visitor, caller, visitor
 from shared.http import now as current_time
-from shared.idempotency import Key, RequiredKey, key_of, required_key
-from shared.problems import pointer, status_of
+from shared.idempotency import Key, RequiredKey, key_of_call
+from shared.problems import pointer
 
 GROUP_MAX = 50
 LIST_MAX = 500
@@ -126,7 +127,7 @@ async def _add_list(
             sign_ups.append(await answered(held.forms, held.database, item_id, row.value()))
             results.append(None)
         except Refusal as refusal:
-            results.append(_refused(refusal))
+            results.append(refused(refusal))
     registered = iter(())
     if sign_ups:
         answer = await held.rush.register_list(item_id, sign_ups, key, now)
@@ -137,13 +138,10 @@ async def _add_list(
 async def _add_list_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane, where a wrong row does not spoil the others."""
     who = caller(visitor(call.request))
-    value = call.headers.get(b"idempotency-key")
-    path = call.request.scope["path"]
-    key = None if value is None else key_of(who, "POST", path, value.decode("latin-1"), call.body)
-    needed = required_key(key)
+    key = key_of_call(call, who)
     rows = _rows(call)
     held: Resources = call.request.app.state.registration
-    return Reply(200, await _add_list(held, UUID(item_id), rows, who, needed, current_time()), {})
+    return Reply(200, await _add_list(held, UUID(item_id), rows, who, key, current_time()), {})
 
 
 _ROW = TypeAdapter(RegistrationBody)
@@ -170,13 +168,7 @@ def _row(given: object) -> RegistrationBody | dict[str, Any]:
         return _ROW.validate_python(given)
     except ValidationError as error:
         faults = [Fault(pointer(("body", *f["loc"])), f["msg"]) for f in error.errors()]
-        return _refused(Invalid("Some fields are missing or wrong.", faults=faults))
-
-
-def _refused(refusal: Refusal) -> dict[str, Any]:
-    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
-    result = {"status_code": status_of(refusal), "code": refusal.code}
-    return {**result, "detail": refusal.detail, "errors": faults}
+        return refused(Invalid("Some fields are missing or wrong.", faults=faults))
 
 
 async def _require(

@@ -1,6 +1,7 @@
 """Allotting: capacity, times and terms of an item, and the seats that are kept for some."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from uuid_utils.compat import uuid7
 from services.registration.commands.auditing import note
 from services.registration.commands.calling_up import Held, call_up, held
 from services.registration.commands.missions import check_partner
-from services.registration.domain.line import Allotment
+from services.registration.domain.line import Allotment, Terms
 from services.registration.store import places
 from shared.access import Principal
 from shared.errors import Fault, Invalid, NotFound
@@ -39,10 +40,13 @@ async def change_item(
         await places.set_terms(connection, item_id, terms)
         if "capacity" in changes:
             item.line.resize(changes["capacity"])
-        changed = await held(connection, item_id)
-        return await _done(
-            connection, Held(item_id, changed.facts, item.line, changed.terms), who, now, changes
+        changed = Terms(
+            requires_approval=terms["requires_approval"],
+            hold_seconds=terms["hold_seconds"],
+            offer_seconds=terms["offer_seconds"],
+            starts_at=item.facts["starts_at"],
         )
+        return await _done(connection, replace(item, terms=changed), who, now, changes)
 
     return await once(database, None, effect)
 

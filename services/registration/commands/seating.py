@@ -77,10 +77,15 @@ def _result(draft: Draft, one: Submission, entry: Entry) -> dict[str, Any]:
     try:
         answer = _single(draft, one, entry)
     except Refusal as refusal:
-        result = {"code": refusal.code, "detail": refusal.detail}
-        faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
-        return {"status_code": status_of(refusal), **result, "errors": faults}
+        return refused(refusal)
     return {"status_code": answer.status, **answer.content}
+
+
+def refused(refusal: Refusal) -> dict[str, Any]:
+    """Tell a refusal as the result of one row of a list."""
+    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in refusal.faults]
+    result = {"status_code": status_of(refusal), "code": refusal.code}
+    return {**result, "detail": refusal.detail, "errors": faults}
 
 
 def _group(draft: Draft, one: Submission) -> Answer:

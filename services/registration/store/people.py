@@ -1,7 +1,6 @@
 """Organisations and people."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -190,13 +189,3 @@ async def staff_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
         "ORDER BY role, full_name",
         mission_id,
     )
-
-
-def granted(now: datetime, language: str) -> dict[str, object]:
-    """Describe the consent that the registration form asks for today."""
-    return {
-        "purpose": "share_profile_with_the_other_side",
-        "text_version": "2026-11",
-        "language": language,
-        "granted_at": now,
-    }
