@@ -123,15 +123,6 @@ async def add_text(
     return f"v{number}"
 
 
-async def versions_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
-    """List every version that was ever in force in a mission, oldest first."""
-    return await connection.fetch(
-        "SELECT purpose, version, content, is_required, is_cross_border, in_force_since "
-        "FROM consent_text WHERE mission_id = $1 ORDER BY purpose, number",
-        mission_id,
-    )
-
-
 async def give_all(connection: Connection, given: Sequence[Given]) -> None:
     """Write many consents in one statement; what is in force already stays as it is."""
     if not given:
