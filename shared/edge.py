@@ -1,13 +1,12 @@
 """The edge of the application: request ids, size limits, and the headers every answer carries."""
 
-from uuid import uuid4
-
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.ids import new_id
 from shared.problems import failed
 
 BODY_BYTES_MAX = 1_048_576
@@ -68,7 +67,7 @@ class Edge:
 def usable_request_id(given: str) -> str:
     """Give the id a request brought, or make one for it."""
     is_usable = given.isascii() and given.isprintable() and len(given) <= REQUEST_ID_LENGTH_MAX
-    return given if given and is_usable else str(uuid4())
+    return given if given and is_usable else str(new_id())
 
 
 def too_large() -> HTTPException:

@@ -6,7 +6,7 @@ and what they promise is kept: request ids, limits, headers, problem details.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,17 +25,33 @@ from shared.problems import answered, failed
 B = TypeVar("B", bound=BaseModel)
 
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_JSON = (b"content-type", b"application/json")
 
 log = structlog.get_logger()
+
+Groups = Mapping[str, str]
+"""What a route's pattern found in the path."""
+Raw = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""An answer as it is sent: status, headers, content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A request as it came."""
 
-    request: Request
+    scope: Scope
     headers: Mapping[bytes, bytes]
     body: bytes
+
+    @property
+    def request(self) -> Request:
+        """The same as the framework has it."""
+        return Request(self.scope)
+
+    @property
+    def state(self) -> Any:
+        """What the application holds."""
+        return self.scope["app"].state
 
     def read(self, model: type[B]) -> B:
         """Check the body; raises `RequestValidationError` as FastAPI would."""
@@ -70,37 +86,51 @@ class Express:
     """Gives why nobody else can be served now, which is said before anything is spent."""
 
 
-async def serve(
-    route: Express, groups: Mapping[str, str], scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Answer one request."""
-    headers = dict(scope["headers"])
-    request_id = usable_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
-    scope.setdefault("state", {})["request_id"] = request_id
-    # The server runs each request in a context of its own.
-    structlog.contextvars.bind_contextvars(correlation_id=request_id)
-    request = Request(scope, receive)
-    try:
-        reply = await _reply(route, groups, request, headers)
-        content = to_json(reply.content)
-        status, raw = reply.status, [(b"content-type", b"application/json")]
-        raw += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
-        raw.append((b"content-length", b"%d" % len(content)))
-    except Exception as error:  # noqa: BLE001  # each has its answer
-        response = await _refusal(request, error)
-        status, content, raw = response.status_code, bytes(response.body), response.raw_headers
-    raw = [*raw, (b"x-request-id", request_id.encode()), *_HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
+def found(lane: Sequence[Express], scope: Scope) -> tuple[Express, Groups] | None:
+    """Find the route that answers a request, and what its path says."""
+    method, path = scope["method"], scope["path"]
+    for route in lane:
+        if route.method == method and (match := route.pattern.fullmatch(path)):
+            return route, match.groupdict()
+    return None
+
+
+async def serve(route: Express, groups: Groups, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request as an ASGI application does."""
+    status, headers, content = await respond(route, groups, scope, receive)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
+async def respond(route: Express, groups: Groups, scope: Scope, receive: Receive) -> Raw:
+    """Give the answer to one request, whatever happens."""
+    given = dict(scope["headers"])
+    request_id = usable_request_id(given.get(b"x-request-id", b"").decode("latin-1"))
+    scope.setdefault("state", {})["request_id"] = request_id
+    # The server runs each request in a context of its own.
+    structlog.contextvars.bind_contextvars(correlation_id=request_id)
+    try:
+        reply = await _reply(route, groups, scope, given, receive)
+        content = to_json(reply.content)
+        status, headers = reply.status, [_JSON]
+        headers += [(name.lower().encode(), v.encode()) for name, v in reply.headers.items()]
+        headers.append((b"content-length", b"%d" % len(content)))
+    except Exception as error:  # noqa: BLE001  # each has its answer
+        response = await _refusal(Request(scope), error)
+        status, headers, content = response.status_code, response.raw_headers, response.body
+    return status, [*headers, (b"x-request-id", request_id.encode()), *_HEADERS], bytes(content)
+
+
 async def _reply(
-    route: Express, groups: Mapping[str, str], request: Request, headers: Mapping[bytes, bytes]
+    route: Express,
+    groups: Groups,
+    scope: Scope,
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
 ) -> Reply:
     if busy := route.busy():
         raise busy
-    body = await _body(headers, request.receive)
-    return await route.answer(Call(request, headers, body), **groups)
+    return await route.answer(Call(scope, headers, await _body(headers, receive)), **groups)
 
 
 async def _refusal(request: Request, error: Exception) -> Any:

@@ -102,17 +102,14 @@ class App(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a rushed path at once, and every other request as FastAPI does."""
-        if scope["type"] == "http":
-            for route in self.lane:
-                found = route.pattern.fullmatch(scope["path"])
-                if found and scope["method"] == route.method:
-                    scope["app"] = self
-                    await express.serve(route, found.groupdict(), scope, receive, send)
-                    return
-        await super().__call__(scope, receive, send)
+        if scope["type"] == "http" and (found := express.found(self.lane, scope)):
+            scope["app"] = self
+            await express.serve(*found, scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
-def create_app(services: Sequence[Service], tokens: Tokens) -> FastAPI:
+def create_app(services: Sequence[Service], tokens: Tokens) -> App:
     """Put the services of this process behind one address."""
     app = App(title="Tradewind", version="1", docs_url=None, redoc_url=None)
     app.lane = [route for service in services for route in service.express]

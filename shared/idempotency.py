@@ -77,10 +77,9 @@ def key_of(who: Principal | None, method: str, path: str, value: str, body: byte
 def key_of_call(call: Call, who: Principal | None) -> Key:
     """Read the key of a call in the express lane; raises `Malformed` when there is none."""
     value = call.headers.get(b"idempotency-key")
-    scope = call.request.scope
     if value is None:
         return required_key(None)
-    return key_of(who, scope["method"], scope["path"], value.decode("latin-1"), call.body)
+    return key_of(who, call.scope["method"], call.scope["path"], value.decode("latin-1"), call.body)
 
 
 def required_key(key: Annotated[Key | None, Depends(optional_key)]) -> Key:
@@ -149,8 +148,10 @@ async def recall(
     ours = {row["name"] for row in locked if row["is_ours"]}
     # In a statement of its own: it sees what was committed before the locks were had.
     rows = await connection.fetch(
-        "SELECT scope, key, digest, status, answer FROM idempotency "
-        "JOIN unnest($1::text[], $2::text[]) AS given (scope, key) USING (scope, key)",
+        # One by one: a join would be planned by what the table held when it was last counted.
+        "SELECT found.* FROM unnest($1::text[], $2::text[]) AS given (scope, key) "
+        "CROSS JOIN LATERAL (SELECT scope, key, digest, status, answer FROM idempotency "
+        "WHERE idempotency.scope = given.scope AND idempotency.key = given.key LIMIT 1) AS found",
         [key.scope for key in keys],
         [key.value for key in keys],
     )

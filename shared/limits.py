@@ -12,6 +12,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from shared.access import Principal
 from shared.errors import TooMany
@@ -71,9 +72,14 @@ def client_of(request: Request, who: Principal | None = None) -> str:
 
     The address is what the gateway saw: the server believes no header of anybody else.
     """
+    return named(request.scope, who)
+
+
+def named(scope: Scope, who: Principal | None) -> str:
+    """Do the same for a request as the server has it."""
     if who is not None:
         return who.subject.hex
-    client = request.scope.get("client")
+    client = scope.get("client")
     return _address(client[0]) if client else ""
 
 
@@ -88,6 +94,8 @@ Client = Annotated[str, Depends(client)]
 @lru_cache(maxsize=4096)
 def _address(host: str) -> str:
     """Give an address as it is counted: of IPv6 the part that is one customer's."""
+    if ":" not in host:
+        return host
     try:
         address = ip_address(host)
     except ValueError:

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import asyncpg
+from pydantic_core import from_json, to_json
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -139,8 +139,8 @@ async def _set_codecs(connection: Connection) -> None:
     # In the binary form, which COPY needs: a version, and the text.
     await connection.set_type_codec(
         "jsonb",
-        encoder=lambda value: b"\x01" + json.dumps(value).encode(),
-        decoder=lambda content: json.loads(content[1:]),
+        encoder=lambda value: b"\x01" + to_json(value),
+        decoder=lambda content: from_json(content[1:]),
         schema="pg_catalog",
         format="binary",
     )

@@ -1,17 +1,22 @@
-"""The protocol: who cannot be served is told so before anything is made of the request.
+"""The protocol: the express lane, before anything is made of a request that it does not need.
 
-In a flood most requests are turned away. What each of them costs is what is taken from those who
-are served, so they get prepared bytes, and no task, no request and no framework.
+A rushed path costs what its answer costs, and no framework. In a flood most requests are turned
+away: what each of them costs is what is taken from those who are served, so they get prepared
+bytes, and no task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from shared import express
 from shared.edge import SECURITY_HEADERS, usable_request_id
 from shared.errors import Busy
-from shared.express import Express
+from shared.http import App
 from shared.problems import STATUS, answer, retry_after
 
 if TYPE_CHECKING:
@@ -19,32 +24,72 @@ if TYPE_CHECKING:
 
 _HEADERS = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
 
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The application whose express lane it is, and what finds out who asks."""
+
+    app: App
+    asked_by: Any
+
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, with the express lane's doorman before it."""
+    """uvicorn's, with the express lane and its doorman before it."""
 
-    lane: ClassVar[Sequence[Express]] = ()
+    lane: ClassVar[Lane]
 
     def _start_asgi_task(self, cycle: "RequestResponseCycle", app: Any) -> None:
-        """Start a request's task, unless nobody else can be served."""
-        busy = self._busy()
-        if busy is None:
+        """Start a request's task: on the express lane, if it is for that and can be served."""
+        scope: Any = cycle.scope
+        found = express.found(self.lane.app.lane, scope)
+        if found is None:
             super()._start_asgi_task(cycle, app)
-            return
-        self.transport.write(refusal(busy))
+        elif busy := found[0].busy():
+            self._send(cycle, refusal(busy))
+        else:
+            task = self.loop.create_task(self._ride(cycle, scope, *found))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    async def _ride(
+        self, cycle: Any, scope: Scope, route: express.Express, groups: express.Groups
+    ) -> None:
+        await self.lane.asked_by(scope, cycle.receive, cycle.send)
+        scope["app"] = self.lane.app
+        answer = await express.respond(route, groups, scope, cycle.receive)
+        if not cycle.disconnected:
+            more = self.server_state.default_headers
+            self._send(cycle, written(answer, more, is_last=not cycle.keep_alive))
+
+    def _send(self, cycle: "RequestResponseCycle", answer: bytes) -> None:
+        """Send a whole answer, and let the next request in."""
+        self.transport.write(answer)
         cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
         self.on_response_complete()
 
-    def _busy(self) -> Busy | None:
-        for route in self.lane:
-            if self.scope["method"] == route.method and (busy := route.busy()):
-                return busy if route.pattern.fullmatch(self.scope["path"]) else None
-        return None
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    del scope, receive, send
 
 
-def protocol_of(lane: Sequence[Express]) -> type[Protocol]:
-    """Give the protocol with this lane's doorman."""
-    return type("LaneProtocol", (Protocol,), {"lane": lane})
+def protocol_of(app: App, gateways: str) -> type[Protocol]:
+    """Give the protocol of an application; `gateways` are believed when they say who asks."""
+    nothing: Any = _nothing
+    asked_by = ProxyHeadersMiddleware(nothing, gateways) if gateways else nothing
+    return type("LaneProtocol", (Protocol,), {"lane": Lane(app, asked_by)})
+
+
+def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:
+    """Write an answer as HTTP/1.1 has it (RFC 9112), `is_last` on its connection."""
+    status, headers, content = answer
+    head = [b"%s: %s\r\n" % header for header in (*headers, *more)]
+    if is_last:
+        head.append(b"connection: close\r\n")
+    return b"".join((STATUS_LINE[status], *head, b"\r\n", content))
 
 
 def refusal(busy: Busy) -> bytes:

@@ -6,6 +6,8 @@ from typing import Annotated, Protocol
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from services.registration.commands.signing_in import ask_for_link
 from services.registration.commands.waiting import Given
@@ -14,7 +16,7 @@ from services.registration.domain.waiting_room import Standing, State
 from services.registration.resources import Held, Resources
 from shared.access import Principal, Role
 from shared.idempotency import Key
-from shared.limits import Client, client_of
+from shared.limits import Client, named
 
 ADMISSION_HEADER = "waiting-room-admission"
 COOKIE_SECONDS = int(TICKET_LIFETIME.total_seconds())
@@ -43,9 +45,10 @@ class Registered(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """A request at the door of registration."""
+    """A request at the door of registration, as the server has it."""
 
-    request: Request
+    held: Resources
+    scope: Scope
 
     async def on_item(
         self,
@@ -59,16 +62,16 @@ class Knock:
         is_public = body.side == "local" and body.source == "self" and body.partner_id is None
         if not is_public or (who is not None and who.role in AT_WORK):
             return
-        held: Resources = self.request.app.state.registration
-        held.limits.registrations.take(client_of(self.request, who))
-        if not held.waiting.is_quiet:
-            admission = self.request.headers.get(ADMISSION_HEADER, "")
+        self.held.limits.registrations.take(named(self.scope, who))
+        if not self.held.waiting.is_quiet:
+            admission = Headers(scope=self.scope).get(ADMISSION_HEADER, "")
             given = Given(admission, key=key.value, scope=key.scope)
-            await held.waiting.check_item(item_id, given, now)
+            await self.held.waiting.check_item(item_id, given, now)
 
 
 def knock(
     request: Request,
+    held: Held,
     client: Client,
     waiting_room_admission: Annotated[
         str | None, Header(description="What the stop's waiting room gave, where one is open.")
@@ -76,7 +79,7 @@ def knock(
 ) -> Knock:
     """Take the request as it knocks; the header is read there, and described here."""
     del client, waiting_room_admission
-    return Knock(request)
+    return Knock(held, request.scope)
 
 
 Knocking = Annotated[Knock, Depends(knock)]

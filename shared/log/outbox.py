@@ -8,9 +8,9 @@ from datetime import datetime
 
 import asyncpg
 import structlog
-from uuid_utils.compat import uuid7
 
 from shared.events.base import Event
+from shared.ids import new_id
 from shared.log.records import Envelope, Record
 from shared.postgres import Connection
 
@@ -48,7 +48,7 @@ async def append_all(
     given = structlog.contextvars.get_contextvars().get("correlation_id")
     rows = [
         (
-            event_id := uuid7(),
+            event_id := new_id(),
             event.TOPIC,
             event.key,
             sequence,

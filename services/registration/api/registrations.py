@@ -26,6 +26,7 @@ from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor
 from shared.http import now as current_time
 from shared.idempotency import Answer, Key, RequiredKey, key_of_call
+from shared.ids import read_id
 
 LIMIT_MAX = 500
 CREATED = 201
@@ -56,7 +57,7 @@ async def _add(
     key: Key,
     now: datetime,
 ) -> tuple[Answer, dict[str, str]]:
-    held: Resources = knock.request.app.state.registration
+    held = knock.held
     await knock.on_item(item_id, body, who, key, now)
     await _may_register(held, item_id, body, who)
     sign_up = await answered(held.forms, held.database, item_id, body.value())
@@ -69,8 +70,8 @@ async def _add(
     # Made anew each time: what is stored under an idempotency key holds no credential.
     person = Principal(
         role=role_of(body.side),
-        subject=UUID(answer.content["participant_id"]),
-        mission_id=UUID(answer.content["mission_id"]),
+        subject=read_id(answer.content["participant_id"]),
+        mission_id=read_id(answer.content["mission_id"]),
     )
     return answer, {"sign_in_path": sign_in_path(held.tokens, person, now)}
 
@@ -81,8 +82,8 @@ async def _add_at_once(call: Call, item_id: str) -> Reply:
     who = visitor(call.request) if is_signed_in else None
     key = key_of_call(call, who)
     body = call.read(RegistrationBody)
-    knock = Knock(call.request)
-    answer, more = await _add(knock, UUID(item_id), body, who, key=key, now=current_time())
+    knock = Knock(call.state.registration, call.scope)
+    answer, more = await _add(knock, read_id(item_id), body, who, key=key, now=current_time())
     return Reply(answer.status, answer.content | more, answer.headers)
 
 

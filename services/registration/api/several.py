@@ -81,7 +81,7 @@ async def add_group(
     knock: Knocking,
 ) -> Response:
     """Register people of one company together: a place each, or all wait together."""
-    held: Resources = knock.request.app.state.registration
+    held = knock.held
     await knock.on_item(item_id, body, who, key, now)
     is_public = body.side == "local" and body.source == "self" and body.partner_id is None
     if not is_public:
@@ -140,7 +140,7 @@ async def _add_list_at_once(call: Call, item_id: str) -> Reply:
     who = caller(visitor(call.request))
     key = key_of_call(call, who)
     rows = _rows(call)
-    held: Resources = call.request.app.state.registration
+    held: Resources = call.state.registration
     return Reply(200, await _add_list(held, UUID(item_id), rows, who, key, current_time()), {})
 
 

@@ -93,7 +93,7 @@ async def set_waiting_room(
 
 async def _look_at_once(call: Call, stop_id: str) -> Reply:
     """Do the same as the route in the express lane: everybody who waits asks all the time."""
-    held: Resources = call.request.app.state.registration
+    held: Resources = call.state.registration
     header = call.headers.get(TICKET_HEADER, b"").decode("latin-1")
     place = UUID(stop_id)
     cookie = "" if header else call.request.cookies.get(cookie_of(place), "")

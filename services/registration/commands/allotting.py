@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.auditing import note
 from services.registration.commands.calling_up import Held, call_up, held
@@ -17,6 +16,7 @@ from services.registration.store import places
 from shared.access import Principal
 from shared.errors import Fault, Invalid, NotFound
 from shared.idempotency import Answer, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 TERMS = ("requires_approval", "opens_at", "closes_at", "hold_seconds", "offer_seconds")
@@ -69,7 +69,7 @@ async def keep_seats(
         await check_partner(connection, item.facts["mission_id"], partner_id)
         found = _allotment(item, partner_id)
         if found is None:
-            found = Allotment(uuid7(), partner_id, seats=0, taken=0, is_released=False)
+            found = Allotment(new_id(), partner_id, seats=0, taken=0, is_released=False)
             await places.add_allotment(
                 connection, found, programme_item_id=item_id, releases_at=wanted["releases_at"]
             )

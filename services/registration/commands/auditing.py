@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from services.registration.store import audit as store
 from shared.access import Principal
+from shared.ids import new_id
 from shared.postgres import Connection
 
 _CODE = re.compile(r"[\w.:+\-/]{0,80}", re.ASCII)
@@ -55,7 +54,7 @@ async def note_all(connection: Connection, notes: Sequence[Note], *, now: dateti
         connection,
         [
             (
-                uuid7(),
+                new_id(),
                 now,
                 done.who.subject if done.who else None,
                 done.who.role if done.who else None,

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands import deciding
 from services.registration.commands.auditing import note
@@ -24,6 +23,7 @@ from services.registration.store import lists
 from shared.access import Principal
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 CHUNK = 25
@@ -72,7 +72,7 @@ async def start(
     """
 
     async def effect(connection: Connection) -> Answer:
-        job_id = uuid7()
+        job_id = new_id()
         await store.add(
             connection,
             {

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.auditing import note
 from services.registration.domain import badges
@@ -28,6 +27,7 @@ from shared.access import Principal
 from shared.errors import NotFound
 from shared.events.registration import ParticipantCheckedIn
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.log import outbox
 from shared.postgres import Connection, Database
 
@@ -306,7 +306,7 @@ def _badges(person_ids: Sequence[UUID]) -> list[dict[str, Any]]:
 def _badge(person_id: UUID) -> dict[str, Any]:
     code = badges.new_code(secrets.choice)
     return {
-        "id": uuid7(),
+        "id": new_id(),
         "person_id": person_id,
         "code": code,
         "digest": badges.digest(code),

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from shared.errors import Busy
 from shared.postgres import is_outage
 
-BATCH_MAX = 256
+BATCH_MAX = 128
 WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 4 * BATCH_MAX
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""

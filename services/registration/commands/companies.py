@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission
@@ -20,6 +19,7 @@ from services.registration.store import search
 from shared.access import Principal
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 Row = asyncpg.Record
@@ -135,7 +135,7 @@ async def merge(
         await store.set_merged_into(connection, gone_id, kept_id)
         await store.put_facts(connection, kept_id, after)
         mission_id = rows[kept_id]["mission_id"]
-        merge_id = uuid7()
+        merge_id = new_id()
         await store.add_merge(
             connection,
             {

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.telling import News, Profile, tell_all
 from services.registration.domain.companies import core
@@ -22,6 +21,7 @@ from services.registration.domain.places import Status
 from services.registration.store import consents, places, rush
 from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
+from shared.ids import new_id
 from shared.postgres import Connection
 
 NAMED_AT_ONCE_MAX = 16
@@ -29,17 +29,20 @@ NAMED_AT_ONCE_MAX = 16
 Pair = tuple[UUID, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """One person for one programme item."""
 
     item_id: UUID
     sign_up: SignUp
+    address: str = field(init=False)
+    """The e-mail address in the form it is compared in."""
+    identity: str = field(init=False)
+    """What makes the organisation the same one again."""
 
-    @property
-    def address(self) -> str:
-        """The e-mail address in the form it is compared in."""
-        return same_address(self.sign_up.person.email)
+    def __post_init__(self) -> None:
+        self.address = same_address(self.sign_up.person.email)
+        self.identity = self.sign_up.organization.identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,9 @@ class Item:
     """A programme item that is locked."""
 
     facts: asyncpg.Record
+    mission_id: UUID
     line: Line
     terms: Terms
-
-    @property
-    def mission_id(self) -> UUID:
-        """The mission it belongs to."""
-        mission_id: UUID = self.facts["mission_id"]
-        return mission_id
 
 
 @dataclass(slots=True)
@@ -115,11 +113,12 @@ class Draft:
     async def read(cls, connection: Connection, entries: Sequence[Entry]) -> "Draft":
         """Lock the items and read what is on file about the people."""
         draft = cls()
+        await rush.plan_anew(connection)
         rows = await places.locked_items(connection, {entry.item_id for entry in entries})
         kept = await places.allotments(connection, [row["id"] for row in rows])
         for row in rows:
             line = places.line_of(row, kept[row["id"]])
-            draft.items[row["id"]] = Item(row, line, places.terms_of(row))
+            draft.items[row["id"]] = Item(row, row["mission_id"], line, places.terms_of(row))
         partners = {entry.sign_up.partner_id for entry in entries}
         named = [partner_id for partner_id in partners if partner_id is not None]
         if named:
@@ -146,8 +145,9 @@ class Draft:
             for row in await rush.registrations(connection, pairs):
                 known = Registered(row["id"], Status(row["status"]))
                 draft.registrations[row["programme_item_id"], row["person_id"]] = known
-        identities = {(id_, entry.sign_up.organization.identity) for id_, entry in placed}
+        identities = {(mission_id, entry.identity) for mission_id, entry in placed}
         draft.organizations.update(await rush.organizations(connection, identities))
+        await rush.plan_as_usual(connection)
         return draft
 
     def person(self, item: Item, entry: Entry) -> Somebody | None:
@@ -177,7 +177,7 @@ class Draft:
             self.new_consents += given
         known = self.registrations.get((entry.item_id, person.id))
         status, hold_until = item.terms.newcomer(one.now) if seat else (Status.WAITLISTED, None)
-        registered = Registered(known.id if known else uuid7(), status)
+        registered = Registered(known.id if known else new_id(), status)
         self.registrations[entry.item_id, person.id] = registered
         row = (
             *(registered.id, entry.item_id, person.id, status, sign_up.source, sign_up.partner_id),
@@ -189,39 +189,39 @@ class Draft:
 
     def _add_person(self, item: Item, entry: Entry) -> Somebody:
         sign_up = entry.sign_up
-        organization_id = self._organization(item.mission_id, sign_up)
+        organization_id = self._organization(item.mission_id, entry)
         role, languages = role_of(sign_up.side), sign_up.person.languages
-        person = Somebody(uuid7(), role, languages, organization_id, sign_up.partner_id, sign_up)
+        person = Somebody(new_id(), role, languages, organization_id, sign_up.partner_id, sign_up)
         self.people[item.mission_id, entry.address] = person
         self.new_people.append((item.mission_id, person))
         return person
 
-    def _organization(self, mission_id: UUID, sign_up: SignUp) -> UUID:
-        given = sign_up.organization
-        pair = (mission_id, given.identity)
+    def _organization(self, mission_id: UUID, entry: Entry) -> UUID:
+        given, listings = entry.sign_up.organization, entry.sign_up.listings
+        pair = (mission_id, entry.identity)
         if pair in self.organizations:
             return self.organizations[pair]
-        new_id = self.organizations[pair] = uuid7()
+        added_id = self.organizations[pair] = new_id()
         sectors = list(given.sectors)
         self.new_organizations.append(
             (
-                *(new_id, mission_id, given.identity, given.name, given.native_name),
+                *(added_id, mission_id, entry.identity, given.name, given.native_name),
                 *(given.country, given.registration_number, sectors, given.size),
             )
         )
         self.new_listings += [
-            (new_id, one.kind, one.sector, one.text.model_dump()) for one in sign_up.listings
+            (added_id, one.kind, one.sector, one.text.model_dump()) for one in listings
         ]
         facts = OrganizationFacts(
-            organization_id=new_id,
+            organization_id=added_id,
             name=given.name,
             native_name=given.native_name,
             country=given.country,
             sectors=given.sectors,
             size=given.size,
         )
-        self.profiles[new_id] = (facts, sign_up.listings)
-        return new_id
+        self.profiles[added_id] = (facts, listings)
+        return added_id
 
     def _tell(
         self,

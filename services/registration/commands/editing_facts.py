@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.editing import Edit, is_other_company
@@ -15,6 +14,7 @@ from services.registration.store import people
 from shared.access import Principal, Scope, may, require
 from shared.errors import Conflict, Fault, Invalid, Stale
 from shared.events.registration import Listing
+from shared.ids import new_id
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -117,9 +117,11 @@ async def _organization(
     if found is not None:
         await store.move(connection, person["id"], found)
     elif others:
-        new_id, _ = await people.organization_id(connection, person["mission_id"], after, uuid7())
-        await store.copy_listings(connection, own_id, new_id)
-        await store.move(connection, person["id"], new_id)
+        added_id, _ = await people.organization_id(
+            connection, person["mission_id"], after, new_id()
+        )
+        await store.copy_listings(connection, own_id, added_id)
+        await store.move(connection, person["id"], added_id)
     else:
         try:
             await store.put_organization(connection, own_id, after)

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.auditing import note
 from services.registration.domain.defining import Placed, check, hangs_on
@@ -20,6 +19,7 @@ from services.registration.store import questions as store
 from shared.access import Principal
 from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 QUESTIONS_MAX = 200
@@ -157,7 +157,7 @@ async def define(
         stop_id, item_id = await _place(connection, mission_id, new.stop_id, new.item_id)
         question = _question(code, item_id, definition)
         check(Placed(question, stop_id, item_id), others, await _items(connection, mission_id))
-        question_id = uuid7()
+        question_id = new_id()
         try:
             await store.add(
                 connection,

@@ -54,7 +54,8 @@ class Rush:
         first registration when the address is registered already. Raises `NotFound`, `Invalid`,
         `Conflict`, `Busy`.
         """
-        return await self._submit(Submission((Entry(item_id, sign_up),), key, now, _request_id()))
+        one = Submission((Entry(item_id, sign_up),), key, now, _request_id())
+        return await self._submit(one)
 
     async def register_group(
         self, item_id: UUID, sign_ups: Sequence[SignUp], key: Key, now: datetime
@@ -91,9 +92,10 @@ class Rush:
         twin = self._under_way.get(name)
         if twin is None:
             future = self._under_way[name] = self.queue.put(one)
-            future.add_done_callback(lambda _: self._under_way.pop(name))
-            # Shielded: the one who asks may go, and what is under way goes on.
-            return await asyncio.shield(future)
+            try:
+                return await future
+            finally:
+                del self._under_way[name]
         if not one.key.is_patient:
             raise Conflict("The first request with this key is under way.", code="in_progress")
         return replace(await asyncio.shield(twin), is_replayed=True)

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
-
 from services.registration.commands.drafting import (
     Draft,
     Entry,
@@ -21,6 +19,7 @@ from services.registration.domain.people import check, role_of
 from services.registration.domain.places import Status, is_open
 from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal
 from shared.idempotency import Answer, keep, recall
+from shared.ids import new_id
 from shared.postgres import Connection
 from shared.problems import status_of
 
@@ -94,7 +93,7 @@ def _group(draft: Draft, one: Submission) -> Answer:
     line, count = items[0].line, len(one.entries)
     seats = line.admit([_claim(entry) for entry in one.entries])
     content: dict[str, Any] = {} if seats else {"position": line.wait(count)}
-    group_id = uuid7()
+    group_id = new_id()
     given: Sequence[Seat | None] = seats or [None] * count
     registrations = [
         _register(draft, one, entry, seat, group_id)

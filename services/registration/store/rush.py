@@ -1,4 +1,8 @@
-"""Many registrations in few statements: what a batch reads, and what it writes."""
+"""Many registrations in few statements: what a batch reads, and what it writes.
+
+Rows are looked up one by one (LATERAL): a join with an array is planned by what the table held when
+it was last counted, and reads all of a table that a rush has filled since.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,13 +48,27 @@ REGISTRATION = _table(
 )
 
 
+async def plan_anew(connection: Connection) -> None:
+    """Let each of the next statements be planned for what the tables hold by now.
+
+    A plan that is kept is for the few rows there were when it was made: among many it may use the
+    wrong index, and go through all of a mission for each row that it looks for.
+    """
+    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
+async def plan_as_usual(connection: Connection) -> None:
+    """Keep plans again: the checks of references, one for each row, are planned as well."""
+    await connection.execute("SET LOCAL plan_cache_mode = auto")
+
+
 async def people(connection: Connection, addresses: Collection[Pair]) -> Sequence[Row]:
     """Find people by mission and folded e-mail address."""
     return await connection.fetch(
-        "SELECT person.id, person.mission_id, person.email, person.role, person.languages, "
-        "person.organization_id, person.partner_id "
-        "FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, email) "
-        "JOIN person USING (mission_id, email)",
+        "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, email) "
+        "CROSS JOIN LATERAL (SELECT id, mission_id, email, role, languages, organization_id, "
+        "partner_id FROM person WHERE person.mission_id = wanted.mission_id "
+        "AND person.email = wanted.email LIMIT 1) AS found",
         *columns(list(addresses), 2),
     )
 
@@ -61,9 +79,10 @@ async def organizations(
     """Find organisations by mission and identity."""
     rows = await connection.fetch(
         # One that was merged leads to the one that was kept.
-        "SELECT mission_id, identity, coalesce(merged_into, organization.id) AS id "
-        "FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, identity) "
-        "JOIN organization USING (mission_id, identity) FOR KEY SHARE OF organization",
+        "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, identity) "
+        "CROSS JOIN LATERAL (SELECT mission_id, identity, coalesce(merged_into, id) AS id "
+        "FROM organization WHERE organization.mission_id = wanted.mission_id "
+        "AND organization.identity = wanted.identity LIMIT 1 FOR KEY SHARE) AS found",
         *columns(list(identities), 2),
     )
     return {(row["mission_id"], row["identity"]): row["id"] for row in rows}

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.applications import calls
 from services.registration.commands.applications.telling import tell
@@ -33,6 +32,7 @@ from services.registration.store import calls as call_store
 from services.registration.store import people
 from shared.errors import Conflict, NotFound, Stale
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 CONSENT_VERSION = "2026-11"
@@ -77,7 +77,7 @@ async def start(
         call = await calls.existing(connection, mission_id)
         call.terms.check_open(now)
         check_published(call.versions)
-        contact_id = uuid7()
+        contact_id = new_id()
         if not await people.add_person(
             connection, person, id=contact_id, mission_id=mission_id, role="applicant"
         ):
@@ -92,7 +92,7 @@ async def start(
         )
         home = call.mission["home_country"]
         nothing = Organization(company, None, home, None, (), None)
-        application_id = uuid7()
+        application_id = new_id()
         await store.add(
             connection,
             {
@@ -218,6 +218,6 @@ async def _attest(
 async def _organization(connection: Connection, row: Row, content: Content) -> UUID:
     """Find the company by what identifies it, or add it."""
     organization_id, _ = await people.organization_id(
-        connection, row["mission_id"], content.company, uuid7()
+        connection, row["mission_id"], content.company, new_id()
     )
     return organization_id

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission
@@ -17,6 +16,7 @@ from services.registration.store import applications, missions
 from services.registration.store import calls as store
 from shared.access import Principal
 from shared.errors import Conflict, NotFound
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 Row = asyncpg.Record
@@ -108,7 +108,7 @@ async def publish(
             )
         revision = await store.put(connection, mission_id, facts)
         if before != after:
-            criteria = [(uuid7(), title, weight) for title, weight in after]
+            criteria = [(new_id(), title, weight) for title, weight in after]
             await store.put_criteria(connection, mission_id, criteria)
         await note(
             connection,

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from uuid_utils.compat import uuid7
 
 from services.registration.commands.applications import calls
 from services.registration.commands.applications.applying import existing, locked
@@ -20,6 +19,7 @@ from services.registration.store import missions
 from shared.access import Principal, Tokens
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
+from shared.ids import new_id
 from shared.postgres import Connection, Database
 
 Row = asyncpg.Record
@@ -57,7 +57,7 @@ async def issue(
         call = await calls.existing(connection, row["mission_id"])
         invitee = invitation.invitee
         _check_validity(invitee["valid_until"], call.mission["ends_on"])
-        letter_id = uuid7()
+        letter_id = new_id()
         serial = await store.next_serial(connection, row["mission_id"])
         digest = tokens.digest(PURPOSE, f"{letter_id} {serial}")
         written = number(now.year, serial, digest)
