@@ -84,8 +84,12 @@ class Connection(asyncio.Protocol):
         body = self._received[end + len(HEAD_END) :]
         self._received = b""
         retry = _field(head, RETRY)
+        self.answered(Answer(int(head[9:12]), int(retry) if retry else None, body))
+
+    def answered(self, answer: Answer) -> None:
+        """Give an answer to who waits for it."""
         if self._answer and not self._answer.done():
-            self._answer.set_result(Answer(int(head[9:12]), int(retry) if retry else None, body))
+            self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell who waits."""
@@ -114,20 +118,56 @@ def _field(head: bytes, name: bytes) -> bytes | None:
     return head[start : end if end > 0 else None]
 
 
+class Asker(Connection):
+    """One of those who ask again as soon as they have an answer, with nothing in between."""
+
+    def __init__(self, make: Make, result: Result) -> None:
+        super().__init__()
+        self._make = make
+        self._result = result
+        self._until = 0.0
+        self._asked = 0.0
+        self.is_done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def start(self, until: float) -> None:
+        """Ask until then."""
+        self._until = until
+        self._ask()
+
+    def _ask(self) -> None:
+        assert self._transport is not None
+        self._asked = time.perf_counter()
+        if self._asked >= self._until:
+            self.is_done.set_result(None)
+        else:
+            self._transport.write(self._make())
+
+    def answered(self, answer: Answer) -> None:
+        """Count an answer, and ask again."""
+        note(self._result, answer, self._asked)
+        self._ask()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits."""
+        if not self.is_done.done():
+            self.is_done.set_exception(error or ConnectionError("The server hung up."))
+
+
 async def closed(port: int, make: Make, *, connections: int, seconds: float) -> Result:
     """Keep `connections` requests under way for `seconds`."""
     result = Result()
-    opened = [await Connection.open(port) for _ in range(connections)]
+    loop = asyncio.get_running_loop()
+    opened = [
+        (await loop.create_connection(lambda: Asker(make, result), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
     started = time.perf_counter()
-
-    async def ask(connection: Connection) -> None:
-        while (asked := time.perf_counter()) < started + seconds:
-            note(result, await connection.ask(make()), asked)
-
-    await asyncio.gather(*(ask(connection) for connection in opened))
+    for asker in opened:
+        asker.start(started + seconds)
+    await asyncio.gather(*(asker.is_done for asker in opened))
     result.seconds = time.perf_counter() - started
-    for connection in opened:
-        connection.close()
+    for asker in opened:
+        asker.close()
     return result
 
 

@@ -1,4 +1,8 @@
-"""The peer: pgbench writing the same rows, one registration a transaction, in one statement."""
+"""The peer: pgbench writing the same rows, in one statement a transaction.
+
+One registration a transaction, with and without the hot row of the capacity; and many, which is
+what PostgreSQL itself can do with these rows, and so the limit of anything that writes them.
+"""
 
 import asyncio
 import re
@@ -34,38 +38,43 @@ _PLACE = f"""place AS (
     UPDATE programme_item SET taken = taken + 1
     WHERE id = '{ITEM}' AND taken + reserved < capacity AND waiting = 0 RETURNING id
 )"""
+BATCH = 128
+_PLACES = _PLACE.replace("+ 1", f"+ {BATCH}")
 _NO_PLACE = f"place AS (SELECT id FROM programme_item WHERE id = '{ITEM}')"
+
+_ONE = "given AS MATERIALIZED (SELECT :name::bigint::text AS name, {ids} FROM place)"
+_MANY = (
+    "given AS MATERIALIZED (SELECT (:name::bigint + n)::text AS name, {ids} "
+    f"FROM place, generate_series(1, {BATCH}) AS n)"
+)
+_IDS = "uuidv7() AS organization_id, uuidv7() AS person_id, uuidv7() AS id"
 
 _ROWS = f"""
 new_organization AS (
     INSERT INTO organization (id, mission_id, identity, name, native_name, country, sectors, size)
-    SELECT uuidv7(), '{MISSION}', 'name benchmark company ' || :name::text,
-        'Benchmark Company ' || :name::text, '基准企业' || :name::text, 'CN', '{{batteries}}',
-        '11-50' FROM place
-    RETURNING id
+    SELECT organization_id, '{MISSION}', 'name benchmark company ' || name,
+        'Benchmark Company ' || name, '基准企业' || name, 'CN', '{{batteries}}', '11-50' FROM given
 ), new_person AS (
     INSERT INTO person (id, mission_id, role, email, full_name, native_name, language, languages,
         organization_id, version)
-    SELECT uuidv7(), '{MISSION}', 'local', 'person-' || :name::text || '@example.com',
-        'Bench Person ' || :name::text, '测试员', 'zh', '{{zh,en}}', id, 1 FROM new_organization
-    RETURNING id
+    SELECT person_id, '{MISSION}', 'local', 'person-' || name || '@example.com',
+        'Bench Person ' || name, '测试员', 'zh', '{{zh,en}}', organization_id, 1 FROM given
 ), new_registration AS (
     INSERT INTO registration (id, programme_item_id, person_id, status, source, registered_at)
-    SELECT uuidv7(), '{ITEM}', id, 'confirmed', 'self', now() FROM new_person
-    RETURNING id, person_id
+    SELECT id, '{ITEM}', person_id, 'confirmed', 'self', now() FROM given
 ), new_consent AS (
     INSERT INTO consent (person_id, purpose, text_version, language, granted_at)
-    SELECT id, 'share_profile_with_the_other_side', '2026-11', 'zh', now() FROM new_person
+    SELECT person_id, 'share_profile_with_the_other_side', '2026-11', 'zh', now() FROM given
 ), new_event AS (
     INSERT INTO outbox (event_id, topic, key, sequence, type, occurred_at, correlation_id, payload)
     SELECT uuidv7(), 'registration', person_id, 1, 'registration.participant.confirmed.v1', now(),
-        id::text, convert_to(repeat('x', 620), 'UTF8') FROM new_registration
+        id::text, convert_to(repeat('x', 620), 'UTF8') FROM given
 )
 INSERT INTO idempotency (scope, key, digest, status, answer)
-SELECT 'public POST /api/v1/programme-items/{ITEM}/registrations', 'key-' || :name::text,
-    sha256(:name::text::bytea), 201, jsonb_build_object('id', id, 'status', 'confirmed',
+SELECT 'public POST /api/v1/programme-items/{ITEM}/registrations', 'key-' || name,
+    sha256(name::bytea), 201, jsonb_build_object('id', id, 'status', 'confirmed',
     'participant_id', person_id, 'programme_item_id', '{ITEM}', 'mission_id', '{MISSION}',
-    'is_new', true) FROM new_registration
+    'is_new', true) FROM given
 """
 
 _NAME = "\\set name random(1, 9000000000000000)\n"
@@ -79,15 +88,27 @@ async def prepare(database_url: str) -> None:
     await connection.close()
 
 
-async def rate(database_url: str, *, clients: int, seconds: int, is_capped: bool) -> float:
-    """Run pgbench and give its registrations a second; raises `RuntimeError` when it fails."""
-    statement = f"WITH {_PLACE if is_capped else _NO_PLACE}, {_ROWS.strip()};"
+_SCRIPTS = {
+    "capped": f"WITH {_PLACE}, {_ONE}, {_ROWS.strip()};",
+    "uncapped": f"WITH {_NO_PLACE}, {_ONE}, {_ROWS.strip()};",
+    "batched": f"WITH {_PLACES}, {_MANY}, {_ROWS.strip()};",
+}
+
+
+async def rate(database_url: str, kind: str, *, clients: int, seconds: int) -> float:
+    """Run pgbench and give its registrations a second; raises `RuntimeError` when it fails.
+
+    `kind`: `capped` takes a place from the hot row for each, `uncapped` takes none, `batched` takes
+    `BATCH` places and adds as many registrations in each transaction.
+    """
+    statement = _SCRIPTS[kind].replace("{ids}", _IDS)
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         # One line: pgbench ends a statement at the semicolon, and reads it anew for no client.
         script.write(_NAME + " ".join(statement.split()) + "\n")
         script.flush()
         Path(script.name).chmod(0o644)
-        return await asyncio.to_thread(_run, database_url, script.name, clients, seconds)
+        transactions = await asyncio.to_thread(_run, database_url, script.name, clients, seconds)
+        return transactions * (BATCH if kind == "batched" else 1)
 
 
 def _run(database_url: str, script: str, clients: int, seconds: int) -> float:

@@ -17,10 +17,11 @@ from shared.access import Principal
 from shared.errors import Conflict, Invalid, Malformed, Refusal
 from shared.express import Call
 from shared.http import Visitor
-from shared.postgres import Connection, Database, columns
+from shared.postgres import Connection, Database
 
 KEY_LENGTH_MAX = 255
 ATTEMPTS_MAX = 5
+COLUMNS = ("scope", "key", "digest", "status", "answer")
 
 _RACES = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -141,11 +142,10 @@ async def recall(
     way. `Invalid`: it was used with another body.
     """
     locked = await connection.fetch(
-        "SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) AS is_ours "
-        "FROM unnest($1::text[]) AS given (name)",
+        "SELECT pg_try_advisory_xact_lock(hashtextextended(name, 0)) "
+        "FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place) ORDER BY place",
         [str(key) for key in keys],
     )
-    ours = {row["name"] for row in locked if row["is_ours"]}
     # In a statement of its own: it sees what was committed before the locks were had.
     rows = await connection.fetch(
         # One by one: a join would be planned by what the table held when it was last counted.
@@ -157,8 +157,8 @@ async def recall(
     )
     found = {(row["scope"], row["key"]): row for row in rows}
     return {
-        key: _before(key, found.get((key.scope, key.value)), is_ours=str(key) in ours)
-        for key in keys
+        key: _before(key, found.get((key.scope, key.value)), is_ours=lock[0])
+        for key, lock in zip(keys, locked, strict=True)
     }
 
 
@@ -179,8 +179,4 @@ def _before(key: Key, row: asyncpg.Record | None, *, is_ours: bool) -> Answer | 
 async def keep(connection: Connection, answers: Sequence[tuple[Key, Answer]]) -> None:
     """Keep what keys that are locked were answered; commits with the effects."""
     rows = [(key.scope, key.value, key.digest, a.status, a.content) for key, a in answers]
-    await connection.execute(
-        "INSERT INTO idempotency (scope, key, digest, status, answer) "
-        "SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::jsonb[])",
-        *columns(rows, 5),
-    )
+    await connection.copy_records_to_table("idempotency", columns=COLUMNS, records=rows)

@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from starlette.types import Receive, Scope, Send
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared import express
 from shared.edge import SECURITY_HEADERS, usable_request_id
 from shared.errors import Busy
+from shared.gateways import Gateways
 from shared.http import App
 from shared.problems import STATUS, answer, retry_after
 
@@ -29,10 +29,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The application whose express lane it is, and what finds out who asks."""
+    """The application whose express lane it is, and whom it believes about who asks."""
 
     app: App
-    asked_by: Any
+    gateways: Gateways
 
 
 class Protocol(HttpToolsProtocol):
@@ -43,6 +43,7 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: "RequestResponseCycle", app: Any) -> None:
         """Start a request's task: on the express lane, if it is for that and can be served."""
         scope: Any = cycle.scope
+        self.lane.gateways.tell(scope)
         found = express.found(self.lane.app.lane, scope)
         if found is None:
             super()._start_asgi_task(cycle, app)
@@ -56,7 +57,6 @@ class Protocol(HttpToolsProtocol):
     async def _ride(
         self, cycle: Any, scope: Scope, route: express.Express, groups: express.Groups
     ) -> None:
-        await self.lane.asked_by(scope, cycle.receive, cycle.send)
         scope["app"] = self.lane.app
         answer = await express.respond(route, groups, scope, cycle.receive)
         if not cycle.disconnected:
@@ -72,15 +72,9 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
 
 
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    del scope, receive, send
-
-
 def protocol_of(app: App, gateways: str) -> type[Protocol]:
     """Give the protocol of an application; `gateways` are believed when they say who asks."""
-    nothing: Any = _nothing
-    asked_by = ProxyHeadersMiddleware(nothing, gateways) if gateways else nothing
-    return type("LaneProtocol", (Protocol,), {"lane": Lane(app, asked_by)})
+    return type("LaneProtocol", (Protocol,), {"lane": Lane(app, Gateways(gateways))})
 
 
 def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:
