@@ -1,8 +1,9 @@
 """Load over HTTP/1.1: as little as a client can do, so that the server is what is measured."""
 
 import asyncio
+import heapq
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -10,6 +11,7 @@ from typing import cast
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length: "
 RETRY = b"retry-after: "
+TICK_SECONDS = 0.005
 
 Make = Callable[[], bytes]
 """Gives the bytes of the next request."""
@@ -204,49 +206,82 @@ def note(result: Result, answer: Answer, asked: float) -> None:
         result.without_retry_after += 1
 
 
-class Flood:
-    """More new people than can be served, each of whom tries until accepted."""
+class Caller(Connection):
+    """One of the connections that a crowd shares."""
 
-    def __init__(self, connections: list[Connection], seconds: float) -> None:
-        self.result = Result()
-        self._idle = connections
-        self._free = asyncio.Semaphore(len(connections))
-        self._end = time.perf_counter() + seconds
+    def __init__(self, crowd: "Crowd") -> None:
+        super().__init__()
+        self._crowd = crowd
+        self._request = b""
+        self._asked = 0.0
 
-    async def person(self, request: bytes) -> None:
-        """Try until accepted; who is turned away comes back when told to."""
-        while time.perf_counter() < self._end:
-            async with self._free:
-                connection = self._idle.pop()
-                asked = time.perf_counter()
-                answer = await connection.ask(request)
-                self._idle.append(connection)
-            if time.perf_counter() < self._end:
-                note(self.result, answer, asked)
-            if answer.status not in (429, 503):
-                return
-            await asyncio.sleep(answer.retry_after or 1)
+    def send(self, request: bytes) -> None:
+        """Ask for somebody."""
+        assert self._transport is not None
+        self._request = request
+        self._asked = time.perf_counter()
+        self._transport.write(request)
+
+    def answered(self, answer: Answer) -> None:
+        """Tell the crowd."""
+        self._crowd.answered(self, self._request, answer, self._asked)
+
+
+@dataclass
+class Crowd:
+    """More new people than can be served, each of whom tries until accepted.
+
+    Who is turned away comes back when told to. Nobody is waited for: whoever is due and finds no
+    idle connection goes first when there is one.
+    """
+
+    make: Make
+    rate: float
+    result: Result = field(default_factory=Result)
+    idle: list[Caller] = field(default_factory=list)
+    _due: deque[bytes] = field(default_factory=deque)
+    _returning: list[tuple[float, int, bytes]] = field(default_factory=list)
+    _is_over: bool = False
+
+    async def run(self, seconds: float) -> None:
+        """Let people come for `seconds`."""
+        started = time.perf_counter()
+        while (now := time.perf_counter()) < started + seconds:
+            for _ in range(int((now - started) * self.rate) - self.result.offered):
+                self.result.offered += 1
+                self._due.append(self.make())
+            while self._returning and self._returning[0][0] <= now:
+                self._due.append(heapq.heappop(self._returning)[2])
+            self._send()
+            await asyncio.sleep(TICK_SECONDS)
+        self.result.seconds = time.perf_counter() - started
+        self._is_over = True
+
+    def answered(self, caller: Caller, request: bytes, answer: Answer, asked: float) -> None:
+        """Count an answer, and let the next one ask."""
+        self.idle.append(caller)
+        if self._is_over:
+            return
+        note(self.result, answer, asked)
+        if answer.status in (429, 503):
+            at = time.perf_counter() + (answer.retry_after or 1)
+            heapq.heappush(self._returning, (at, len(self.result.delays), request))
+        self._send()
+
+    def _send(self) -> None:
+        while self._due and self.idle:
+            self.idle.pop().send(self._due.popleft())
 
 
 async def flood(port: int, make: Make, *, connections: int, rate: float, seconds: float) -> Result:
     """Let `rate` new people a second arrive for `seconds`, and count what is answered meanwhile."""
-    opened = [await Connection.open(port) for _ in range(connections)]
-    crowd = Flood(list(opened), seconds)
-    started = time.perf_counter()
-    people: set[asyncio.Task[None]] = set()
-    for place in range(int(rate * seconds)):
-        # Now and then at least, so that answers are read when the sender is behind.
-        early = started + place / rate - time.perf_counter()
-        if early > 0 or place % 16 == 0:
-            await asyncio.sleep(max(early, 0))
-        task = asyncio.create_task(crowd.person(make()))
-        people.add(task)
-        task.add_done_callback(people.discard)
-    crowd.result.seconds = time.perf_counter() - started
-    crowd.result.offered = int(rate * seconds)
-    for task in people:
-        task.cancel()
-    await asyncio.gather(*people, return_exceptions=True)
-    for connection in opened:
-        connection.close()
+    crowd = Crowd(make, rate)
+    loop = asyncio.get_running_loop()
+    for _ in range(connections):
+        _, caller = await loop.create_connection(lambda: Caller(crowd), "127.0.0.1", port)
+        crowd.idle.append(caller)
+    callers = list(crowd.idle)
+    await crowd.run(seconds)
+    for caller in callers:
+        caller.close()
     return crowd.result

@@ -28,6 +28,7 @@ LIST_SIZE = 500
 LIST_CONNECTIONS = 2
 PACED_SHARE = 0.8
 FLOOD = 5
+FLOOD_CONNECTIONS = 2_048
 PRETIX_ORDERS_A_SECOND = 5.7
 """What `bench/peers/pretix.md` measured with a quota, 16 clients: the median of its three runs."""
 
@@ -125,7 +126,7 @@ async def _flooded(home: House, rate: float, length: Length) -> dict[str, float]
     result = await load.flood(
         home.port,
         make,
-        connections=CONNECTIONS[-1] * 2,
+        connections=FLOOD_CONNECTIONS,
         rate=FLOOD * rate,
         seconds=length.seconds,
     )

@@ -5,8 +5,11 @@ away: what each of them costs is what is taken from those who are served, so the
 bytes, and no task.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.types import Scope
@@ -24,7 +27,40 @@ if TYPE_CHECKING:
 
 _HEADERS = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
 
+TURN_SECONDS = 0.01
+TURNED_AWAY_A_TURN = 20
+
 Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Doorman:
+    """Turns people away, so many a second: who is being served comes first.
+
+    In a flood each request that comes takes time from those who are inside. Beyond the pace,
+    whoever is turned away waits a moment to be told so, and can send nothing meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._outside: deque[Callable[[], None]] = deque()
+        self._since = 0.0
+        self._told = 0
+
+    def turn_away(self, tell: Callable[[], None]) -> None:
+        """Tell somebody now, or in turn."""
+        self._outside.append(tell)
+        if len(self._outside) == 1:
+            self._tell()
+
+    def _tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._since >= TURN_SECONDS:
+            self._since, self._told = loop.time(), 0
+        while self._outside and self._told < TURNED_AWAY_A_TURN:
+            self._told += 1
+            self._outside[0]()
+            self._outside.popleft()
+        if self._outside:
+            loop.call_at(self._since + TURN_SECONDS, self._tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +69,7 @@ class Lane:
 
     app: App
     gateways: Gateways
+    doorman: Doorman = field(default_factory=Doorman)
 
 
 class Protocol(HttpToolsProtocol):
@@ -48,7 +85,8 @@ class Protocol(HttpToolsProtocol):
         if found is None:
             super()._start_asgi_task(cycle, app)
         elif busy := found[0].busy():
-            self._send(cycle, refusal(busy))
+            self.flow.pause_reading()
+            self.lane.doorman.turn_away(lambda: self._send(cycle, refusal(busy)))
         else:
             task = self.loop.create_task(self._ride(cycle, scope, *found))
             task.add_done_callback(self.tasks.discard)
@@ -59,12 +97,13 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         scope["app"] = self.lane.app
         answer = await express.respond(route, groups, scope, cycle.receive)
-        if not cycle.disconnected:
-            more = self.server_state.default_headers
-            self._send(cycle, written(answer, more, is_last=not cycle.keep_alive))
+        more = self.server_state.default_headers
+        self._send(cycle, written(answer, more, is_last=not cycle.keep_alive))
 
     def _send(self, cycle: "RequestResponseCycle", answer: bytes) -> None:
         """Send a whole answer, and let the next request in."""
+        if cycle.disconnected:
+            return
         self.transport.write(answer)
         cycle.response_started = cycle.response_complete = True
         if not cycle.keep_alive:
@@ -88,12 +127,19 @@ def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:
 
 def refusal(busy: Busy) -> bytes:
     """Write the whole answer to one who is turned away."""
-    request_id = usable_request_id("")
-    status = STATUS[Busy]
-    content = bytes(answer(status, busy.code, busy.detail, request_id).body)
-    head = (
-        f"HTTP/1.1 {status} Service Unavailable\r\n"
-        f"content-type: application/problem+json\r\nretry-after: {retry_after(busy)}\r\n"
-        f"x-request-id: {request_id}\r\n{_HEADERS}content-length: {len(content)}\r\n\r\n"
+    request_id = usable_request_id("").encode()
+    head, content = _prepared(busy.code, busy.detail)
+    return head % (retry_after(busy), request_id, len(content) - 2 + len(request_id)) + (
+        content % request_id
     )
-    return head.encode() + content
+
+
+@cache
+def _prepared(code: str, detail: str) -> tuple[bytes, bytes]:
+    status = STATUS[Busy]
+    content = bytes(answer(status, code, detail.replace("%", "%%"), "%s").body)
+    head = (
+        f"HTTP/1.1 {status} Service Unavailable\r\ncontent-type: application/problem+json\r\n"
+        f"retry-after: %d\r\nx-request-id: %s\r\n{_HEADERS}content-length: %d\r\n\r\n"
+    )
+    return head.encode(), content

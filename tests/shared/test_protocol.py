@@ -5,6 +5,7 @@ import json
 import re
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.errors import Busy
 from shared.express import Call, Express, Reply
 from shared.http import create_app
 from shared.process import serve
+from shared.protocol import TURN_SECONDS, TURNED_AWAY_A_TURN, Doorman
 from shared.service import Service
 
 FULL: list[Busy] = []
@@ -89,3 +91,33 @@ async def test_health_is_answered_when_the_lane_is_full(connection: Connection) 
 async def test_another_method_or_path_is_not_turned_away(connection: Connection) -> None:
     FULL.append(Busy("Too many."))
     assert (await ask(connection, b"", "POST", "/rush/other"))[0] == 404
+
+
+async def test_who_is_turned_away_beyond_the_pace_is_told_in_turn() -> None:
+    doorman, told = Doorman(), list[int]()
+    for place in range(3 * TURNED_AWAY_A_TURN):
+        doorman.turn_away(partial(told.append, place))
+    assert told == list(range(TURNED_AWAY_A_TURN))
+
+    async with asyncio.timeout(10):
+        while len(told) < 3 * TURNED_AWAY_A_TURN:
+            await asyncio.sleep(TURN_SECONDS)
+
+    assert told == list(range(3 * TURNED_AWAY_A_TURN))
+
+
+async def test_each_of_a_crowd_that_is_turned_away_gets_an_answer(connection: Connection) -> None:
+    port = connection[1].get_extra_info("peername")[1]
+    FULL.append(Busy("Too many."))
+    crowd = [
+        await asyncio.open_connection("127.0.0.1", port) for _ in range(3 * TURNED_AWAY_A_TURN)
+    ]
+
+    answers = await asyncio.gather(*(ask(one, b"x" * 9) for one in crowd))
+    FULL.clear()
+
+    assert {status for status, _, _ in answers} == {503}
+    assert all("retry-after" in headers for _, headers, _ in answers)
+    assert {(await ask(one, b"y" * 7))[0] for one in crowd} == {201}
+    for _, writer in crowd:
+        writer.close()
