@@ -132,6 +132,8 @@ async def _flooded(home: House, rate: float, length: Length) -> dict[str, float]
     )
     assert result.without_retry_after == 0, "somebody was turned away without a Retry-After"
     print(f"flood: {dict(result.statuses)} in {result.seconds:.1f} s")
+    # Those who were let in are still being written.
+    await asyncio.sleep(length.seconds)
     return {
         "flood_accepted_per_second": result.rate,
         "flood_turned_away_per_second": (result.statuses[503] + result.statuses[429])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HEADERS = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
 
 TURN_SECONDS = 0.01
-TURNED_AWAY_A_TURN = 20
+TURNED_AWAY_A_TURN = 10
 
 Headers = Iterable[tuple[bytes, bytes]]
 

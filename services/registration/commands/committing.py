@@ -15,7 +15,7 @@ from shared.postgres import is_outage
 
 BATCH_MAX = 128
 WAIT_SECONDS_MAX = 1.0
-WAITING_MIN = 4 * BATCH_MAX
+WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
 
