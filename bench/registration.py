@@ -54,9 +54,8 @@ async def main(length: Length) -> dict[str, object]:
         figures = await _beside(home, peer, length)
         figures |= await _paced(home, figures["registrations_per_second"], length)
         figures |= await _flooded(home, figures["registrations_per_second"], length)
-        figures |= await _lists(home, length)
-        figures["memory_mib"] = home.memory_mib()
         figures |= await _grown(home, length)
+        figures["memory_mib"] = home.memory_mib()
     ratios = {
         "vs_pgbench": figures["registrations_per_second"] / figures["pgbench_per_second"],
         "vs_pgbench_uncapped": figures["registrations_per_second"]
@@ -142,25 +141,11 @@ async def _flooded(home: House, rate: float, length: Length) -> dict[str, float]
     }
 
 
-async def _lists(home: House, length: Length) -> dict[str, float]:
-    """Send lists as a partner's system does."""
-    who = Principal("mission_staff", uuid4())
-    token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
-    rates = []
-    for number in range(length.rounds):
-        item = await home.item(CAPACITY_MAX)
-        make = people.lists(f"list{number}", item, token, size=LIST_SIZE)
-        result = await load.closed(
-            home.port, make, connections=LIST_CONNECTIONS, seconds=length.seconds / 2
-        )
-        assert set(result.statuses) == {200}, result.statuses
-        rates.append(result.statuses[200] * LIST_SIZE / result.seconds)
-    print(f"lists: {[round(rate) for rate in rates]} registrations/s")
-    return {"bulk_per_second": statistics.median(rates)}
-
-
 async def _grown(home: House, length: Length) -> dict[str, float]:
-    """Measure again with many rows in the tables, each time for a new item."""
+    """Measure with many rows in the tables, which come as lists of a partner's system.
+
+    Each rate is that of a new item.
+    """
 
     async def rate() -> float:
         result = await load.closed(
@@ -173,24 +158,29 @@ async def _grown(home: House, length: Length) -> dict[str, float]:
         return result.rate
 
     few = await _median(rate, length.rounds)
-    started = time.perf_counter()
-    rows = await _fill(home, length.rows)
-    print(f"{rows} rows after {time.perf_counter() - started:.0f} s")
+    bulk, rows = await _fill(home, length.rows)
+    print(f"{rows} rows, by lists of {LIST_SIZE}: {bulk:.0f}/s")
     many = await _median(rate, length.rounds)
-    return {"rate_with_few_rows": few, "rate_with_many_rows": many, "many_rows": rows}
+    return {
+        "bulk_per_second": bulk,
+        "rate_with_few_rows": few,
+        "rate_with_many_rows": many,
+        "many_rows": rows,
+    }
 
 
 async def _median(measure: Callable[[], Awaitable[float]], rounds: int) -> float:
     return statistics.median([await measure() for _ in range(rounds)])
 
 
-async def _fill(home: House, rows: int) -> int:
-    """Let the tables grow to at least `rows` registrations, as the service itself writes them."""
+async def _fill(home: House, rows: int) -> tuple[float, int]:
+    """Let the tables grow to `rows` registrations; gives how many a second, and how many."""
     connection = await asyncpg.connect(home.database_url)
     who = Principal("mission_staff", uuid4())
     token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
-    count: int = await connection.fetchval("SELECT count(*) FROM registration")
-    number = 0
+    first: int = await connection.fetchval("SELECT count(*) FROM registration")
+    count, number = first, 0
+    started = time.perf_counter()
     while count < rows:
         item = await home.item(CAPACITY_MAX)
         make = people.lists(f"fill{number}", item, token, size=LIST_SIZE)
@@ -208,9 +198,10 @@ async def _fill(home: House, rows: int) -> int:
             sender.close()
         count = await connection.fetchval("SELECT count(*) FROM registration")
         number += 1
+    rate = (count - first) / (time.perf_counter() - started)
     await connection.execute("ANALYZE")
     await connection.close()
-    return count
+    return rate, count
 
 
 def _all_accepted(result: load.Result) -> None:
