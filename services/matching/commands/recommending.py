@@ -1,11 +1,13 @@
 """Recommending: whom somebody should meet, and why."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.matching.domain.scoring import Profile, Recommendation, Scorer
 from services.matching.store import facts, meetings, wishes
+from shared.events.base import Bilingual
 from shared.postgres import Connection
 
 STOPS_MAX = 16
@@ -17,6 +19,7 @@ class _Known:
 
     fingerprint: tuple[int, ...]
     people: dict[UUID, Profile]
+    sectors: Mapping[str, Bilingual]
     scorer: Scorer
 
 
@@ -39,14 +42,15 @@ class Recommender:
             return []
         stated = await wishes.of_stop(connection, stop["id"])
         elsewhere = await meetings.pairs_elsewhere(connection, stop["mission_id"], stop["id"])
-        ranked = [
-            found
-            for found in known.scorer.ranked(people[participant_id], people.values())
-            if people[found.counterpart_id].listings
-            and not stated.is_refused_by(participant_id, found.counterpart_id)
-            and frozenset((participant_id, found.counterpart_id)) not in elsewhere
+        others = [
+            other
+            for other in people.values()
+            if other.listings
+            and not stated.is_refused_by(participant_id, other.id)
+            and frozenset((participant_id, other.id)) not in elsewhere
         ]
-        return [(found, people[found.counterpart_id]) for found in ranked[:limit]]
+        ranked = known.scorer.ranked(people[participant_id], others, limit)
+        return [(found, people[found.counterpart_id]) for found in ranked]
 
     async def _known(self, connection: Connection, stop: facts.Row) -> _Known:
         fingerprint = await facts.fingerprint(connection, stop["id"])
@@ -54,8 +58,21 @@ class Recommender:
         if known is None or known.fingerprint != fingerprint:
             people = {one.id: one for one in await facts.profiles(connection, stop["id"])}
             sectors = await facts.sectors(connection, stop["mission_id"])
-            known = _Known(fingerprint, people, Scorer(people.values(), sectors))
+            known = _Known(fingerprint, people, sectors, _renewed(known, people, sectors))
         self._stops[stop["id"]] = known
         if len(self._stops) > STOPS_MAX:
             self._stops.popitem(last=False)
         return known
+
+
+def _renewed(
+    known: _Known | None, people: Mapping[UUID, Profile], sectors: Mapping[str, Bilingual]
+) -> Scorer:
+    """Give a scorer of these people: where one is there, only who changed is read again."""
+    if known is None or known.sectors != sectors:
+        return Scorer(people.values(), sectors)
+    for gone in known.people.keys() - people.keys():
+        known.scorer.drop(gone)
+    for person in people.values():
+        known.scorer.put(person)
+    return known.scorer

@@ -1,0 +1,244 @@
+"""The space of concepts: where a text of either language stands among what companies deal in.
+
+A text is near a concept when it holds one of its terms; when it holds a part of one; and when it
+shares words and characters with all of its terms together, rare ones counting more (the inverse
+document frequency of Spärck Jones, 1972, over concepts instead of documents). The three carry one
+another where the lexicon lacks a term. What belongs together in the hierarchy is near, too.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache, lru_cache
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.domain.scoring.taxonomy import Taxonomy, taxonomy
+from services.matching.domain.scoring.texts import BREAK, grams, tokens
+from shared.events.base import Bilingual
+
+Floats = NDArray[np.float32]
+
+WORDS = 256
+"""Dimensions for a text's own words, beside one for each concept."""
+CONCEPT_SHARE = 0.75
+"""Of a text's square length; the rest is its own words."""
+QUANTUM = 2.0**-11
+"""All vectors are multiples of it, and at most about 1 long: products of two then add up in 24
+bits without rounding, in whatever order, and equal texts score equal wherever they stand."""
+CACHED_TEXTS_MAX = 20_000
+
+_WITHIN_LONGER = 0.4
+_PART_MIN = 0.3
+_PART, _WHOLE = 0.6, 0.9
+_KEPT = 12
+_KEPT_SHARE = 0.12
+_PARENTS = (0.45, 0.15)
+_RELATED = 0.25
+
+
+class Space:
+    """Turns texts into vectors: one dimension for each concept, then `WORDS` for the words."""
+
+    def __init__(self, known: Taxonomy, without: Collection[tuple[str, str]] = ()) -> None:
+        """Build the space; `without`: pairs of code and term that are left out."""
+        self.codes = tuple(known.concepts)
+        self.names = tuple(concept.name for concept in known.concepts.values())
+        self.dimensions = len(self.codes) + WORDS
+        number = {code: n for n, code in enumerate(self.codes)}
+        kept = [(number[code], term) for code, term in known.terms() if (code, term) not in without]
+        self._trie = _Trie(kept)
+        self._parts = _Parts(kept, len(self.codes))
+        self._spread = _spread(known, number)
+
+    def vector(self, text: Bilingual) -> Floats:
+        """Place a text, its length at most about 1; the same text always at the same place."""
+        found = _made_of(text.en, text.zh)
+        names = tuple(found)
+        counts = np.fromiter(found.values(), np.float32, len(names))
+        concepts = self._concepts(text, names, counts)
+        whole = np.concatenate((concepts, self._words(names, counts)))
+        rounded: Floats = (np.round(whole / QUANTUM) * QUANTUM).astype(np.float32)
+        return rounded
+
+    def _concepts(self, text: Bilingual, names: Sequence[str], counts: Floats) -> Floats:
+        near = self._trie.found(text, len(self.codes))
+        part, whole = self._parts.near(names, counts)
+        near += np.float32(_PART) * part + np.float32(_WHOLE) * whole
+        near[near < max(_KEPT_SHARE * near.max(initial=0), np.sort(near)[-_KEPT])] = 0
+        spread: Floats = near @ self._spread
+        return _scaled(spread, math.sqrt(CONCEPT_SHARE))
+
+    def _words(self, names: Sequence[str], counts: Floats) -> Floats:
+        """Fold a text's own words into few dimensions (hashing; Weinberger et al., 2009)."""
+        folded = np.zeros(WORDS, np.float32)
+        weights = np.sqrt(counts) * self._parts.rarity(names)
+        for name, weight in zip(names, weights, strict=True):
+            folded[_bucket(name)[0]] += weight * _bucket(name)[1]
+        return _scaled(folded, math.sqrt(1 - CONCEPT_SHARE))
+
+
+class _Trie:
+    """Finds every term in a text in one pass (Fredkin, 1960)."""
+
+    def __init__(self, known: Sequence[tuple[int, str]]) -> None:
+        self._root: dict[str, dict] = {}  # type: ignore[type-arg]  # a tree of itself
+        self._ends: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for concept, term in known:
+            cut = tokens(term)
+            node = self._root
+            for token in cut:
+                node = node.setdefault(token, {})
+            self._ends[id(node)].append((concept, _weight(cut)))
+
+    def found(self, text: Bilingual, count: int) -> Floats:
+        """Say how surely a text names each of `count` concepts, from 0 to about 2."""
+        best, rest = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        for concept, weight in self._matches([*tokens(text.en), BREAK, *tokens(text.zh)]):
+            rest[concept] += min(best[concept], weight)
+            best[concept] = max(best[concept], weight)
+        return (best + 0.4 * np.minimum(rest, 2)).astype(np.float32)
+
+    def _matches(self, cut: Sequence[str]) -> list[tuple[int, float]]:
+        found: list[tuple[int, float]] = []
+        reached = 0
+        for start in range(len(cut)):
+            node, longest = self._root, start
+            ends: list[tuple[int, list[tuple[int, float]]]] = []
+            for place in range(start, len(cut)):
+                token = cut[place]
+                if token == BREAK or token not in node:
+                    break
+                node = node[token]
+                if here := self._ends.get(id(node)):
+                    longest = place + 1
+                    ends.append((longest, here))
+            for end, here in ends:
+                share = 1.0 if end == longest > reached else _WITHIN_LONGER
+                found += [(concept, weight * share) for concept, weight in here]
+            reached = max(reached, longest)
+        return found
+
+
+class _Parts:
+    """Measures how much of each term, and of each concept's terms together, a text holds."""
+
+    def __init__(self, known: Sequence[tuple[int, str]], count: int) -> None:
+        made = [_made_of(term) for _, term in known]
+        of_concept: list[list[str]] = [[] for _ in range(count)]
+        for concept, term in known:
+            of_concept[concept].append(term)
+        concepts = [_made_of(*own) for own in of_concept]
+        used = Counter(gram for one in concepts for gram in one)
+        self._rarity = {
+            gram: math.log(1 + count / n) / math.log(1 + count) for gram, n in used.items()
+        }
+        self._unknown = 1.0
+        self._count = count
+        self._concept_of = np.array([concept for concept, _ in known], np.intp)
+        self._strength = np.array([_weight(tokens(term)) for _, term in known], np.float32)
+        self._of_terms = self._postings(made)
+        saturated = [{gram: math.sqrt(w) for gram, w in one.items()} for one in concepts]
+        self._of_concepts = self._postings(saturated, power=2)
+
+    def rarity(self, names: Sequence[str]) -> Floats:
+        """Say how telling each word or piece is, up to 1."""
+        return np.fromiter(
+            (self._rarity.get(name, self._unknown) for name in names), np.float32, len(names)
+        )
+
+    def near(self, names: Sequence[str], counts: Floats) -> tuple[Floats, Floats]:
+        """Give for each concept the share of its best term, and of all its terms, in the text."""
+        held = _gathered(self._of_terms, names, np.ones_like(counts), len(self._concept_of))
+        held[held < _PART_MIN] = 0
+        held = self._strength * held * held
+        part = np.zeros(self._count, np.float32)
+        np.maximum.at(part, self._concept_of, held)
+        weights = np.sqrt(counts) * self.rarity(names)
+        length = float(np.sqrt((weights * weights).sum())) or 1.0
+        each = (np.sqrt(counts) / length).astype(np.float32)
+        return part, _gathered(self._of_concepts, names, each, self._count) * np.float32(3)
+
+    def _postings(
+        self, made: Sequence[Mapping[str, float]], power: int = 1
+    ) -> dict[str, tuple[NDArray[np.intp], Floats]]:
+        """List for each word or piece where it occurs, and which share of that it is."""
+        where: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for number, parts in enumerate(made):
+            weights = {gram: weight * self._rarity[gram] for gram, weight in parts.items()}
+            total = sum(weight**power for weight in weights.values()) ** (1 / power) or 1.0
+            for gram, weight in weights.items():
+                own = weight * self._rarity[gram] ** (power - 1)
+                where[gram].append((number, own / total))
+        return {
+            gram: (np.array([n for n, _ in found]), np.array([w for _, w in found], np.float32))
+            for gram, found in where.items()
+        }
+
+
+@cache
+def space() -> Space:
+    """Build the space of the taxonomy that ships with the product, once."""
+    return Space(taxonomy())
+
+
+@lru_cache(maxsize=CACHED_TEXTS_MAX)
+def vector(text: Bilingual) -> Floats:
+    """Place a text in the product's space; who reads it does not write to it."""
+    return space().vector(text)
+
+
+def _made_of(*texts: str) -> dict[str, float]:
+    found: dict[str, float] = defaultdict(float)
+    for text in texts:
+        for gram, weight in grams(text):
+            found[gram] += weight
+    return found
+
+
+@lru_cache(maxsize=100_000)
+def _bucket(name: str) -> tuple[int, float]:
+    digest = crc32(name.encode())
+    return digest % WORDS, 1.0 if digest & 0x8000_0000 else -1.0
+
+
+def _gathered(
+    postings: dict[str, tuple[NDArray[np.intp], Floats]],
+    names: Sequence[str],
+    weights: Floats,
+    count: int,
+) -> Floats:
+    rows = [(postings[name], w) for name, w in zip(names, weights, strict=True) if name in postings]
+    if not rows:
+        return np.zeros(count, np.float32)
+    where = np.concatenate([numbers for (numbers, _), _ in rows])
+    what = np.concatenate([shares * weight for (_, shares), weight in rows])
+    return np.bincount(where, what, count).astype(np.float32)
+
+
+def _weight(cut: Sequence[str]) -> float:
+    """Say how surely a term means its concept: the longer the surer, a Chinese character least."""
+    length = sum(2 if len(token) > 1 else 1 for token in cut)
+    return (0.15, 0.3, 0.65, 0.8, 1.0)[min(length, 4)]
+
+
+def _spread(known: Taxonomy, number: dict[str, int]) -> Floats:
+    """Say how much of each concept is found in its parents and relations."""
+    matrix = np.eye(len(number), dtype=np.float32)
+    for code, concept in known.concepts.items():
+        above = known.parents(code)
+        if not above:
+            matrix[number[code], number[code]] = 0.4
+        for parent, share in zip(above, _PARENTS, strict=False):
+            matrix[number[code], number[parent]] += share * (0.4 if parent == above[-1] else 1)
+        for other in concept.related:
+            matrix[number[code], number[other]] += _RELATED
+            matrix[number[other], number[code]] += _RELATED
+    return matrix
+
+
+def _scaled(vector: Floats, length: float) -> Floats:
+    own = float(np.sqrt((vector * vector).sum()))
+    return vector * np.float32(length / own) if own else vector

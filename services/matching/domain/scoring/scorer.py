@@ -1,0 +1,124 @@
+"""The scorer: people in, ranked people with reasons out.
+
+A pair's score is 0 to 1000: what one side offers is held against what the other needs or plans, by
+sector and by text, in both directions; a shared sector and a shared language add to it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import numpy as np
+
+from services.matching.domain.scoring.crowd import Codes, Crowd
+from services.matching.domain.scoring.profiles import Profile, Reason, Recommendation
+from services.matching.domain.scoring.reasons import Reasons
+from services.matching.domain.scoring.sheets import Sheet, Told, concept, sector
+from shared.events.base import Bilingual
+
+
+class Best:
+    """Everybody's best counterparts; sentences are put together for whom is asked about."""
+
+    def __init__(self, sheet: Sheet, limit: int, reasons: Reasons, sectors: Sequence[str]) -> None:
+        self._sheet, self._reasons, self._sectors = sheet, reasons, sectors
+        self.chosen = sheet.best(limit)
+        readers = np.repeat(np.arange(len(self.chosen)), self.chosen.shape[1])
+        others = self.chosen.ravel()
+        self._told = (
+            ("they_offer", sheet.offered.told(others, readers)),
+            ("they_need", sheet.needed.told(readers, others)),
+        )
+
+    def of(self, reader_id: UUID) -> list[Recommendation]:
+        """Give somebody's best counterparts, the best first."""
+        reader = self._sheet.readers.number[reader_id]
+        width = self.chosen.shape[1]
+        return [
+            self._recommendation(reader, int(other), reader * width + place)
+            for place, other in enumerate(self.chosen[reader])
+        ]
+
+    def _recommendation(self, reader: int, other: int, entry: int) -> Recommendation:
+        sheet = self._sheet
+        one, counterpart = sheet.readers.people[reader], sheet.others.people[other]
+        return Recommendation(
+            one.id,
+            counterpart.id,
+            sheet.score(reader, other),
+            tuple(self._found(one, counterpart, entry)),
+            not sheet.share_language[reader, other],
+        )
+
+    def _found(self, one: Profile, other: Profile, entry: int) -> Iterable[Reason]:
+        said = [code for code, told in self._told if told.is_said[entry]]
+        for code, told in self._told:
+            if told.is_said[entry]:
+                yield self._said(code, told, entry)
+        if not said and (shared := one.sectors & other.sectors):
+            yield self._reasons.give("same_sector", min(shared))
+        if one.languages & other.languages:
+            yield self._reasons.give("shared_language")
+
+    def _said(self, code: str, told: Told, entry: int) -> Reason:
+        named = sector(int(told.sectors[entry]), self._sectors)
+        return self._reasons.give(code, named, concept(int(told.concepts[entry])))
+
+
+class Scorer:
+    """Scores pairs among the people of one stop, who may change one by one."""
+
+    def __init__(self, people: Iterable[Profile], sectors: Mapping[str, Bilingual]) -> None:
+        codes = (Codes(), Codes(), Codes())
+        self._sectors = codes[2]
+        self._sides = {"delegation": Crowd(codes), "local": Crowd(codes)}
+        self._reasons = Reasons(sectors)
+        for person in people:
+            self.put(person)
+
+    def put(self, person: Profile) -> None:
+        """Take somebody in, or take note of a changed profile: nobody else is read again."""
+        for side, crowd in self._sides.items():
+            if side == person.side:
+                if crowd.people.get(person.id) != person:
+                    crowd.put(person)
+            elif person.id in crowd.people:
+                crowd.drop(person.id)
+
+    def drop(self, person_id: UUID) -> None:
+        """Forget somebody, if known."""
+        for crowd in self._sides.values():
+            if person_id in crowd.people:
+                crowd.drop(person_id)
+
+    def score(self, one: Profile, other: Profile) -> Recommendation:
+        """Score a pair as `one` sees it."""
+        self.put(one)
+        self.put(other)
+        sheet = Sheet(self._sides[one.side].only(one.id), self._sides[other.side].only(other.id))
+        return self._best(sheet, 1).of(one.id)[0]
+
+    def ranked(
+        self, one: Profile, others: Iterable[Profile], limit: int | None = None
+    ) -> list[Recommendation]:
+        """Rank the other side's people among `others`, the best first; equals by company."""
+        self.put(one)
+        wanted = {other.id for other in others if other.side != one.side}
+        sheet = Sheet(self._sides[one.side].only(one.id), self._across(one).all())
+        places = [place for place, other in enumerate(sheet.others.people) if other.id in wanted]
+        if len(places) < len(sheet.others.people):
+            hidden = np.ones(len(sheet.others.people), bool)
+            hidden[places] = False
+            sheet.totals[0, hidden] = -1
+        count = len(places) if limit is None else min(limit, len(places))
+        return self._best(sheet, count).of(one.id)
+
+    def everybody(self, limit: int) -> Best:
+        """Rank locals for all delegates at once."""
+        sheet = Sheet(self._sides["delegation"].all(), self._sides["local"].all())
+        return self._best(sheet, limit)
+
+    def _across(self, one: Profile) -> Crowd:
+        return self._sides["local" if one.side == "delegation" else "delegation"]
+
+    def _best(self, sheet: Sheet, limit: int) -> Best:
+        return Best(sheet, limit, self._reasons, list(self._sectors))

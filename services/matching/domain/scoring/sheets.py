@@ -1,0 +1,167 @@
+"""Two groups scored against one another, all pairs at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from services.matching.domain.scoring.concepts import Floats, space
+from services.matching.domain.scoring.crowd import Group, Listed, Numbers
+
+SECTOR_MATCH = 300
+TEXT_MATCH = 450
+SHARED_SECTOR = 100
+SHARED_LANGUAGE = 50
+SCORE_MAX = 1000
+SIMILARITY_WORTH_SAYING = 0.12
+CONCEPT_WORTH_SAYING = 0.03
+
+
+@dataclass(frozen=True)
+class Told:
+    """What to say of pairs, an entry for each: numbers of a concept and a sector, or -1."""
+
+    is_said: Numbers
+    concepts: Numbers
+    sectors: Numbers
+
+
+class Fit:
+    """What one group offers held against what the other wants; the best two listings count."""
+
+    def __init__(self, offers: Listed, wants: Listed, shape: tuple[int, int]) -> None:
+        self._offers, self._wants = offers, wants
+        self._shape = shape
+        self._near: Floats = offers.vectors @ wants.vectors.T
+        np.maximum(self._near, 0, out=self._near)
+        # Doubling what is near still tells apart what is nearer.
+        self._points = (2 - self._near) * self._near
+        self._points *= TEXT_MATCH * wants.worth
+        self._points *= offers.worth[:, None]
+        sectors = np.where(offers.sectors < 0, -2, offers.sectors)
+        self._same = sectors[:, None] == wants.sectors
+        self._points += SECTOR_MATCH * self._same.astype(np.float32)
+
+    @cached_property
+    def points(self) -> Floats:
+        """Give what this is worth to each pair of people."""
+        found = _reduced(self._points, self._offers.owners, self._shape[0])
+        return np.ascontiguousarray(
+            _reduced(np.ascontiguousarray(found.T), self._wants.owners, self._shape[1]).T
+        )
+
+    def told(self, givers: Numbers, takers: Numbers) -> Told:
+        """Name what the best two listings of each of these pairs have in common."""
+        if not self._points.size:
+            nothing = np.full(len(givers), -1)
+            return Told(np.zeros(len(givers), np.intp), nothing, nothing)
+        offer, want = self._best(givers, takers)
+        numbers, near = self._concepts
+        both = self._offers.vectors[offer[:, None], numbers[want]] * near[want]
+        best = both.argmax(axis=1)
+        line = np.arange(len(best))
+        concepts = np.where(both[line, best] >= CONCEPT_WORTH_SAYING, numbers[want, best], -1)
+        same = self._same[offer, want]
+        is_near = (self._near[offer, want] >= SIMILARITY_WORTH_SAYING) & (concepts >= 0)
+        is_said = (same | is_near) & (self.points[givers, takers] > 0)
+        return Told(
+            is_said.astype(np.intp),
+            concepts,
+            np.where(same, self._offers.sectors[offer], -1),
+        )
+
+    def _best(self, givers: Numbers, takers: Numbers) -> tuple[Numbers, Numbers]:
+        """Find the best two listings of each pair."""
+        left, right = self._rows
+        one, other = left[givers][:, :, None], right[takers][:, None, :]
+        points = np.where((one >= 0) & (other >= 0), self._points[one, other], -1)
+        best = points.reshape(len(givers), -1).argmax(axis=1)
+        first, second = np.divmod(best, right.shape[1])
+        return left[givers, first], right[takers, second]
+
+    @cached_property
+    def _rows(self) -> tuple[Numbers, Numbers]:
+        return (
+            _rows_of(self._offers.owners, self._shape[0]),
+            _rows_of(self._wants.owners, self._shape[1]),
+        )
+
+    @cached_property
+    def _concepts(self) -> tuple[Numbers, Floats]:
+        return self._wants.concepts
+
+
+class Sheet:
+    """All pairs of two groups: rows are those who read the scores, columns whom they may meet."""
+
+    def __init__(self, readers: Group, others: Group) -> None:
+        self.readers, self.others = readers, others
+        shape = (len(readers.people), len(others.people))
+        self.offered = Fit(others.offers, readers.wants, shape[::-1])
+        self.needed = Fit(readers.offers, others.wants, shape)
+        self.share_sectors = _shared(readers.sectors, others.sectors)
+        self.share_language = _shared(readers.languages, others.languages)
+        self.totals = self.offered.points.T + self.needed.points
+        self.totals += SHARED_SECTOR * self.share_sectors.astype(np.float32)
+        self.totals += SHARED_LANGUAGE * self.share_language.astype(np.float32)
+
+    def score(self, reader: int, other: int) -> int:
+        """Give a pair's score, 0 to 1000."""
+        return min(SCORE_MAX, round(float(self.totals[reader, other])))
+
+    def best(self, limit: int) -> Numbers:
+        """Give for every reader the places of the best others, the best first; equals by company.
+
+        Shape: readers x the smaller of `limit` and the number of others.
+        """
+        # Less than scores can differ by, and so of weight among equals alone.
+        keys = self.totals - 1e-10 * self.others.rank.astype(np.float64)
+        count = min(limit, keys.shape[1])
+        if count < keys.shape[1]:
+            chosen = np.argpartition(-keys, count - 1, axis=1)[:, :count] if count else keys[:, :0]
+        else:
+            chosen = np.broadcast_to(np.arange(count), keys.shape)
+        chosen = chosen.astype(np.intp)
+        order = np.argsort(-np.take_along_axis(keys, chosen, axis=1), axis=1)
+        return np.take_along_axis(chosen, order, axis=1)
+
+
+def concept(number: int) -> str:
+    """Give the code of a concept that was told, or nothing for -1."""
+    return space().codes[number] if number >= 0 else ""
+
+
+def sector(number: int, codes: Sequence[str]) -> str:
+    """Give the code of a sector that was told, or nothing for -1."""
+    return codes[number] if number >= 0 else ""
+
+
+def _shared(one: Floats, other: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    # A group that was made later may know more codes.
+    width = min(one.shape[1], other.shape[1])
+    shared: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    shared = one[:, :width] @ other[:, :width].T > 0
+    return shared
+
+
+def _reduced(points: Floats, owners: Numbers, count: int) -> Floats:
+    """Give for each owner the best of the rows that are that person's."""
+    best = np.zeros((count, points.shape[1]), np.float32)
+    if not len(owners):
+        return best
+    order = np.argsort(owners, kind="stable")
+    ordered = owners[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    best[ordered[starts]] = np.maximum.reduceat(points[order], starts, axis=0)
+    return best
+
+
+def _rows_of(owners: Numbers, count: int) -> Numbers:
+    """List everybody's rows, filled up with -1."""
+    order = np.argsort(owners, kind="stable")
+    ordered = owners[order]
+    place = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
+    rows = np.full((count, int(place.max(initial=0)) + 1), -1, np.intp)
+    rows[ordered, place] = order
+    return rows
