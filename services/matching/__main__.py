@@ -4,8 +4,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from services.matching.api import meetings, people, schedules, sessions, wishes
+from services.matching.api import (
+    barring,
+    meetings,
+    people,
+    quotas,
+    requests,
+    schedules,
+    sessions,
+    wishes,
+)
 from services.matching.commands.erasing import sweep
+from services.matching.commands.requesting import expire
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
 from services.matching.pages import board
@@ -46,6 +56,9 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                 [
                     sessions.router,
                     wishes.router,
+                    requests.router,
+                    quotas.router,
+                    barring.router,
                     schedules.router,
                     meetings.router,
                     people.router,
@@ -56,6 +69,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                 **outbox_loops(database, log),
                 "consumer": lambda: consumer(database).run(log, TOPICS),
                 "sweeper": lambda: for_ever(sweep, database),
+                "expirer": lambda: for_ever(expire, database),
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},

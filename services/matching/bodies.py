@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
-from services.matching.domain.wishes import PreferenceKind
 from shared.http import Body
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
@@ -64,24 +63,6 @@ class ClosingBody(Body):
     """From which slot on a point is out of use."""
 
     from_slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
-
-
-class PreferenceBody(Body):
-    """What somebody states about meeting somebody."""
-
-    stop_id: UUID
-    participant_id: UUID
-    counterpart_id: UUID
-    kind: PreferenceKind
-
-
-class RequestBody(Body):
-    """A request for a meeting."""
-
-    stop_id: UUID
-    participant_id: UUID
-    counterpart_id: UUID
-    message: Annotated[str, StringConstraints(max_length=1_000)] | None = None
 
 
 class ScheduleBody(Body):

@@ -34,4 +34,10 @@ EVENTS: tuple[type[Event], ...] = (
     matching.MeetingFinished,
     matching.MeetingMissed,
     matching.MeetingCancelled,
+    matching.RequestSubmitted,
+    matching.RequestAccepted,
+    matching.RequestDeclined,
+    matching.RequestCancelled,
+    matching.RequestExpired,
+    matching.RequestSuperseded,
 )

@@ -13,6 +13,8 @@ MeetingState = Literal[
     "unscheduled", "scheduled", "called", "in_progress", "completed", "no_show", "cancelled"
 ]
 Attendance = Literal["unknown", "present", "late", "absent"]
+RequestStatus = Literal["pending", "accepted", "declined", "cancelled", "expired", "superseded"]
+RequestOrigin = Literal["participant", "organizer"]
 
 
 class _Matching(Event):
@@ -124,3 +126,56 @@ class MeetingCancelled(MeetingEvent):
     """The meeting will not take place."""
 
     TYPE = "matching.meeting.cancelled.v1"
+
+
+class RequestEvent(_Matching):
+    """A request's whole state after a change, without what was written with it."""
+
+    KEY = "request_id"
+
+    request_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    revision: int
+    status: RequestStatus
+    origin: RequestOrigin
+    participant_id: UUID
+    counterpart_id: UUID
+    expires_at: datetime
+    occurred_at: datetime
+
+
+class RequestSubmitted(RequestEvent):
+    """Somebody asks for a meeting, or the organiser does on that person's behalf."""
+
+    TYPE = "matching.request.submitted.v1"
+
+
+class RequestAccepted(RequestEvent):
+    """Both want to meet; the next schedule looks for a slot."""
+
+    TYPE = "matching.request.accepted.v1"
+
+
+class RequestDeclined(RequestEvent):
+    """Who was asked does not want this meeting."""
+
+    TYPE = "matching.request.declined.v1"
+
+
+class RequestCancelled(RequestEvent):
+    """A request was taken back."""
+
+    TYPE = "matching.request.cancelled.v1"
+
+
+class RequestExpired(RequestEvent):
+    """Nobody answered a request in time."""
+
+    TYPE = "matching.request.expired.v1"
+
+
+class RequestSuperseded(RequestEvent):
+    """A newer request of the same person replaces this one."""
+
+    TYPE = "matching.request.superseded.v1"

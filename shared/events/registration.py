@@ -44,6 +44,8 @@ class StopPlanned(_Registration):
     venue: Bilingual | None = None
     timezone: str
     on: date
+    hosts: tuple[UUID, ...] = ()
+    """The partners that are its lead or co-host."""
 
 
 class ProgrammeItemPlanned(_Registration):

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from services.matching.bodies import ScheduleBody
 from services.matching.commands import looking, publishing, scheduling
+from services.matching.domain.unmet import Unmet
 from services.matching.resources import Held, Resources
 from services.matching.store import schedules as store
 from services.matching.store import sessions
@@ -45,15 +46,7 @@ async def read_schedule(schedule_id: UUID, held: Held, who: Caller) -> dict[str,
     entries, unmet = schedule.pop("entries"), schedule.pop("unmet")
     return schedule | {
         "entries": [entry | {"point": labels[UUID(entry["point_id"])]} for entry in entries],
-        "unmet": [
-            {
-                "participant_id": one["participant_id"],
-                "counterpart_id": one["counterpart_id"],
-                "kind": one["kind"],
-                "reason": {"code": one["code"], **one["reason"]},
-            }
-            for one in unmet
-        ],
+        "unmet": [Unmet.model_validate(one).shown() for one in unmet],
     }
 
 

@@ -1,21 +1,19 @@
-"""Recommendations, preferences and requests."""
+"""Recommendations and preferences."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
 
-from services.matching.bodies import PreferenceBody, RequestBody
 from services.matching.commands import looking, wishing
+from services.matching.domain.requests import Author
 from services.matching.domain.scoring import Profile, Recommendation
-from services.matching.domain.wishes import Answer
 from services.matching.resources import Held, Resources
-from services.matching.store import facts
+from services.matching.store import facts, schedules
 from services.matching.store import wishes as store
+from services.matching.wish_bodies import CompanyPreferenceBody, PreferenceBody
 from shared.access import Action, Principal, Scope, require
 from shared.http import Caller, Now
-from shared.idempotency import RequiredKey
 
 LIMIT_MAX = 200
 
@@ -31,7 +29,7 @@ async def list_recommendations(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 20,
 ) -> dict[str, list[dict[str, Any]]]:
     """Rank whom somebody should meet at a stop, with reasons."""
-    stop = await _require(held, who, "recommendation.read", stop_id, participant_id)
+    stop = await require_for(held, who, "recommendation.read", stop_id, participant_id)
     async with held.database.reading() as connection:
         found = await held.recommender.recommend(connection, stop, participant_id, limit)
     return {"items": [_recommendation(*one) for one in found]}
@@ -57,9 +55,10 @@ async def state_preference(
     body: PreferenceBody, held: Held, who: Caller, now: Now
 ) -> dict[str, Any]:
     """State whether somebody wants to meet somebody; a no is final and private."""
-    await _require(held, who, "preference.write", body.stop_id, body.participant_id)
-    await wishing.state_preference(held.database, body.model_dump(), now)
-    return body.model_dump()
+    await require_for(held, who, "preference.write", body.stop_id, body.participant_id)
+    stated = body.model_dump()
+    await wishing.state_preference(held.database, stated, author(who), now)
+    return wishing.shown(stated | {"stated_by": who.subject, "stated_role": who.role})
 
 
 @router.get("/preferences")
@@ -67,63 +66,57 @@ async def list_preferences(
     stop_id: UUID, participant_id: UUID, held: Held, who: Caller
 ) -> dict[str, list[dict[str, Any]]]:
     """List what somebody stated at a stop."""
-    await _require(held, who, "preference.write", stop_id, participant_id)
+    await require_for(held, who, "preference.write", stop_id, participant_id)
     async with held.database.reading() as connection:
         found = await store.preferences_of(connection, stop_id, participant_id)
-    return {"items": [dict(row) for row in found]}
+    return {"items": [wishing.shown(dict(row)) for row in found]}
 
 
-@router.post("/requests", status_code=201)
-async def request(
-    body: RequestBody, held: Held, who: Caller, key: RequiredKey, now: Now
-) -> Response:
-    """Ask for a meeting; it blocks no slot until it is accepted and scheduled."""
-    await _require(held, who, "preference.write", body.stop_id, body.participant_id)
-    answer = await wishing.request(held.database, body.model_dump(), key, now)
-    return answer.response()
+@router.put("/company-preferences")
+async def state_company_preference(
+    body: CompanyPreferenceBody, held: Held, who: Caller, now: Now
+) -> dict[str, Any]:
+    """State whether somebody wants to meet a company, whoever represents it."""
+    await require_for(held, who, "preference.write", body.stop_id, body.participant_id)
+    stated = body.model_dump()
+    await wishing.state_company_preference(held.database, stated, author(who), now)
+    return wishing.shown(stated | {"stated_by": who.subject, "stated_role": who.role})
 
 
-@router.get("/requests")
-async def list_requests(
+@router.get("/company-preferences")
+async def list_company_preferences(
     stop_id: UUID, participant_id: UUID, held: Held, who: Caller
 ) -> dict[str, list[dict[str, Any]]]:
-    """List the requests that somebody made or received at a stop."""
-    await _require(held, who, "preference.write", stop_id, participant_id)
+    """List what somebody stated about companies at a stop."""
+    await require_for(held, who, "preference.write", stop_id, participant_id)
     async with held.database.reading() as connection:
-        found = await store.requests_of(connection, stop_id, participant_id)
-    return {"items": [wishing.request_content(row) for row in found]}
+        found = await store.company_preferences_of(connection, stop_id, participant_id)
+    return {"items": [wishing.shown(dict(row)) for row in found]}
 
 
-@router.post("/requests/{request_id}/accept")
-async def accept(request_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
-    """Agree to meet."""
-    return await _answer(held, who, request_id, "accept", now)
+@router.get("/unmet-wishes")
+async def list_unmet_wishes(
+    stop_id: UUID, participant_id: UUID, held: Held, who: Caller
+) -> dict[str, list[dict[str, Any]]]:
+    """List which wishes the published schedule leaves unmet, and why.
 
-
-@router.post("/requests/{request_id}/decline")
-async def decline(request_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
-    """Decline to meet."""
-    return await _answer(held, who, request_id, "decline", now)
-
-
-@router.post("/requests/{request_id}/cancel")
-async def cancel(request_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
-    """Take a request back."""
-    return await _answer(held, who, request_id, "cancel", now)
-
-
-async def _answer(
-    held: Resources, who: Principal, request_id: UUID, answer: Answer, now: Now
-) -> dict[str, Any]:
+    Reasons that would tell of the other side's wishes, or of what the organiser decided, are told
+    to mission staff alone; all others read that no slot was found.
+    """
+    await require_for(held, who, "preference.write", stop_id, participant_id)
     async with held.database.reading() as connection:
-        found = await looking.existing_request(connection, request_id)
-    # Who asked may take it back, who was asked may agree or decline.
-    person = found["participant_id"] if answer == "cancel" else found["counterpart_id"]
-    await _require(held, who, "preference.write", found["stop_id"], person)
-    return await wishing.answer(held.database, request_id, answer, now)
+        found = await schedules.unmet_in_force(connection, stop_id)
+    own = [one for one in found if one.participant_id == participant_id]
+    shown = own if who.role == "mission_staff" else [one.for_participants for one in own]
+    return {"items": [one.shown() for one in shown]}
 
 
-async def _require(
+def author(who: Principal) -> Author:
+    """Give who states something, for oneself or on behalf of somebody."""
+    return Author(who.subject, who.role)
+
+
+async def require_for(
     held: Resources, who: Principal, action: Action, stop_id: UUID, person_id: UUID
 ) -> facts.Row:
     """Check the right to act for somebody, and give the stop."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.matching.commands.requesting import cancel_all_of
 from services.matching.commands.telling import tell
 from services.matching.store import facts, meetings, people
 from shared.erased import forget_answers, note_erased
@@ -33,6 +34,7 @@ async def erase(connection: Connection, event: PersonErased, version: int, now: 
         await meetings.put(connection, cancelled)
         await meetings.book(connection, cancelled)
         await tell(connection, MeetingCancelled, cancelled, now)
+    await cancel_all_of(connection, event.person_id, now)
     await people.forget(connection, event.person_id, version, now)
     await forget_answers(connection, event.person_id)
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from services.matching.commands.telling import parties
 from services.matching.domain.meetings import Meeting
-from services.matching.store import facts, meetings, schedules, sessions, wishes
+from services.matching.store import facts, meetings, requests, schedules, sessions
 from shared.errors import NotFound
 from shared.postgres import Connection
 
@@ -32,7 +32,7 @@ async def existing_schedule(connection: Connection, schedule_id: UUID) -> Row:
 
 async def existing_request(connection: Connection, request_id: UUID, *, lock: bool = False) -> Row:
     """Read a request; raises `NotFound`."""
-    return _found(await wishes.request(connection, request_id, lock=lock), "request")
+    return _found(await requests.one(connection, request_id, lock=lock), "request")
 
 
 async def existing_participant(connection: Connection, stop_id: UUID, person_id: UUID) -> Row:

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from services.matching.commands import looking
+from services.matching.commands.barring import refuse_barred
 from services.matching.commands.running import Ordered, locked, revised
 from services.matching.commands.telling import tell
 from services.matching.domain import meetings as domain
@@ -32,13 +33,15 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
     """Put a meeting elsewhere, where it stays in later versions.
 
     Raises `NotFound`, `Stale`, `Conflict` by its state, `Invalid` where its session has no such
-    slot, point or interpreter, and `Conflict` (`taken`) where something it needs is taken then.
+    slot, point or interpreter, and `Conflict` where something it needs is taken then (`taken`) or
+    the two are kept apart by now (`barred`).
     """
     async with database.transaction() as connection:
         stop_id = (await looking.existing_meeting(connection, order.meeting_id)).stop_id
         # Two who take one place would wait for one another at the wall.
         await facts.stop(connection, stop_id, lock=True)
         meeting = await locked(connection, order)
+        await refuse_barred(connection, meeting)
         spot = await _spot(connection, meeting, to)
         moved = revised(domain.moved(meeting, spot))
         try:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.matching.commands import looking
-from services.matching.commands.fitting import changed_entries, refuse_stale
+from services.matching.commands.fitting import refuse_stale
 from services.matching.commands.telling import tell
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.versions import Entry, differences, stale
@@ -87,8 +87,7 @@ async def _put_in_force(connection: Connection, version: _Version) -> _Written:
     current = await meetings.of_stop(connection, version.stop["id"], lock=True)
     entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
     found = differences(current, {pair: entry.spot for pair, entry in entries.items()})
-    changed = changed_entries(version.entries, found)
-    await refuse_stale(connection, version.stop["id"], changed, current)
+    await refuse_stale(connection, version.stop["id"], version.entries, found, current)
     cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
     moved = [_moved(one, entries[one.people], version) for one, _ in found.moved]
     added = [_new(entries[pair], version) for pair, _ in found.added]

@@ -13,7 +13,8 @@ from services.matching.commands import looking
 from services.matching.commands.stating import Stated, state
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.problem import Problem, Solution
-from services.matching.domain.versions import Entry, unmet
+from services.matching.domain.unmet import Around, unmet
+from services.matching.domain.versions import Entry
 from services.matching.store import schedules as store
 from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database, own_connection, stand_by
@@ -87,7 +88,8 @@ async def solve_next(database: Database) -> bool:
             await store.fail(connection, job["id"], str(failure))
         return True
     entries = entries_of(stated, solution)
-    missing = unmet(stated.problem, solution, stated.wishes, stated.met)
+    around = Around(stated.wishes, stated.met, stated.barred)
+    missing = unmet(stated.problem, solution, around)
     async with database.transaction() as connection:
         await store.finish(connection, job["id"], solution, entries, missing)
     log.info("schedule solved", schedule_id=str(job["id"]), meetings=len(entries))

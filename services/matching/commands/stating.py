@@ -5,14 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point, Taken, is_free
 from services.matching.domain.problem import Candidate, FreeInterpreter, Problem, Time
+from services.matching.domain.quotas import effective
 from services.matching.domain.scoring import Profile, Scorer
 from services.matching.domain.slots import Slot
 from services.matching.domain.versions import is_fixed
-from services.matching.domain.wishes import Wishes
-from services.matching.store import facts, meetings, sessions, wishes
+from services.matching.domain.wishes import COMPANY_LANGUAGE_WORTH, Wishes
+from services.matching.store import barring, facts, meetings, quotas, sessions, wishes
 from shared.postgres import Connection
 
 CANDIDATES_PER_SLOT = 3
@@ -31,6 +33,8 @@ class Stated:
     """The meetings there are."""
     met: set[frozenset[UUID]]
     """The pairs that meet already: at another stop, or here where it is not to be changed."""
+    barred: Barred
+    """Who must not meet."""
 
     @property
     def fixed(self) -> Sequence[Meeting]:
@@ -54,6 +58,7 @@ async def state(
     """Read a stop and say what is to be scheduled there."""
     known = await facts.profiles(connection, stop_id)
     stated = await wishes.of_stop(connection, stop_id)
+    barred = await barring.of_stop(connection, mission_id, stop_id)
     current = [m for m in await meetings.of_stop(connection, stop_id) if m.state != "cancelled"]
     fixed = [meeting for meeting in current if is_fixed(meeting)]
     places = await _places(connection, stop_id)
@@ -68,7 +73,8 @@ async def state(
     met = await meetings.pairs_elsewhere(connection, mission_id, stop_id)
     met |= {frozenset(meeting.people) for meeting in fixed}
     scorer = Scorer(known, await facts.sectors(connection, mission_id))
-    candidates = _Candidates(known, scorer, stated, met, len(places)).chosen()
+    rules = Rules(stated, barred, met)
+    candidates = _Candidates(known, scorer, rules, len(places)).chosen()
     problem = Problem(
         times=tuple(
             Time(
@@ -84,7 +90,7 @@ async def state(
             )
             for place in places
         ),
-        candidates=tuple(_candidates(candidates, places, taken, current)),
+        candidates=tuple(_candidates(candidates, places, taken, current, rules)),
         interpreters=tuple(
             FreeInterpreter(
                 id=helper["id"],
@@ -95,8 +101,43 @@ async def state(
         ),
         meetings_before=dict(Counter(meeting.local_id for meeting in fixed)),
         seconds_max=seconds_max,
+        delegate_meetings_before=dict(Counter(meeting.delegate_id for meeting in fixed)),
+        quotas=effective(
+            await quotas.sides(connection, stop_id),
+            await quotas.parts(connection, stop_id),
+            {person.id: person.side for person in known},
+        ),
     )
-    return Stated(problem, stated, current, met)
+    return Stated(problem, stated, current, met, barred)
+
+
+class Rules:
+    """Who may meet whom at all, whatever that is worth."""
+
+    def __init__(self, wishes_: Wishes, barred: Barred, met: set[frozenset[UUID]]) -> None:
+        self.wishes = wishes_
+        self._barred = barred
+        self._met = met
+        self._companies_met = {
+            (person, barred.company_of.get(other))
+            for pair in met
+            for person in pair
+            for other in pair - {person}
+        }
+
+    def may_meet(self, one: UUID, other: UUID) -> bool:
+        """Say whether nothing stands in the way of two who could meet."""
+        if self.wishes.is_refused(one, other) or self._barred.why(one, other):
+            return False
+        if frozenset((one, other)) in self._met:
+            return False
+        to, of = self.companies(one, other)
+        both = {(one, of), (other, to)}
+        return self.wishes.is_again(one, other) or not both & self._companies_met
+
+    def companies(self, one: UUID, other: UUID) -> tuple[UUID | None, UUID | None]:
+        """Give whom the two represent."""
+        return self._barred.company_of.get(one), self._barred.company_of.get(other)
 
 
 class _Candidates:
@@ -106,15 +147,14 @@ class _Candidates:
         self,
         known: Sequence[Profile],
         scorer: Scorer,
-        wishes_: Wishes,
-        met: set[frozenset[UUID]],
+        rules: Rules,
         slots: int,
     ) -> None:
         self._delegates = [person for person in known if person.side == "delegation"]
         self._locals = [person for person in known if person.side == "local"]
         self._scorer = scorer
-        self._wishes = wishes_
-        self._met = met
+        self._rules = rules
+        self._wishes = rules.wishes
         self._slots = slots
 
     def chosen(self) -> list[tuple[Profile, Profile, int]]:
@@ -137,13 +177,17 @@ class _Candidates:
     def _is_possible(self, delegate: Profile, other: Profile) -> bool:
         """Who lists nothing is matched where somebody wishes it, nowhere else."""
         pair = (delegate.id, other.id)
-        if self._wishes.is_refused(*pair) or frozenset(pair) in self._met:
+        if not self._rules.may_meet(*pair):
             return False
         return bool((delegate.listings and other.listings) or self._wishes.worth(*pair))
 
     def _worth(self, delegate: Profile, other: Profile) -> int:
         score = self._scorer.score(delegate, other).score
-        return score + self._wishes.worth(delegate.id, other.id)
+        worth = score + self._wishes.worth(delegate.id, other.id)
+        # Of a company that is wished, whoever needs no interpreter.
+        if self._wishes.is_for_a_company(delegate.id, other.id):
+            worth += COMPANY_LANGUAGE_WORTH * bool(delegate.languages & other.languages)
+        return worth
 
 
 class _Counted(dict[UUID, int]):
@@ -174,6 +218,7 @@ def _candidates(
     places: Sequence[_Place],
     taken: Taken,
     current: Sequence[Meeting],
+    rules: Rules,
 ) -> Iterable[Candidate]:
     number = {(one.session_id, one.slot.starts_at): n for n, one in enumerate(places)}
     now = {meeting.people: meeting for meeting in current}
@@ -189,6 +234,8 @@ def _candidates(
             now_at=number.get((meeting.session_id, meeting.spot.starts_at)) if meeting else None,
             now_point_id=meeting.spot.point_id if meeting else None,
             now_interpreter_id=meeting.spot.interpreter_id if meeting else None,
+            companies=rules.companies(*pair),
+            again=rules.wishes.is_again(*pair),
         )
 
 

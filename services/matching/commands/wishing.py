@@ -1,71 +1,63 @@
-"""Wishing: preferences and requests."""
+"""Wishing: what somebody wants of another person, or of a company."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
-
-import asyncpg
-from pydantic_core import to_jsonable_python
+from uuid import UUID
 
 from services.matching.commands import looking
-from services.matching.domain import wishes as domain
+from services.matching.domain.requests import Author
 from services.matching.store import wishes as store
 from shared.errors import Conflict, Fault, Invalid
-from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database
 
 Facts = Mapping[str, Any]
 
 
-async def state_preference(database: Database, facts: Facts, now: datetime) -> None:
+async def state_preference(database: Database, facts: Facts, by: Author, now: datetime) -> None:
     """Take a preference in; raises `NotFound`, `Invalid` for one's own side, or `Conflict`."""
     async with database.transaction() as connection:
-        await _check_pair(connection, facts)
-        if not await store.put_preference(connection, facts, now):
-            raise Conflict("A no_thanks is final.", code="final")
+        await check_pair(connection, facts)
+        if not await store.put_preference(connection, facts, by, now):
+            raise final()
 
 
-async def request(database: Database, facts: Facts, key: Key, now: datetime) -> Answer:
-    """Ask for a meeting. Raises `NotFound`, `Invalid`, or `Conflict` when the pair has asked."""
-
-    async def effect(connection: Connection) -> Answer:
-        await _check_pair(connection, facts)
-        request_id = uuid4()
-        try:
-            async with connection.transaction():
-                await store.add_request(
-                    connection, {**facts, "id": request_id, "requested_at": now}
-                )
-        except asyncpg.UniqueViolationError:
-            raise Conflict(
-                "These two have an open or accepted request already.", code="already_requested"
-            ) from None
-        return Answer(request_content(await looking.existing_request(connection, request_id)))
-
-    return await once(database, key, effect)
-
-
-async def answer(
-    database: Database, request_id: UUID, answer_: domain.Answer, now: datetime
-) -> dict[str, Any]:
-    """Accept, decline or cancel a request; raises `NotFound`, or `Conflict` by its state."""
+async def state_company_preference(
+    database: Database, facts: Facts, by: Author, now: datetime
+) -> None:
+    """Take a preference about a company in; raises as `state_preference` does."""
     async with database.transaction() as connection:
-        found = await looking.existing_request(connection, request_id, lock=True)
-        status = domain.answered(found["status"], answer_)
-        await store.answer(connection, request_id, status, now)
-        return request_content(await looking.existing_request(connection, request_id))
+        one = await looking.existing_participant(
+            connection, facts["stop_id"], facts["participant_id"]
+        )
+        sides = await store.company_at(connection, facts["stop_id"], facts["organization_id"])
+        if not set(sides) - {one["side"]}:
+            detail = "Nobody of this company is on the other side here."
+            raise Invalid(detail, faults=[Fault("/organization_id", detail)])
+        if not await store.put_company_preference(connection, facts, by, now):
+            raise final()
 
 
-def request_content(row: asyncpg.Record) -> dict[str, Any]:
-    """Write a request as JSON can hold it."""
-    content: dict[str, Any] = to_jsonable_python(dict(row))
-    return content
-
-
-async def _check_pair(connection: Connection, facts: Facts) -> None:
+async def check_pair(connection: Connection, facts: Facts) -> None:
+    """Raise `NotFound` unless both are at the stop, and `Invalid` when they are of one side."""
     one = await looking.existing_participant(connection, facts["stop_id"], facts["participant_id"])
     two = await looking.existing_participant(connection, facts["stop_id"], facts["counterpart_id"])
     if one["side"] == two["side"]:
         fault = Fault("/counterpart_id", "Meetings are between the delegation and local people.")
         raise Invalid("Both are of one side.", faults=[fault])
+
+
+def final() -> Conflict:
+    """Refuse what goes against an own no."""
+    return Conflict("A no_thanks is final.", code="final")
+
+
+def on_behalf_of(author_id: UUID | None, person_id: UUID) -> UUID | None:
+    """Give the person for whom somebody else spoke."""
+    return None if author_id in (None, person_id) else person_id
+
+
+def shown(preference: Facts) -> dict[str, Any]:
+    """Show a preference with who stated it."""
+    behalf = on_behalf_of(preference["stated_by"], preference["participant_id"])
+    return {**preference, "on_behalf_of": behalf}

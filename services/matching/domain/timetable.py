@@ -7,26 +7,18 @@ is the first answer and the solver's hint, so that there is always one.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from ortools.sat.python import cp_model
 
-from services.matching.domain.problem import (
-    LOCAL_MEETINGS_MAX,
-    Candidate,
-    FreeInterpreter,
-    Placed,
-    Problem,
-    Solution,
-)
+from services.matching.domain.filling import Kind, Room, able, greedy
+from services.matching.domain.problem import Candidate, Placed, Problem, Solution
+from services.matching.domain.quotas import kept
 
 FIRST_MEETING_WORTH = 2_500
 """Nobody who came should go home without a meeting, if another can do with one less."""
 STAYING_WORTH = 400
-
-Kind = frozenset[str]
-"""The languages of interpreters who can stand in for one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,93 +30,68 @@ class Choice:
     kind: Kind | None
 
 
-@dataclass
-class Room:
-    """What is taken so far, while a timetable is being filled in order."""
-
-    problem: Problem
-    overlapping: Sequence[frozenset[int]]
-    taken: set[tuple[UUID, int]] = field(default_factory=set)
-    placed: list[Placed] = field(default_factory=list)
-    counts: dict[UUID, int] = field(default_factory=dict)
-    last: dict[UUID, tuple[UUID | None, UUID | None]] = field(default_factory=dict)
-    """The point and the interpreter that a delegate had last."""
-
-    def place(self, candidate: Candidate, time: int, kind: Kind | None = None) -> bool:
-        """Hold a meeting then if its people, a point and an interpreter (of a kind) are free."""
-        people = (candidate.delegate_id, candidate.local_id)
-        if not all(self._is_free(person, time) for person in people):
-            return False
-        able = [
-            one.id
-            for one in _able(self.problem, candidate, time)
-            if kind is None or kind == frozenset(one.languages)
-        ]
-        now = (candidate.now_point_id, candidate.now_interpreter_id)
-        # Where it was, then what the delegate had last: both spare everybody the walk.
-        wanted = [now] if time == candidate.now_at else []
-        wanted.append(self.last.get(candidate.delegate_id, (None, None)))
-        points = [point for point, _ in wanted]
-        point = self._pick(self.problem.times[time].points, time, points)
-        interpreter = None
-        if candidate.needs_interpreter:
-            interpreter = self._pick(able, time, [helper for _, helper in wanted])
-        if point is None or (candidate.needs_interpreter and interpreter is None):
-            return False
-        self.last[candidate.delegate_id] = (point, interpreter)
-        self.taken |= {(one, time) for one in (*people, point, interpreter) if one}
-        self.counts[candidate.local_id] = self.count(candidate.local_id) + 1
-        self.placed.append(
-            Placed(
-                delegate_id=candidate.delegate_id,
-                local_id=candidate.local_id,
-                time=time,
-                point_id=point,
-                interpreter_id=interpreter,
-            )
-        )
-        return True
-
-    def count(self, local_id: UUID) -> int:
-        """Count a local participant's meetings, fixed ones included."""
-        return self.counts.get(local_id, self.problem.meetings_before.get(local_id, 0))
-
-    def _is_free(self, resource: UUID, time: int) -> bool:
-        return not any((resource, other) in self.taken for other in self.overlapping[time])
-
-    def _pick(self, among: Iterable[UUID], time: int, wanted: Sequence[UUID | None]) -> UUID | None:
-        free = [one for one in among if self._is_free(one, time)]
-        return next((one for one in wanted if one in free), free[0] if free else None)
-
-
 def solve(problem: Problem) -> Solution:
-    """Find the most valuable timetable within the time given; never worse than the greedy one."""
+    """Find the most valuable timetable within the time given; never worse than the greedy one.
+
+    Guaranteed meetings come first: of two timetables the one that keeps more of them is the better.
+    """
     if not problem.candidates or not problem.times:
         return Solution(placed=(), objective=0, bound=0, is_optimal=True)
     overlapping = problem.overlapping()
     room = greedy(problem, overlapping)
-    value = _value(problem, room.placed)
     model = _Model(problem, overlapping)
     model.hint(room.placed)
+    room, is_guaranteed = _guaranteed(model, room)
+    value = _value(problem, room.placed)
+    solver = _solver(float(problem.seconds_max))
+    model.model.maximize(model.value)
+    status = solver.solve(model.model)
+    bound = model.most
+    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        bound = int(solver.best_objective_bound)
+        found = model.found(solver)
+        found_value = _value(problem, found.placed)
+        if (kept(problem, found.placed), found_value) >= (kept(problem, room.placed), value):
+            room, value = found, found_value
+    bound = max(value, bound)
+    return Solution(
+        placed=tuple(room.placed),
+        objective=value,
+        bound=bound,
+        is_optimal=is_guaranteed and value >= bound,
+    )
+
+
+def _guaranteed(model: "_Model", room: Room) -> tuple[Room, bool]:
+    """Find a timetable that keeps most of what is guaranteed, and say whether none keeps more.
+
+    The model is bound to keep as much.
+    """
+    problem, is_proved = model.problem, True
+    if (held := kept(problem, room.placed)) < model.kept_most:
+        solver = _solver(problem.seconds_max / 2)
+        model.model.maximize(sum(model.kept))
+        status = solver.solve(model.model)
+        is_proved = status == cp_model.OPTIMAL
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            found = model.found(solver)
+            if (more := kept(problem, found.placed)) > held:
+                room, held = found, more
+                model.hint(room.placed)
+    if model.kept:
+        model.model.add(sum(model.kept) >= held)
+    return room, is_proved
+
+
+def _solver(seconds_max: float) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = float(problem.seconds_max)
+    solver.parameters.max_time_in_seconds = seconds_max
     # One worker with the whole linear relaxation proves the optimum of a real stop in two seconds,
     # the same one each time; two workers of the default portfolio were 2 to 11 % short after five.
     solver.parameters.num_workers = 1
     solver.parameters.linearization_level = 2
     solver.parameters.random_seed = 1
-    status = solver.solve(model.model)
-    bound = model.most
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        bound = int(solver.best_objective_bound)
-        chosen = [choice for choice, variable in model.choices.items() if solver.value(variable)]
-        found = _furnished(problem, overlapping, chosen)
-        if (found_value := _value(problem, found.placed)) >= value:
-            room, value = found, found_value
-    bound = max(value, bound)
-    return Solution(
-        placed=tuple(room.placed), objective=value, bound=bound, is_optimal=value >= bound
-    )
+    return solver
 
 
 def _furnished(
@@ -145,20 +112,31 @@ def _furnished(
 class _Model:
     def __init__(self, problem: Problem, overlapping: Sequence[frozenset[int]]) -> None:
         self.model = cp_model.CpModel()
-        self._problem = problem
+        self.problem = problem
+        self.kept: list[cp_model.IntVar] = []
+        """For each person with a guaranteed minimum, how much of it is kept."""
+        self.kept_most = 0
+        self._overlapping = overlapping
         self.choices = {choice: self.model.new_bool_var("") for choice in _choices(problem)}
         self._constrain(overlapping)
-        self._value()
+        self._limit()
+        self.value = self._value()
 
     @property
     def most(self) -> int:
         """Give a bound that needs no search."""
         each = FIRST_MEETING_WORTH + STAYING_WORTH
-        return sum(candidate.worth + each for candidate in self._problem.candidates)
+        return sum(candidate.worth + each for candidate in self.problem.candidates)
+
+    def found(self, solver: cp_model.CpSolver) -> Room:
+        """Give the timetable that a search has found."""
+        chosen = [choice for choice, variable in self.choices.items() if solver.value(variable)]
+        return _furnished(self.problem, self._overlapping, chosen)
 
     def hint(self, placed: Sequence[Placed]) -> None:
         """Start the search from a timetable."""
-        kinds = {one.id: frozenset(one.languages) for one in self._problem.interpreters}
+        self.model.clear_hints()  # type: ignore[no-untyped-call]
+        kinds = {one.id: frozenset(one.languages) for one in self.problem.interpreters}
         held = {
             (
                 one.delegate_id,
@@ -169,7 +147,7 @@ class _Model:
             for one in placed
         }
         for choice, variable in self.choices.items():
-            candidate = self._problem.candidates[choice.candidate]
+            candidate = self.problem.candidates[choice.candidate]
             pair = (candidate.delegate_id, candidate.local_id)
             self.model.add_hint(variable, (*pair, choice.time, choice.kind) in held)
 
@@ -179,14 +157,14 @@ class _Model:
         for choice, variable in self.choices.items():
             by_pair[choice.candidate].append(variable)
             by_time[choice.time].append(variable)
-            candidate = self._problem.candidates[choice.candidate]
+            candidate = self.problem.candidates[choice.candidate]
             for resource in filter(None, (candidate.delegate_id, candidate.local_id, choice.kind)):
                 for begin in begins[choice.time]:
                     by_resource[resource, begin].append(variable)
         for variables in by_pair.values():
             self.model.add_at_most_one(variables)
         for time, variables in by_time.items():
-            self.model.add(sum(variables) <= len(self._problem.times[time].points))
+            self.model.add(sum(variables) <= len(self.problem.times[time].points))
         for (resource, begin), variables in by_resource.items():
             if isinstance(resource, UUID):
                 self.model.add_at_most_one(variables)
@@ -195,7 +173,7 @@ class _Model:
 
     def _begins_during(self, time: int, overlapping: Sequence[frozenset[int]]) -> list[int]:
         """Give the times that begin while this one is on: some one of them tells every overlap."""
-        times, one = self._problem.times, self._problem.times[time]
+        times, one = self.problem.times, self.problem.times[time]
         return [
             other
             for other in overlapping[time]
@@ -205,23 +183,41 @@ class _Model:
     def _count(self, kind: Kind, begin: int) -> int:
         return sum(
             frozenset(one.languages) == kind and begin in one.times
-            for one in self._problem.interpreters
+            for one in self.problem.interpreters
         )
 
-    def _value(self) -> None:
+    def _limit(self) -> None:
+        """Let nobody have more meetings than allowed, nor meet a company twice."""
+        by_person, by_company = _Groups(), _Groups()
+        for choice, variable in self.choices.items():
+            candidate = self.problem.candidates[choice.candidate]
+            by_person[candidate.delegate_id, "delegation"].append(variable)
+            by_person[candidate.local_id, "local"].append(variable)
+            for meets in candidate.meets:
+                by_company[meets].append(variable)
+        for variables in by_company.values():
+            self.model.add_at_most_one(variables)
+        for (person, side), variables in by_person.items():
+            room = self.problem.room(person, side)
+            if room is not None:
+                self.model.add(sum(variables) <= room)
+            if owed := min(self.problem.owed(person), len(variables)):
+                self.kept.append(self.model.new_int_var(0, owed, ""))
+                self.model.add(self.kept[-1] <= sum(variables))
+                self.kept_most += owed
+
+    def _value(self) -> cp_model.LinearExprT:
         terms, by_local = [], _Groups()
         for choice, variable in self.choices.items():
-            candidate = self._problem.candidates[choice.candidate]
+            candidate = self.problem.candidates[choice.candidate]
             terms.append(_worth(candidate, choice.time) * variable)
             by_local[candidate.local_id].append(variable)
         for local_id, variables in by_local.items():
-            before = self._problem.meetings_before.get(local_id, 0)
-            self.model.add(sum(variables) <= max(0, LOCAL_MEETINGS_MAX - before))
-            if not before:
+            if not self.problem.meetings_before.get(local_id, 0):
                 has_one = self.model.new_bool_var("")
                 self.model.add(sum(variables) >= has_one)
                 terms.append(FIRST_MEETING_WORTH * has_one)
-        self.model.maximize(sum(terms))
+        return sum(terms)
 
 
 class _Groups(defaultdict):  # type: ignore[type-arg]  # its keys are of three kinds
@@ -235,32 +231,9 @@ def _choices(problem: Problem) -> Iterator[Choice]:
             if not candidate.needs_interpreter:
                 yield Choice(place, time, None)
                 continue
-            kinds = {frozenset(one.languages) for one in _able(problem, candidate, time)}
+            kinds = {frozenset(one.languages) for one in able(problem, candidate, time)}
             for kind in sorted(kinds, key=sorted):
                 yield Choice(place, time, kind)
-
-
-def _able(problem: Problem, candidate: Candidate, time: int) -> list[FreeInterpreter]:
-    return [one for one in problem.interpreters if time in one.times and one.serves(candidate)]
-
-
-def greedy(problem: Problem, overlapping: Sequence[frozenset[int]]) -> Room:
-    """Keep what can stay, give everybody a first meeting, then fill up: the most valuable first."""
-    room = Room(problem, overlapping)
-    order = sorted(problem.candidates, key=lambda c: -c.worth)
-    for candidate in order:
-        if (
-            candidate.now_at in candidate.times
-            and room.count(candidate.local_id) < LOCAL_MEETINGS_MAX
-        ):
-            room.place(candidate, candidate.now_at)
-    for limit in range(1, LOCAL_MEETINGS_MAX + 1):
-        met = {(one.delegate_id, one.local_id) for one in room.placed}
-        for candidate in order:
-            pair = (candidate.delegate_id, candidate.local_id)
-            if pair not in met and room.count(candidate.local_id) < limit:
-                any(room.place(candidate, time) for time in candidate.times)
-    return room
 
 
 def _worth(candidate: Candidate, time: int) -> int:

@@ -21,7 +21,7 @@ from shared.postgres import Connection
 
 Row = asyncpg.Record
 
-STOP = "id, mission_id, slug, city, title, timezone, held_on"
+STOP = "id, mission_id, slug, city, title, timezone, held_on, hosts"
 PROFILE = (
     "p.id, p.mission_id, p.side, p.organization, p.native_organization, p.sectors, p.languages, "
     # Who does not want to be shown is matched like one who lists nothing: by wishes alone.
@@ -46,11 +46,11 @@ async def put_mission(connection: Connection, event: MissionAnnounced, version: 
 async def put_stop(connection: Connection, event: StopPlanned, version: int) -> None:
     """Write a stop, unless a later version is there."""
     await connection.execute(
-        "INSERT INTO stop (id, mission_id, slug, city, title, timezone, held_on, version) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "INSERT INTO stop (id, mission_id, slug, city, title, timezone, held_on, hosts, version) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
         "ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, city = excluded.city, "
         "title = excluded.title, timezone = excluded.timezone, held_on = excluded.held_on, "
-        "version = excluded.version WHERE stop.version < excluded.version",
+        "hosts = excluded.hosts, version = excluded.version WHERE stop.version < excluded.version",
         event.stop_id,
         event.mission_id,
         event.slug,
@@ -58,6 +58,7 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
         event.title.model_dump(),
         event.timezone,
         event.on,
+        event.hosts,
         version,
     )
 

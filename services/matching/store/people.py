@@ -13,21 +13,30 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("participation", "t.participant_id = $1"),
     ("interpreter", "t.id = $1"),
     ("preference", "t.participant_id = $1"),
+    ("company_preference", "t.participant_id = $1"),
+    ("personal_quota", "t.participant_id = $1"),
     ("meeting_request", "$1 IN (t.participant_id, t.counterpart_id)"),
     ("meeting", "$1 IN (t.delegate_id, t.local_id, t.interpreter_id)"),
     ("booking", "t.resource_id = $1"),
     ("withheld", "t.person_id = $1"),
     ("erased_person", "t.person_id = $1"),
 )
-"""Which rows are about a person, $1. What others want of him or her is theirs."""
+"""Which rows are about a person, $1. What others want of him or her is theirs.
+
+Exclusions and vetoes are not among them: who is kept apart is told to neither side.
+"""
 
 _FORGET = (
     "DELETE FROM preference WHERE $1 IN (participant_id, counterpart_id)",
     # Whoever wrote it: it may name the person.
-    "UPDATE meeting_request SET message = NULL, "
+    "UPDATE meeting_request SET message = NULL, reply = NULL, "
     "status = CASE WHEN status = 'pending' THEN 'cancelled' ELSE status END, "
     "answered_at = CASE WHEN status = 'pending' THEN $2 ELSE answered_at END "
     "WHERE $1 IN (participant_id, counterpart_id)",
+    "DELETE FROM company_preference WHERE participant_id = $1",
+    "DELETE FROM personal_quota WHERE participant_id = $1",
+    "DELETE FROM exclusion WHERE $1 IN (one_id, other_id)",
+    "DELETE FROM veto WHERE $1 IN (one_id, other_id)",
 )
 
 # The version keeps what was told before, and comes again, from undoing this.
@@ -50,6 +59,8 @@ async def forget(connection: Connection, person_id: UUID, version: int, now: dat
     """Delete what somebody wrote, wished and spoke; who met whom stays, by id."""
     await connection.execute(_FORGET[0], person_id)
     await connection.execute(_FORGET[1], person_id, now)
+    for statement in _FORGET[2:]:
+        await connection.execute(statement, person_id)
     for statement in _FORGET_VERSIONED:
         await connection.execute(statement, person_id, version)
 
@@ -85,8 +96,9 @@ async def stops_of(connection: Connection, person_id: UUID) -> list[UUID]:
 async def forget_messages(connection: Connection, before: datetime, limit: int) -> int:
     """Delete one batch of what was written with requests made before a time, and count it."""
     done = await connection.execute(
-        "UPDATE meeting_request SET message = NULL WHERE id IN (SELECT id FROM meeting_request "
-        "WHERE message IS NOT NULL AND requested_at < $1 LIMIT $2)",
+        "UPDATE meeting_request SET message = NULL, reply = NULL WHERE id IN "
+        "(SELECT id FROM meeting_request WHERE num_nonnulls(message, reply) > 0 "
+        "AND requested_at < $1 LIMIT $2)",
         before,
         limit,
     )

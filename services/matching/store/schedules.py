@@ -7,7 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from services.matching.domain.problem import Solution
-from services.matching.domain.versions import Entry, Unmet
+from services.matching.domain.unmet import Unmet
+from services.matching.domain.versions import Entry
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -83,6 +84,14 @@ async def one(connection: Connection, schedule_id: UUID) -> Row | None:
         f"SELECT {SCHEDULE}, entries, unmet FROM schedule WHERE id = $1",  # noqa: S608
         schedule_id,
     )
+
+
+async def unmet_in_force(connection: Connection, stop_id: UUID) -> list[Unmet]:
+    """Read which wishes a stop's schedule in force does not fulfil; none without one."""
+    found = await connection.fetchval(
+        "SELECT unmet FROM schedule WHERE stop_id = $1 AND state = 'published'", stop_id
+    )
+    return [Unmet.model_validate(one) for one in found or ()]
 
 
 async def of_stop(connection: Connection, stop_id: UUID) -> Sequence[Row]:

@@ -25,6 +25,9 @@ from shared.postgres import Connection, Database
 
 Facts = Mapping[str, Any]
 
+HOSTS = ("lead", "co_host")
+"""The roles of partners that have a say in who meets at their stop."""
+
 
 async def add_mission(
     database: Database, facts: Facts, who: Principal, key: Key | None, now: datetime
@@ -98,6 +101,7 @@ async def add_stop(
             stop_id=stop_id,
             mission_id=mission_id,
             on=facts["held_on"],
+            hosts=tuple(one["partner_id"] for one in facts["roles"] if one["role"] in HOSTS),
             **{name: facts[name] for name in names},
         )
         await outbox.append(connection, event, sequence=1, now=now)

@@ -37,7 +37,8 @@ ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
     "booking meeting withheld erased_person schedule session_point meeting_point meeting_session "
-    "preference meeting_request participation participant interpreter programme_item stop mission "
+    "preference company_preference quota personal_quota exclusion veto meeting_request "
+    "participation participant interpreter programme_item stop mission "
     "outbox inbox dead_letter idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608

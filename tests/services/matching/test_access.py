@@ -1,5 +1,5 @@
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -37,6 +37,18 @@ ROUTES: dict[str, set[str]] = {
     "POST /requests/{request}/accept": STAFF,
     "POST /requests/{request}/decline": STAFF,
     "POST /requests/{request}/cancel": PARTNER,
+    "PUT /company-preferences": PARTNER,
+    "GET /company-preferences?stop_id={stop}&participant_id={liu}": PARTNER,
+    "GET /unmet-wishes?stop_id={stop}&participant_id={liu}": PARTNER,
+    "GET /quotas?stop_id={stop}": STAFF,
+    "PUT /quotas": STAFF,
+    "PUT /quotas/people": STAFF,
+    "POST /exclusions": STAFF,
+    "GET /exclusions?mission_id={mission}": STAFF,
+    "POST /exclusions/{exclusion}/lift": STAFF,
+    "POST /vetoes": {"partner_staff"},
+    "GET /vetoes?stop_id={stop}": PARTNER,
+    "POST /vetoes/{veto}/lift": STAFF,
     "POST /schedules": STAFF,
     "GET /schedules?stop_id={stop}": STAFF,
     "GET /schedules/{schedule}": STAFF,
@@ -54,6 +66,27 @@ ROUTES: dict[str, set[str]] = {
     "POST /meetings/{meeting}/move": DOOR,
 }
 """Who may call what for a stranger, whom the partner brought."""
+
+
+async def apart(house: "House", table: str, columns: str, values: str) -> UUID:
+    """Keep dora and lin apart, by hand."""
+    found, dora, lin = uuid4(), house.people["dora"], house.people["lin"]
+    places = {"$3": house.mission if table == "exclusion" else house.partner, "$4": house.stop}
+    await house.rows(
+        f"INSERT INTO {table} (id, one_id, other_id, {columns}, reason, stated_by, stated_role, "  # noqa: S608
+        f"stated_at) VALUES ('{found}', $1, $2, {values}, 'Sample', $1, 'mission_staff', now())",
+        *(dora, lin),
+        *(places[name] for name in ("$3", "$4") if name in values),
+    )
+    return found
+
+
+async def company(house: "House", name: str) -> UUID:
+    (row,) = await house.rows(
+        "SELECT organization_id FROM participant WHERE id = $1", house.people[name]
+    )
+    found: UUID = row["organization_id"]
+    return found
 
 
 class Doors:
@@ -76,8 +109,13 @@ class Doors:
             liu,
             dora,
         )
+        await house.rows("UPDATE stop SET hosts = ARRAY[$1::uuid]", house.partner)
         names = {
             "stop": house.stop,
+            "mission": house.mission,
+            "exclusion": await apart(house, "exclusion", "mission_id, kind", "$3, 'people'"),
+            "veto": await apart(house, "veto", "stop_id, partner_id", "$4, $3"),
+            "company": await company(house, "dave"),
             "session": house.session,
             "point": house.points["T2"],
             "liu": liu,
@@ -89,14 +127,23 @@ class Doors:
         return cls(house, names)
 
     def body(self, path: str) -> Any:
-        pair = {
-            "stop_id": str(self.house.stop),
-            "participant_id": str(self.names["liu"]),
-            "counterpart_id": str(self.house.people["dave"]),
-        }
+        one = {"stop_id": str(self.house.stop), "participant_id": str(self.names["liu"])}
+        pair = one | {"counterpart_id": str(self.house.people["dave"])}
         bodies: dict[str, Any] = {
             "preferences": pair | {"kind": "meet"},
             "requests": pair,
+            "company-preferences": one
+            | {"organization_id": str(self.names["company"]), "kind": "meet"},
+            "quotas": {"stop_id": str(self.house.stop), "side": "local", "maximum": 3},
+            "people": one | {"maximum": 3},
+            "exclusions": {
+                "mission_id": str(self.house.mission),
+                "kind": "people",
+                "one_id": pair["participant_id"],
+                "other_id": pair["counterpart_id"],
+                "reason": "Sample",
+            },
+            "vetoes": pair | {"reason": "Sample"},
             "schedules": {"stop_id": str(self.house.stop)},
             "close": {"from_slot": 4},
             "delay": {"minutes": 5},
@@ -157,7 +204,7 @@ async def test_staff_of_another_mission_stop_or_partner_is_refused(
         for stranger in strangers:
             assert (await doors.knock(route, stranger)).status_code == 403
     # What is for the partner that brought somebody is for no other.
-    if ROUTES[route] == PARTNER and "recommendations" not in route:
+    if ROUTES[route] == PARTNER and "recommendations" not in route and "vetoes" not in route:
         other = house.someone("partner_staff", partner_id=uuid4())
         assert (await doors.knock(route, other)).status_code == 403
 

@@ -1,7 +1,11 @@
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
+from services.matching.commands import requesting
+from services.matching.domain.requests import VALID
 from shared.events import EVENTS
+from shared.http import now
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Registration
@@ -31,6 +35,30 @@ async def lived(house: "House") -> None:
                 await house.meeting(pair), command, revision, bodies.get(command)
             )
             assert answer.status_code == 200, answer.text
+    await asked(house)
+
+
+async def asked(house: "House") -> None:
+    """Let every kind of request come to its end."""
+    for other, answer in (("lin", "accept"), ("luo", "decline"), ("liu", "cancel"), ("lin", "")):
+        asker = "dave" if not answer else "dora"
+        for _ in range(1 if answer else 2):
+            made = await house.ask(
+                "POST",
+                "/api/v1/requests",
+                body={
+                    "stop_id": str(house.stop),
+                    "participant_id": str(house.people[asker]),
+                    "counterpart_id": str(house.people[other]),
+                    "message": MESSAGE,
+                },
+                Idempotency_Key=uuid4().hex,
+            )
+            assert made.status_code == 201, made.text
+        if answer:
+            address = f"/api/v1/requests/{made.json()['id']}/{answer}"
+            assert (await house.ask("POST", address)).status_code == 200
+    assert await requesting.expire(house.database, now() + VALID) == 1
 
 
 async def test_every_event_of_matching_is_told_and_can_be_read(house: "House") -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.matching.domain.filling import greedy
 from services.matching.domain.problem import (
     LOCAL_MEETINGS_MAX,
     Candidate,
@@ -15,7 +16,7 @@ from services.matching.domain.problem import (
     Problem,
     Time,
 )
-from services.matching.domain.timetable import greedy, solve
+from services.matching.domain.timetable import solve
 
 START = datetime(2023, 11, 7, 2, 0, tzinfo=UTC)
 FIRST, STAYING = 2_500, 400

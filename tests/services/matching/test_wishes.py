@@ -3,15 +3,10 @@ from uuid import UUID
 
 import pytest
 
-from services.matching.domain.wishes import (
-    Answer,
-    PreferenceKind,
-    RequestStatus,
-    Wish,
-    Wishes,
-    answered,
-)
+from services.matching.domain.requests import Answer, answered
+from services.matching.domain.wishes import PreferenceKind, Wish, Wishes
 from shared.errors import Conflict
+from shared.events.matching import RequestStatus
 
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 ANSWERS = {

@@ -1,0 +1,59 @@
+"""Limiting: how many meetings each side, or one person, has at a stop."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.matching.commands import looking
+from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
+from services.matching.domain.quotas import Part, of_person
+from services.matching.store import quotas as store
+from shared.errors import Fault, Invalid
+from shared.events.base import Side
+from shared.postgres import Connection, Database
+
+Facts = Mapping[str, Any]
+
+
+async def limit_side(database: Database, facts: Facts) -> dict[str, Any]:
+    """Set a side's quota at a stop; raises `NotFound`, or `Invalid`."""
+    _check(facts["minimum"], facts["maximum"], "/minimum")
+    async with database.transaction() as connection:
+        await looking.existing_stop(connection, facts["stop_id"])
+        quota = Quota(minimum=facts["minimum"], maximum=facts["maximum"])
+        await store.put_side(connection, facts["stop_id"], facts["side"], quota)
+    return dict(facts)
+
+
+async def limit_person(database: Database, facts: Facts) -> dict[str, Any]:
+    """Set what is another number for one person at a stop; raises `NotFound`, or `Invalid`."""
+    stop_id, person_id = facts["stop_id"], facts["participant_id"]
+    async with database.transaction() as connection:
+        person = await looking.existing_participant(connection, stop_id, person_id)
+        part: Part = (facts["minimum"], facts["maximum"])
+        side = (await _sides(connection, stop_id))[person["side"]]
+        pointer = "/maximum" if part[0] is None else "/minimum"
+        least = side.minimum if part[0] is None else part[0]
+        if part != (None, None):
+            _check(least, side.maximum if part[1] is None else part[1], pointer)
+        await store.put_person(connection, stop_id, person_id, part)
+    return {**facts, "effective": of_person(side, part).model_dump()}
+
+
+async def limits(connection: Connection, stop_id: UUID) -> dict[str, Any]:
+    """Show a stop's quotas, for each side and for whom they are others."""
+    sides = await _sides(connection, stop_id)
+    return {
+        "sides": [{"side": side, **quota.model_dump()} for side, quota in sides.items()],
+        "people": [dict(row) for row in await store.people(connection, stop_id)],
+    }
+
+
+async def _sides(connection: Connection, stop_id: UUID) -> dict[Side, Quota]:
+    return {**DEFAULT_QUOTAS, **await store.sides(connection, stop_id)}
+
+
+def _check(minimum: int, maximum: int | None, pointer: str) -> None:
+    if maximum is not None and minimum > maximum:
+        fault = Fault(pointer, f"The minimum, {minimum}, is above the maximum, {maximum}.")
+        raise Invalid("A minimum is not above the maximum.", faults=[fault])

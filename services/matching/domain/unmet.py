@@ -1,0 +1,224 @@
+"""Unmet: why a wish is not in a version, in both languages.
+
+Staff reads all of it. What one side must not learn of the other has no reason for participants.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.matching.domain.barring import Barred
+from services.matching.domain.problem import Candidate, Problem, Solution
+from services.matching.domain.wishes import Wishes
+from shared.events.base import Bilingual, Facts, Side
+
+FOR_STAFF = frozenset({"refused", "excluded", "vetoed", "lower_value"})
+"""Reasons that participants read as one and the same: told apart, one of them would be a secret."""
+
+
+class Unmet(Facts):
+    """A wish, for a person or a company, that the version does not fulfil, and why."""
+
+    participant_id: UUID
+    counterpart_id: UUID | None = None
+    organization_id: UUID | None = None
+    kind: str
+    code: str
+    reason: Bilingual
+
+    def shown(self) -> dict[str, object]:
+        """Show it with its reason in both languages."""
+        names = ("participant_id", "counterpart_id", "organization_id", "kind")
+        said_ = {"code": self.code, "en": self.reason.en, "zh": self.reason.zh}
+        return {**{name: getattr(self, name) for name in names}, "reason": said_}
+
+    @property
+    def for_participants(self) -> "Unmet":
+        """This as a participant may read it."""
+        if self.code not in FOR_STAFF:
+            return self
+        return self.model_copy(update={"code": "not_scheduled", "reason": said("not_scheduled")})
+
+
+_REASONS = {
+    "refused": ("One of the two does not want this meeting.", "其中一方不希望安排此洽谈。"),
+    "excluded": ("The organiser keeps these two apart.", "主办方已排除双方洽谈。"),
+    "vetoed": ("A host of this stop vetoed this meeting.", "本站合作方否决了此洽谈。"),
+    "expired": ("Nobody answered this request in time.", "洽谈申请逾期未获答复。"),
+    "not_here": (
+        "One of the two has no confirmed place at these meetings.",
+        "其中一方未获得该场洽谈的名额。",
+    ),
+    "company_met": (
+        "One of the two meets another representative of this company.",
+        "其中一方已与该企业的其他代表洽谈。",
+    ),
+    "no_common_time": (
+        "Their other meetings leave no time at which both are free.",
+        "双方已无共同的空闲时段。",
+    ),
+    "enough_meetings": (
+        "The local participant has the most meetings one can have.",
+        "当地企业的洽谈场次已达上限。",
+    ),
+    "delegate_enough_meetings": (
+        "The delegate has the most meetings one can have.",
+        "代表团成员的洽谈场次已达上限。",
+    ),
+    "no_interpreter": (
+        "No interpreter for their languages is free when both are.",
+        "双方共同空闲的时段没有可用的翻译。",
+    ),
+    "no_point": ("No table is free when both are.", "双方共同空闲的时段没有空桌。"),
+    "lower_value": (
+        "Other meetings were worth more in these slots.",
+        "这些时段安排了优先级更高的洽谈。",
+    ),
+    "not_scheduled": ("No slot was found for this meeting.", "未能为此洽谈安排时段。"),
+}
+
+
+def said(code: str) -> Bilingual:
+    """Give the words of a reason."""
+    en, zh = _REASONS[code]
+    return Bilingual(en=en, zh=zh)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a version was made of, besides its problem."""
+
+    wishes: Wishes
+    met: AbstractSet[frozenset[UUID]] = frozenset()
+    """The pairs that meet already."""
+    barred: Barred = field(default_factory=Barred)
+
+
+def unmet(problem: Problem, solution: Solution, around: Around) -> Sequence[Unmet]:
+    """Say of each wish to meet that is not fulfilled what stands in its way."""
+    placed = {frozenset((one.delegate_id, one.local_id)) for one in solution.placed}
+    judge = _Judge(problem, solution, around, placed | around.met)
+    return [*judge.of_people(), *judge.of_companies(), *judge.expired()]
+
+
+class _Judge:
+    def __init__(
+        self,
+        problem: Problem,
+        solution: Solution,
+        around: Around,
+        placed: AbstractSet[frozenset[UUID]],
+    ) -> None:
+        self._problem = problem
+        self._solution = solution
+        self._around = around
+        self._placed = placed
+        self._candidates = {frozenset((c.delegate_id, c.local_id)): c for c in problem.candidates}
+        company_of = around.barred.company_of
+        self._meets = {
+            (person, company_of[other])
+            for pair in placed
+            for person in pair
+            for other in pair - {person}
+            if other in company_of
+        }
+
+    def of_people(self) -> Iterator[Unmet]:
+        for wish in self._around.wishes.positive():
+            if frozenset((wish.participant_id, wish.counterpart_id)) not in self._placed:
+                code = self._blocking(wish.participant_id, wish.counterpart_id)
+                yield Unmet(
+                    participant_id=wish.participant_id,
+                    counterpart_id=wish.counterpart_id,
+                    kind=wish.kind,
+                    code=code,
+                    reason=said(code),
+                )
+
+    def of_companies(self) -> Iterator[Unmet]:
+        for wish in self._around.wishes.positive_for_companies():
+            others = self._around.wishes.representatives(wish.organization_id)
+            if any(frozenset((wish.participant_id, one)) in self._placed for one in others):
+                continue
+            # The one with whom it would have been worth most stands for the company.
+            others.sort(key=lambda one: -self._worth(wish.participant_id, one))
+            code = self._blocking(wish.participant_id, others[0]) if others else "not_here"
+            yield Unmet(
+                participant_id=wish.participant_id,
+                organization_id=wish.organization_id,
+                kind=wish.kind,
+                code=code,
+                reason=said(code),
+            )
+
+    def expired(self) -> Iterator[Unmet]:
+        for wish in self._around.wishes.expired():
+            if frozenset((wish.participant_id, wish.counterpart_id)) not in self._placed:
+                yield Unmet(
+                    participant_id=wish.participant_id,
+                    counterpart_id=wish.counterpart_id,
+                    kind=wish.kind,
+                    code="expired",
+                    reason=said("expired"),
+                )
+
+    def _worth(self, one: UUID, other: UUID) -> int:
+        candidate = self._candidates.get(frozenset((one, other)))
+        return candidate.worth if candidate else -1
+
+    def _blocking(self, one: UUID, other: UUID) -> str:
+        if self._around.wishes.is_refused(one, other):
+            return "refused"
+        if why := self._around.barred.why(one, other):
+            return why
+        candidate = self._candidates.get(frozenset((one, other)))
+        if (candidate is None or not candidate.again) and self._is_company_met(one, other):
+            return "company_met"
+        if candidate is None:
+            return "not_here"
+        return _in_the_way(self._problem, self._solution, candidate)
+
+    def _is_company_met(self, one: UUID, other: UUID) -> bool:
+        company_of = self._around.barred.company_of
+        both = ((one, company_of.get(other)), (other, company_of.get(one)))
+        return any(meets in self._meets for meets in both)
+
+
+def _has_room(problem: Problem, solution: Solution, person_id: UUID, side: Side) -> bool:
+    room = problem.room(person_id, side)
+    held = sum(person_id in (one.delegate_id, one.local_id) for one in solution.placed)
+    return room is None or held < room
+
+
+def _in_the_way(problem: Problem, solution: Solution, candidate: Candidate) -> str:
+    overlapping = problem.overlapping()
+    used: dict[UUID, set[int]] = defaultdict(set)
+    for one in solution.placed:
+        for resource in (one.delegate_id, one.local_id, one.point_id, one.interpreter_id):
+            if resource:
+                used[resource] |= overlapping[one.time]
+    if not _has_room(problem, solution, candidate.local_id, "local"):
+        return "enough_meetings"
+    if not _has_room(problem, solution, candidate.delegate_id, "delegation"):
+        return "delegate_enough_meetings"
+    taken = used[candidate.delegate_id] | used[candidate.local_id]
+    able = [one for one in problem.interpreters if one.serves(candidate)]
+    stages: Sequence[tuple[str, Callable[[int], bool]]] = (
+        ("no_common_time", lambda time: time not in taken),
+        ("no_point", lambda time: any(time not in used[p] for p in problem.times[time].points)),
+        (
+            "no_interpreter",
+            lambda time: (
+                not candidate.needs_interpreter
+                or any(time in one.times and time not in used[one.id] for one in able)
+            ),
+        ),
+    )
+    times = list(candidate.times)
+    for code, is_possible in stages:
+        times = [time for time in times if is_possible(time)]
+        if not times:
+            return code
+    return "lower_value"

@@ -1,0 +1,72 @@
+"""Quotas of a stop, for each side and for single people."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from services.matching.domain.problem import Quota
+from services.matching.domain.quotas import Part
+from shared.events.base import Side
+from shared.postgres import Connection
+
+Row = asyncpg.Record
+
+
+async def put_side(connection: Connection, stop_id: UUID, side: Side, quota: Quota) -> None:
+    """Set the quota of a side."""
+    await connection.execute(
+        "INSERT INTO quota (stop_id, side, minimum, maximum) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (stop_id, side) DO UPDATE "
+        "SET minimum = excluded.minimum, maximum = excluded.maximum",
+        stop_id,
+        side,
+        quota.minimum,
+        quota.maximum,
+    )
+
+
+async def put_person(
+    connection: Connection, stop_id: UUID, participant_id: UUID, part: Part
+) -> None:
+    """Set what is another number for one person; nothing is left of two that are empty."""
+    if part == (None, None):
+        await connection.execute(
+            "DELETE FROM personal_quota WHERE stop_id = $1 AND participant_id = $2",
+            stop_id,
+            participant_id,
+        )
+        return
+    await connection.execute(
+        "INSERT INTO personal_quota (stop_id, participant_id, minimum, maximum) "
+        "VALUES ($1, $2, $3, $4) ON CONFLICT (stop_id, participant_id) DO UPDATE "
+        "SET minimum = excluded.minimum, maximum = excluded.maximum",
+        stop_id,
+        participant_id,
+        *part,
+    )
+
+
+async def sides(connection: Connection, stop_id: UUID) -> dict[Side, Quota]:
+    """Read the quotas that were set for a stop's sides."""
+    rows = await connection.fetch(
+        "SELECT side, minimum, maximum FROM quota WHERE stop_id = $1", stop_id
+    )
+    return {row["side"]: Quota(minimum=row["minimum"], maximum=row["maximum"]) for row in rows}
+
+
+async def people(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List what was set for single people at a stop."""
+    return await connection.fetch(
+        "SELECT participant_id, minimum, maximum FROM personal_quota WHERE stop_id = $1 "
+        "ORDER BY participant_id",
+        stop_id,
+    )
+
+
+async def parts(connection: Connection, stop_id: UUID) -> dict[UUID, Part]:
+    """Read what was set for single people, by person."""
+    return {
+        row["participant_id"]: (row["minimum"], row["maximum"])
+        for row in await people(connection, stop_id)
+    }
