@@ -194,9 +194,11 @@ class _Model:
             by_person[candidate.delegate_id, "delegation"].append(variable)
             by_person[candidate.local_id, "local"].append(variable)
             for meets in candidate.meets:
-                by_company[meets].append(variable)
-        for variables in by_company.values():
-            self.model.add_at_most_one(variables)
+                by_company[meets].append((choice.candidate, variable))
+        for found in by_company.values():
+            # One pair alone meets once anyway.
+            if len({candidate for candidate, _ in found}) > 1:
+                self.model.add_at_most_one(variable for _, variable in found)
         for (person, side), variables in by_person.items():
             room = self.problem.room(person, side)
             if room is not None:
