@@ -1,0 +1,1 @@
+"""Repairing the running day: as few meetings as possible dropped, moved, and people touched."""

@@ -1,0 +1,372 @@
+"""The board: the day's movable meetings over bit masks of slots, on which a search makes moves.
+
+A mask has a bit for each slot of the day. What cannot be moved is taken out of everybody's time
+beforehand, so that only what can be moved is ever looked at.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from services.matching.domain.meetings import NOT_BEGUN, Meeting, Spot
+from services.matching.domain.repair.day import Day, Disturbance, Pair
+
+NOBODY = -1
+_OVER = ("completed", "no_show")
+Seat = tuple[int, int, int]
+"""The numbers of a slot, a point of it, and an interpreter or `NOBODY`."""
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Give the numbers of the bits that are set, the lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A meeting that can be moved, or a pair that is to get one."""
+
+    number: int
+    people: tuple[int, int]
+    slots: int
+    """Where it may be at all: its session's slots, or none when it may not be moved."""
+    helpers: tuple[int, ...] | None
+    """Interpreters who can help; None where none is needed."""
+    meeting: Meeting | None
+    pair: Pair | None
+    home: Seat | None
+    seat: Seat | None
+    is_settled: bool = False
+    """The search has put it there."""
+
+
+@dataclass(slots=True)
+class _Resources:
+    """People and interpreters by number."""
+
+    number: dict[UUID, int] = field(default_factory=dict)
+    ids: list[UUID] = field(default_factory=list)
+    away: list[int] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
+
+    def of(self, resource_id: UUID) -> int:
+        found = self.number.get(resource_id)
+        if found is None:
+            found = self.number[resource_id] = len(self.ids)
+            self.ids.append(resource_id)
+            self.away.append(0)
+            self.held.append(0)
+        return found
+
+
+class Board:
+    """The day after a disturbance; the meetings that it hits are `hit`, and are not lifted yet."""
+
+    def __init__(self, day: Day, disturbance: Disturbance) -> None:
+        self.day = day
+        self.places = day.places
+        self.count = len(day.places)
+        self.overlap = _overlaps(day)
+        self.is_simple = all(mask == 1 << n for n, mask in enumerate(self.overlap))
+        self._number = {(p.session_id, p.starts_at): n for n, p in enumerate(day.places)}
+        self._sessions = _sessions(day)
+        self._resources = _Resources()
+        self.away, self.held = self._resources.away, self._resources.held
+        self.ids = self._resources.ids
+        self.holder: dict[int, Piece] = {}
+        self.members: list[dict[int, Piece]] = [{} for _ in day.places]
+        self.pieces: list[Piece] = []
+        self.left: list[tuple[Meeting, str]] = []
+        """Meetings that it hits and that may not be moved, with the reason."""
+        self.hit: list[Piece] = []
+        self._able: dict[tuple[frozenset[str], frozenset[str]], tuple[int, ...]] = {}
+        self._closings = _closings(day, disturbance)
+        self._point_bits: dict[UUID, dict[UUID, int]] = {}
+        for place in day.places:
+            if place.session_id not in self._point_bits:
+                self._point_bits[place.session_id] = {p.id: n for n, p in enumerate(place.points)}
+        self.open_points = [self._open(number) for number in range(self.count)]
+        self._take_away(disturbance)
+        self._seat_meetings()
+        self.free_points = [self._free_points(number) for number in range(self.count)]
+        self.room = sum(1 << n for n, free in enumerate(self.free_points) if free)
+        self.wanted = [self.wanting(pair) for pair in disturbance.wanted]
+
+    def taken(self, resource: int) -> int:
+        """Give the slots that overlap what a resource holds on the board."""
+        held = self.held[resource]
+        return held if self.is_simple else self._spread(held)
+
+    def reach(self, piece: Piece) -> int:
+        """Give the slots where both could be, were there no other movable meeting."""
+        one, other = piece.people
+        return piece.slots & ~self.away[one] & ~self.away[other]
+
+    def free(self, piece: Piece) -> int:
+        """Give the slots where everything that a piece needs is free."""
+        one, other = piece.people
+        mask = self.reach(piece) & self.room & ~self.taken(one) & ~self.taken(other)
+        if piece.helpers is None or not mask:
+            return mask
+        helped = 0
+        for helper in piece.helpers:
+            helped |= ~self.taken(helper) & ~self.away[helper]
+        return mask & helped
+
+    def lift(self, piece: Piece) -> None:
+        """Take a piece off the board."""
+        assert piece.seat is not None
+        slot, point, helper = piece.seat
+        bit = 1 << slot
+        for resource in (*piece.people, helper):
+            if resource != NOBODY:
+                self.held[resource] ^= bit
+                del self.holder[resource * self.count + slot]
+        del self.members[slot][piece.number]
+        self.free_points[slot] |= 1 << point & self.open_points[slot]
+        if self.free_points[slot]:
+            self.room |= bit
+        piece.seat = None
+
+    def put(self, piece: Piece, seat: Seat) -> None:
+        """Put a piece that was lifted to a seat that is free, or back to where it was."""
+        slot, point, helper = piece.seat = seat
+        bit = 1 << slot
+        for resource in (*piece.people, helper):
+            if resource != NOBODY:
+                self.held[resource] |= bit
+                self.holder[resource * self.count + slot] = piece
+        self.members[slot][piece.number] = piece
+        self.free_points[slot] &= ~(1 << point)
+        if not self.free_points[slot]:
+            self.room &= ~bit
+
+    def seat_at(self, piece: Piece, slot: int) -> Seat:
+        """Choose a free seat in a slot: the point and the interpreter it had, where they are."""
+        point, home = self.point_at(piece, slot), piece.home
+        if piece.helpers is None:
+            return slot, point, NOBODY
+        able = [one for one in piece.helpers if self.is_free(one, slot)]
+        return slot, point, home[2] if home and home[2] in able else able[0]
+
+    def point_at(self, piece: Piece, slot: int) -> int:
+        """Choose a free point in a slot: the one it had, where that is free."""
+        free, home = self.free_points[slot], piece.home
+        return home[1] if home and free >> home[1] & 1 else (free & -free).bit_length() - 1
+
+    def is_free(self, resource: int, slot: int) -> bool:
+        """Say whether somebody is there, and holds nothing then."""
+        return not (self.away[resource] >> slot & 1 or self.held[resource] & self.overlap[slot])
+
+    def holders(self, resource: int, slot: int) -> list[Piece]:
+        """List the pieces that hold a resource while a slot is on."""
+        mask = self.held[resource] & self.overlap[slot]
+        return [self.holder[resource * self.count + n] for n in bits(mask)]
+
+    def spot(self, piece: Piece) -> Spot:
+        """Say where a piece is, as meetings are."""
+        assert piece.seat is not None
+        slot, point, helper = piece.seat
+        place = self.places[slot]
+        helper_id = None if helper == NOBODY else self._resources.ids[helper]
+        return Spot(place.starts_at, place.ends_at, place.points[point].id, helper_id)
+
+    def session_id(self, piece: Piece) -> UUID:
+        """Say at which session a piece is."""
+        assert piece.seat is not None
+        return self.places[piece.seat[0]].session_id
+
+    def shift(self, piece: Piece, slot: int) -> float:
+        """Give how far a slot is from a piece's own time, in seconds."""
+        if piece.home is None:
+            return 0.0
+        away = self.places[slot].starts_at - self.places[piece.home[0]].starts_at
+        return abs(away.total_seconds())
+
+    def wanting(self, pair: Pair) -> Piece:
+        """Make a piece of a pair that has no meeting; it is not on the board yet."""
+        one, other = (self._resources.of(person) for person in pair.people)
+        spoken = [self.day.languages.get(person, frozenset()) for person in pair.people]
+        slots = 0
+        if pair.people not in self.day.refused:
+            slots = sum(self._sessions.get(session, 0) for session in pair.session_ids)
+        helpers = None if spoken[0] & spoken[1] else self._helpers(pair.people)
+        number = len(self.pieces)
+        piece = Piece(number, (one, other), slots & self._later, helpers, None, pair, None, None)
+        self.pieces.append(piece)
+        return piece
+
+    @cached_property
+    def _later(self) -> int:
+        return sum(
+            1 << n for n, p in enumerate(self.places) if p.starts_at >= self.day.movable_from
+        )
+
+    def _spread(self, held: int) -> int:
+        mask = 0
+        for number in bits(held):
+            mask |= self.overlap[number]
+        return mask
+
+    def _open(self, number: int) -> int:
+        place = self.places[number]
+        return sum(
+            1 << n
+            for n, point in enumerate(place.points)
+            if point.is_open_until(place.ends_at)
+            and not (point.id in self._closings and place.ends_at > self._closings[point.id])
+        )
+
+    def _free_points(self, number: int) -> int:
+        free = self.open_points[number]
+        for piece in self.members[number].values():
+            assert piece.seat is not None
+            free &= ~(1 << piece.seat[1])
+        return free
+
+    def _during(self, starts_at: datetime, ends_at: datetime) -> int:
+        return sum(
+            1 << n
+            for n, p in enumerate(self.places)
+            if p.starts_at < ends_at and starts_at < p.ends_at
+        )
+
+    def _take_away(self, disturbance: Disturbance) -> None:
+        for resource_id, times in self.day.away.items():
+            for time in times:
+                self.away[self._resources.of(resource_id)] |= self._during(*time)
+        for one in disturbance.absences:
+            number = self._resources.of(one.resource_id)
+            self.away[number] |= self._during(one.starts_at, one.ends_at)
+
+    def _seat_meetings(self) -> None:
+        fixed = []
+        for meeting in self.day.meetings:
+            slot = self._number.get((meeting.session_id, meeting.spot.starts_at))
+            why = self._why_fixed(meeting, slot)
+            if why in _OVER and meeting.spot.ends_at <= self.day.movable_from:
+                continue
+            if why or slot is None:
+                fixed.append((meeting, why))
+            else:
+                self._seat(meeting, slot)
+        for meeting, why in fixed:
+            if meeting.state in NOT_BEGUN and self._is_hit_fixed(meeting):
+                self.left.append((meeting, why))
+        for meeting, _ in fixed:
+            self._hold(meeting)
+        self.hit = [piece for piece in self.pieces if self._is_hit(piece)]
+        for piece in [p for p in self.pieces if p.slots == 0 and not self._is_hit(p)]:
+            self._pin(piece)
+
+    def _why_fixed(self, meeting: Meeting, slot: int | None) -> str:
+        if meeting.state != "scheduled":
+            return meeting.state
+        if meeting.locked:
+            return "locked"
+        if meeting.spot.starts_at < self.day.movable_from:
+            return "too_soon"
+        return "" if slot is not None else "elsewhere"
+
+    def _seat(self, meeting: Meeting, slot: int) -> None:
+        spot = meeting.spot
+        of = self._resources.of
+        one, other = of(meeting.delegate_id), of(meeting.local_id)
+        helper = of(spot.interpreter_id) if spot.interpreter_id else NOBODY
+        seat = (slot, self._point_bits[meeting.session_id][spot.point_id], helper)
+        is_refused = meeting.people in self.day.refused
+        slots = 0 if is_refused else self._sessions[meeting.session_id] & self._later
+        helpers = self._helpers(meeting.people) if meeting.interpreter_needed else None
+        number = len(self.pieces)
+        piece = Piece(number, (one, other), slots, helpers, meeting, None, seat, seat)
+        self.pieces.append(piece)
+        bit, count = 1 << slot, self.count
+        for resource in (one, other) if helper == NOBODY else (one, other, helper):
+            self.held[resource] |= bit
+            self.holder[resource * count + slot] = piece
+        self.members[slot][number] = piece
+
+    def _hold(self, meeting: Meeting) -> None:
+        """Take what a meeting that stays needs out of everybody's time."""
+        spot = meeting.spot
+        during = self._during(spot.starts_at, spot.ends_at)
+        for resource in filter(None, (*meeting.people, spot.interpreter_id)):
+            self.away[self._resources.of(resource)] |= during
+        for slot in bits(during):
+            point = self._point_bits[self.places[slot].session_id].get(spot.point_id)
+            if point is not None:
+                self.open_points[slot] &= ~(1 << point)
+
+    def _is_hit(self, piece: Piece) -> bool:
+        assert piece.seat is not None
+        slot, point, helper = piece.seat
+        one, other = piece.people
+        mask = self.away[one] | self.away[other]
+        if helper != NOBODY:
+            mask |= self.away[helper]
+        return bool(mask >> slot & 1 or not self.open_points[slot] >> point & 1)
+
+    def _is_hit_fixed(self, meeting: Meeting) -> bool:
+        spot = meeting.spot
+        during = self._during(spot.starts_at, spot.ends_at)
+        closed = self._closings.get(spot.point_id)
+        numbers = [self._resources.of(r) for r in (*meeting.people, spot.interpreter_id) if r]
+        is_closed = closed is not None and spot.ends_at > closed
+        return is_closed or any(self.away[number] & during for number in numbers)
+
+    def _pin(self, piece: Piece) -> None:
+        assert piece.meeting is not None
+        self.lift_silently(piece)
+        self._hold(piece.meeting)
+
+    def lift_silently(self, piece: Piece) -> None:
+        """Take a piece off before points are counted."""
+        assert piece.seat is not None
+        slot, _, helper = piece.seat
+        for resource in (*piece.people, helper):
+            if resource != NOBODY:
+                self.held[resource] ^= 1 << slot
+                del self.holder[resource * self.count + slot]
+        del self.members[slot][piece.number]
+
+    def _helpers(self, people: tuple[UUID, UUID]) -> tuple[int, ...]:
+        nothing: frozenset[str] = frozenset()
+        spoken = self.day.languages
+        key = (spoken.get(people[0], nothing), spoken.get(people[1], nothing))
+        if key not in self._able:
+            self._able[key] = tuple(
+                self._resources.of(helper)
+                for helper, languages in self.day.interpreters.items()
+                if languages & key[0] and languages & key[1]
+            )
+        return self._able[key]
+
+
+def _overlaps(day: Day) -> Sequence[int]:
+    found = [0] * len(day.places)
+    for number, one in enumerate(day.places):
+        for other in range(number, len(day.places)):
+            if day.places[other].starts_at >= one.ends_at:
+                break
+            found[number] |= 1 << other
+            found[other] |= 1 << number
+    return found
+
+
+def _sessions(day: Day) -> dict[UUID, int]:
+    found: dict[UUID, int] = {}
+    for number, place in enumerate(day.places):
+        found[place.session_id] = found.get(place.session_id, 0) | 1 << number
+    return found
+
+
+def _closings(day: Day, disturbance: Disturbance) -> dict[UUID, datetime]:
+    found = {p.id: p.closed_from for place in day.places for p in place.points if p.closed_from}
+    for point, at in disturbance.closings:
+        found[point] = min(at, found.get(point, at))
+    return found
