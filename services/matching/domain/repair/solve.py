@@ -46,19 +46,30 @@ def solve(board: Board, clock: Clock) -> Outcome:
     The board is left as it was but for the pieces that are hit, which are lifted.
     """
     until = clock() + SECONDS_MAX
-    pending = [*board.hit, *board.wanted]
     for piece in board.hit:
         board.lift(piece)
+    outcome = _solved(board, [*board.hit, *board.wanted], (clock, until))
+    cancelled = sum(piece.meeting is not None for piece in outcome.dropped)
+    if board.wanted and cancelled:
+        # Nobody's meeting is given up for one that is only wished.
+        alone = _solved(board, board.hit, (clock, until))
+        if len(alone.dropped) < cancelled or not alone.drops_proven:
+            alone.dropped += board.wanted
+            alone.drops_proven = alone.moves_proven = alone.is_nearest = False
+            return alone
+    return outcome
+
+
+def _solved(board: Board, lifted: Sequence[Piece], time: tuple[Clock, float]) -> Outcome:
     # What is refused or can be nowhere is dropped whatever else is done.
-    nowhere = [piece for piece in pending if not board.reach(piece)]
-    pending = [piece for piece in pending if board.reach(piece)]
+    nowhere = [piece for piece in lifted if not board.reach(piece)]
+    pending = [piece for piece in lifted if board.reach(piece)]
     must = drops_forced(board, pending)
     bound = max(0, moves_forced(board, pending) - must)
+    outcome = None
     if len(pending) <= TOGETHER_MAX:
-        outcome, bound = _deepened(board, pending, (must, bound), (clock, until))
-        outcome = outcome or _many(board, pending, (must, bound), (clock, until))
-    else:
-        outcome = _many(board, pending, (must, bound), (clock, until))
+        outcome, bound = _deepened(board, pending, (must, bound), time)
+    outcome = outcome or _many(board, pending, (must, bound), time)
     outcome.dropped += nowhere
     return outcome
 

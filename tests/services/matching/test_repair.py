@@ -1,0 +1,212 @@
+"""Random small days, repaired and compared with every possible repair."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.options import Point
+from services.matching.domain.repair.day import Absence, Day, Disturbance, Pair, Place
+from services.matching.domain.repair.proposal import Proposal, repair
+
+START = datetime(2030, 11, 7, 1, 0, tzinfo=UTC)
+SLOT = timedelta(minutes=25)
+SLOTS = 3
+DELEGATES = [UUID(int=n) for n in (1, 2, 3)]
+LOCALS = [UUID(int=n) for n in (11, 12, 13)]
+POINTS = [UUID(int=n) for n in (21, 22)]
+SESSION = UUID(int=31)
+ABSENT = (START, START + SLOTS * SLOT)
+
+
+def meeting(pair: tuple[UUID, UUID], slot: int, point: UUID, *, locked: bool) -> Meeting:
+    at = START + slot * SLOT
+    return Meeting(
+        id=UUID(int=pair[0].int * 1000 + pair[1].int),
+        stop_id=SESSION,
+        mission_id=SESSION,
+        session_id=SESSION,
+        delegate_id=pair[0],
+        local_id=pair[1],
+        spot=Spot(at, at + SLOT, point, None),
+        interpreter_needed=False,
+        state="scheduled",
+        revision=1,
+        delay_minutes=0,
+        delegate_attendance="unknown",
+        local_attendance="unknown",
+        locked=locked,
+        schedule_number=1,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+@st.composite
+def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
+    """Plant meetings where nobody is twice, then let somebody be away, or a point be lost."""
+    meetings: list[Meeting] = []
+    met: set[tuple[UUID, UUID]] = set()
+    for slot in range(SLOTS):
+        left, right = draw(st.permutations(DELEGATES)), draw(st.permutations(LOCALS))
+        for point, pair in zip(
+            POINTS[: draw(st.integers(0, 2))], zip(left, right, strict=True), strict=False
+        ):
+            if pair not in met:
+                met.add(pair)
+                locked = draw(st.integers(0, 5)) == 0
+                meetings.append(meeting(pair, slot, point, locked=locked))
+    somebody = draw(st.sampled_from(DELEGATES + LOCALS))
+    first = draw(st.integers(0, SLOTS - 1))
+    if draw(st.booleans()):
+        happened = Disturbance(
+            (Absence(somebody, START + first * SLOT, START + (first + 1) * SLOT),)
+        )
+    else:
+        happened = Disturbance(closings=((draw(st.sampled_from(POINTS)), START + first * SLOT),))
+    if draw(st.booleans()):
+        pair = (draw(st.sampled_from(DELEGATES)), draw(st.sampled_from(LOCALS)))
+        if pair not in met:
+            happened = replace(happened, wanted=(Pair(*pair, frozenset({SESSION})),))
+    every = [(one, other) for one in DELEGATES for other in LOCALS]
+    day = Day(
+        places=[
+            Place(
+                SESSION,
+                START + n * SLOT,
+                START + (n + 1) * SLOT,
+                tuple(Point(point, None) for point in POINTS),
+            )
+            for n in range(SLOTS)
+        ],
+        meetings=meetings,
+        away={},
+        interpreters={},
+        languages={one: frozenset({"en"}) for one in DELEGATES + LOCALS},
+        refused={pair for pair in every if draw(st.integers(0, 8)) == 0},
+        waiting=[
+            Pair(*pair, frozenset({SESSION}))
+            for pair in every
+            if pair not in met | _wanted(happened)
+        ],
+        movable_from=START + draw(st.integers(0, 1)) * SLOT,
+    )
+    return day, happened
+
+
+def _wanted(happened: Disturbance) -> set[tuple[UUID, UUID]]:
+    return {pair.people for pair in happened.wanted}
+
+
+def fits(happened: Disturbance, people: tuple[UUID, UUID], spot: Spot) -> bool:
+    """Say whether a spot is possible after what happened."""
+    is_away = any(
+        one.resource_id in people and one.starts_at < spot.ends_at and spot.starts_at < one.ends_at
+        for one in happened.absences
+    )
+    return not is_away and not any(
+        point == spot.point_id and spot.ends_at > at for point, at in happened.closings
+    )
+
+
+def may_move(day: Day, one: Meeting) -> bool:
+    return not one.locked and one.spot.starts_at >= day.movable_from
+
+
+def after(
+    day: Day, proposal: Proposal, *, with_offers: bool
+) -> list[tuple[tuple[UUID, UUID], Spot]]:
+    spots = {one.id: (one.people, one.spot) for one in day.meetings}
+    for drop in proposal.drops:
+        del spots[drop.meeting.id]
+    for move in proposal.moves:
+        spots[move.meeting.id] = (move.meeting.people, move.to)
+    added = [*proposal.additions, *(proposal.offers if with_offers else ())]
+    return [*spots.values(), *((one.pair.people, one.spot) for one in added)]
+
+
+def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
+    """Try every repair: the fewest cancelled, then the fewest not fitted in, then moved."""
+    fixed = [one for one in day.meetings if not may_move(day, one)]
+    free: list[tuple[tuple[UUID, UUID], Spot | None]] = [
+        (one.people, one.spot) for one in day.meetings if may_move(day, one)
+    ]
+    free += [(pair.people, None) for pair in happened.wanted]
+    best = (len(free) + 1, 0, 0)
+    held = {(r, one.spot.starts_at) for one in fixed for r in (*one.people, one.spot.point_id)}
+
+    def place(
+        number: int, used: set[tuple[UUID, datetime]], lost: tuple[int, int], moved: int
+    ) -> None:
+        nonlocal best
+        if (*lost, moved) >= best:
+            return
+        if number == len(free):
+            best = (*lost, moved)
+            return
+        people, home = free[number]
+        for at, point in itertools.product(range(SLOTS), POINTS):
+            spot = Spot(START + at * SLOT, START + (at + 1) * SLOT, point, None)
+            needs = {(one, spot.starts_at) for one in (*people, point)}
+            is_allowed = spot == home or (
+                people not in day.refused and spot.starts_at >= day.movable_from
+            )
+            if is_allowed and fits(happened, people, spot) and not needs & used:
+                is_moved = home is not None and spot != home
+                place(number + 1, used | needs, lost, moved + is_moved)
+        lost = (lost[0] + 1, lost[1]) if home is not None else (lost[0], lost[1] + 1)
+        place(number + 1, used, lost, moved)
+
+    place(0, held, (0, 0), 0)
+    return best
+
+
+def nobody_twice(held: Sequence[tuple[tuple[UUID, UUID], Spot]]) -> bool:
+    used = [(one, spot.starts_at) for people, spot in held for one in (*people, spot.point_id)]
+    return len(used) == len(set(used))
+
+
+@settings(max_examples=150, deadline=None)
+@given(days())
+def test_a_repair_breaks_nothing_and_keeps_what_it_does_not_touch(
+    case: tuple[Day, Disturbance],
+) -> None:
+    day, happened = case
+    proposal = repair(day, happened, lambda: 0.0)
+
+    assert nobody_twice(after(day, proposal, with_offers=True))
+    left = {one.meeting.id for one in proposal.left}
+    changed = {one.meeting.id for one in proposal.moves}
+    changed |= {one.meeting.id for one in proposal.drops}
+    for one in day.meetings:
+        if not may_move(day, one):
+            assert one.id not in changed
+            assert (one.id in left) == (not fits(happened, one.people, one.spot))
+        elif one.id not in changed:
+            assert fits(happened, one.people, one.spot)
+    news = [(one.meeting.people, one.to) for one in proposal.moves]
+    news += [(one.pair.people, one.spot) for one in (*proposal.additions, *proposal.offers)]
+    for people, spot in news:
+        assert people not in day.refused
+        assert fits(happened, people, spot)
+        assert spot.starts_at >= day.movable_from
+
+
+@settings(max_examples=150, deadline=None)
+@given(days())
+def test_what_is_proven_is_what_trying_everything_finds(case: tuple[Day, Disturbance]) -> None:
+    day, happened = case
+    proposal = repair(day, happened, lambda: 0.0)
+
+    best = least(day, happened)
+    found = (len(proposal.drops), len(proposal.unfitted), len(proposal.moves))
+    assert found >= best
+    if proposal.drops_proven:
+        assert found[:2] == best[:2]
+    if proposal.moves_proven:
+        assert found == best
