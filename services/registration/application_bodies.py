@@ -181,17 +181,17 @@ class SignatureBody(Body):
 
 
 Decided = Literal[
-    Action.WITHDRAW,
-    Action.BEGIN_REVIEW,
-    Action.REQUEST_INFO,
-    Action.ANSWER,
-    Action.RESUME,
-    Action.SELECT,
-    Action.RESERVE,
-    Action.REJECT,
-    Action.CONFIRM,
-    Action.DECLINE,
-    Action.REOPEN,
+    "withdraw",
+    "begin_review",
+    "request_info",
+    "answer",
+    "resume",
+    "select",
+    "reserve",
+    "reject",
+    "confirm",
+    "decline",
+    "reopen",
 ]
 """Every action but those with a signature, or by the clock."""
 
@@ -201,6 +201,11 @@ class DecisionBody(Body):
 
     action: Decided
     message: LongText | None = None
+
+    @property
+    def chosen(self) -> Action:
+        """Give the domain's value."""
+        return Action(self.action)
 
 
 class ScoreBody(Body):

@@ -209,7 +209,7 @@ async def decide_application(
     """Decide about an application, as staff or as the company."""
     async with held.database.reading() as connection:
         row = await applying.existing(connection, application_id)
-    decision = Decision(body.action, actor_of(who, row), who, body.message, seen)
+    decision = Decision(body.chosen, actor_of(who, row), who, body.message, seen)
     content = await deciding.decide(held.database, application_id, decision, now)
     return _answer(content, content["revision"])
 
