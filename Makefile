@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -52,3 +52,7 @@ compose-smoke: ## bring the deployment up in containers, and ask it one question
 bench-registration: ## registration beside pgbench (ARGS=--quick for a short look)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.registration $(ARGS)
+
+bench-matching: ## how well offers and needs are matched (FILE=: graded texts of your own)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.matching $(FILE)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.matching.domain.scoring import Profile, Recommendation, Scorer
+from services.matching.domain.scoring import WISH_WORTH, Profile, Recommendation, Scorer
 from services.matching.store import facts, meetings, wishes
 from shared.events.base import Bilingual
 from shared.postgres import Connection
@@ -49,7 +49,13 @@ class Recommender:
             and not stated.is_refused_by(participant_id, other.id)
             and frozenset((participant_id, other.id)) not in elsewhere
         ]
-        ranked = known.scorer.ranked(people[participant_id], others, limit)
+        # What the other side wishes is not told, not even by the order.
+        own = {
+            wish.counterpart_id: wish.kind
+            for wish in stated.positive()
+            if wish.participant_id == participant_id and wish.kind in WISH_WORTH
+        }
+        ranked = known.scorer.ranked(people[participant_id], others, limit, own)
         return [(found, people[found.counterpart_id]) for found in ranked]
 
     async def _known(self, connection: Connection, stop: facts.Row) -> _Known:

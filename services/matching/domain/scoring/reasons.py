@@ -13,7 +13,6 @@ _SENTENCES = {
     "same_sector": ("Both of you work{}.", "双方同属{}领域。"),
     "shared_language": ("You share a language.", "双方有共同语言，无需翻译。"),
     "you_wish": ("You asked to meet them.", "您已表示希望与对方会面。"),
-    "met_before": ("You meet at another stop already.", "双方已在其他站点安排会面。"),
 }
 
 

@@ -5,6 +5,7 @@ sector and by text, in both directions; a shared sector and a shared language ad
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,9 @@ from services.matching.domain.scoring.profiles import Profile, Reason, Recommend
 from services.matching.domain.scoring.reasons import Reasons
 from services.matching.domain.scoring.sheets import Sheet, Told, concept, sector
 from shared.events.base import Bilingual
+
+WISH_WORTH: Mapping[str, int] = {"must_meet": 200, "meet": 80}
+"""What a wish of the reader, or of staff on the reader's behalf, adds to the score."""
 
 
 class Best:
@@ -98,9 +102,16 @@ class Scorer:
         return self._best(sheet, 1).of(one.id)[0]
 
     def ranked(
-        self, one: Profile, others: Iterable[Profile], limit: int | None = None
+        self,
+        one: Profile,
+        others: Iterable[Profile],
+        limit: int | None = None,
+        wishes: Mapping[UUID, str] | None = None,
     ) -> list[Recommendation]:
-        """Rank the other side's people among `others`, the best first; equals by company."""
+        """Rank the other side's people among `others`, the best first; equals by company.
+
+        `wishes`: whom `one` wants to meet, and how much, as in `WISH_WORTH`.
+        """
         self.put(one)
         wanted = {other.id for other in others if other.side != one.side}
         sheet = Sheet(self._sides[one.side].only(one.id), self._across(one).all())
@@ -109,8 +120,18 @@ class Scorer:
             hidden = np.ones(len(sheet.others.people), bool)
             hidden[places] = False
             sheet.totals[0, hidden] = -1
+        for place in places:
+            if wish := (wishes or {}).get(sheet.others.people[place].id):
+                sheet.totals[0, place] += WISH_WORTH[wish]
         count = len(places) if limit is None else min(limit, len(places))
-        return self._best(sheet, count).of(one.id)
+        found = self._best(sheet, count).of(one.id)
+        return [
+            self._wished(each) if wishes and each.counterpart_id in wishes else each
+            for each in found
+        ]
+
+    def _wished(self, found: Recommendation) -> Recommendation:
+        return replace(found, reasons=(self._reasons.give("you_wish"), *found.reasons))
 
     def everybody(self, limit: int) -> Best:
         """Rank locals for all delegates at once."""

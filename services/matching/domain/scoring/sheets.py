@@ -46,10 +46,8 @@ class Fit:
     @cached_property
     def points(self) -> Floats:
         """Give what this is worth to each pair of people."""
-        found = _reduced(self._points, self._offers.owners, self._shape[0])
-        return np.ascontiguousarray(
-            _reduced(np.ascontiguousarray(found.T), self._wants.owners, self._shape[1]).T
-        )
+        found = _reduced(self._points, self._offers.owners, self._shape[0], axis=0)
+        return _reduced(found, self._wants.owners, self._shape[1], axis=1)
 
     def told(self, givers: Numbers, takers: Numbers) -> Told:
         """Name what the best two listings of each of these pairs have in common."""
@@ -103,8 +101,12 @@ class Sheet:
         self.share_sectors = _shared(readers.sectors, others.sectors)
         self.share_language = _shared(readers.languages, others.languages)
         self.totals = self.offered.points.T + self.needed.points
-        self.totals += SHARED_SECTOR * self.share_sectors.astype(np.float32)
-        self.totals += SHARED_LANGUAGE * self.share_language.astype(np.float32)
+        for shared, worth in (
+            (self.share_sectors, SHARED_SECTOR),
+            (self.share_language, SHARED_LANGUAGE),
+        ):
+            if shared.any():
+                self.totals += np.multiply(shared, worth, dtype=np.float32)
 
     def score(self, reader: int, other: int) -> int:
         """Give a pair's score, 0 to 1000."""
@@ -117,12 +119,11 @@ class Sheet:
         """
         # Less than scores can differ by, and so of weight among equals alone.
         keys = self.totals - 1e-10 * self.others.rank.astype(np.float64)
-        count = min(limit, keys.shape[1])
-        if count < keys.shape[1]:
-            chosen = np.argpartition(-keys, count - 1, axis=1)[:, :count] if count else keys[:, :0]
-        else:
-            chosen = np.broadcast_to(np.arange(count), keys.shape)
-        chosen = chosen.astype(np.intp)
+        others = keys.shape[1]
+        count = min(limit, others)
+        chosen = np.broadcast_to(np.arange(others - count, others), (len(keys), count))
+        if 0 < count < others:
+            chosen = np.argpartition(keys, others - count, axis=1)[:, others - count :]
         order = np.argsort(-np.take_along_axis(keys, chosen, axis=1), axis=1)
         return np.take_along_axis(chosen, order, axis=1)
 
@@ -145,15 +146,22 @@ def _shared(one: Floats, other: Floats) -> np.ndarray[tuple[int, ...], np.dtype[
     return shared
 
 
-def _reduced(points: Floats, owners: Numbers, count: int) -> Floats:
-    """Give for each owner the best of the rows that are that person's."""
-    best = np.zeros((count, points.shape[1]), np.float32)
+def _reduced(points: Floats, owners: Numbers, count: int, axis: int) -> Floats:
+    """Give for each owner the best of the rows (axis 0) or columns (axis 1) that are theirs."""
+    if len(owners) == count and (owners == np.arange(count)).all():
+        return points
+    shape = (count, points.shape[1]) if axis == 0 else (points.shape[0], count)
+    best = np.zeros(shape, np.float32)
     if not len(owners):
         return best
     order = np.argsort(owners, kind="stable")
     ordered = owners[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    best[ordered[starts]] = np.maximum.reduceat(points[order], starts, axis=0)
+    found = np.maximum.reduceat(points.take(order, axis), starts, axis=axis)
+    if axis == 0:
+        best[ordered[starts]] = found
+    else:
+        best[:, ordered[starts]] = found
     return best
 
 
