@@ -37,6 +37,7 @@ _KEPT = 12
 _KEPT_SHARE = 0.12
 _PARENTS = (0.45, 0.15)
 _RELATED = 0.25
+_ROOT = 0.4
 
 
 class Space:
@@ -135,7 +136,6 @@ class _Parts:
         self._rarity = {
             gram: math.log(1 + count / n) / math.log(1 + count) for gram, n in used.items()
         }
-        self._unknown = 1.0
         self._count = count
         self._concept_of = np.array([concept for concept, _ in known], np.intp)
         self._strength = np.array([_weight(tokens(term)) for _, term in known], np.float32)
@@ -145,9 +145,7 @@ class _Parts:
 
     def rarity(self, names: Sequence[str]) -> Floats:
         """Say how telling each word or piece is, up to 1."""
-        return np.fromiter(
-            (self._rarity.get(name, self._unknown) for name in names), np.float32, len(names)
-        )
+        return np.fromiter((self._rarity.get(name, 1) for name in names), np.float32, len(names))
 
     def near(self, names: Sequence[str], counts: Floats) -> tuple[Floats, Floats]:
         """Give for each concept the share of its best term, and of all its terms, in the text."""
@@ -229,10 +227,9 @@ def _spread(known: Taxonomy, number: dict[str, int]) -> Floats:
     matrix = np.eye(len(number), dtype=np.float32)
     for code, concept in known.concepts.items():
         above = known.parents(code)
-        if not above:
-            matrix[number[code], number[code]] = 0.4
+        matrix[number[code], number[code]] = concept.telling if above else _ROOT
         for parent, share in zip(above, _PARENTS, strict=False):
-            matrix[number[code], number[parent]] += share * (0.4 if parent == above[-1] else 1)
+            matrix[number[code], number[parent]] += share * (_ROOT if parent == above[-1] else 1)
         for other in concept.related:
             matrix[number[code], number[other]] += _RELATED
             matrix[number[other], number[code]] += _RELATED

@@ -23,6 +23,8 @@ class Concept:
     zh: tuple[str, ...]
     related: tuple[str, ...] = ()
     """What buyers of the one often ask for too, elsewhere in the hierarchy."""
+    telling: float = 1.0
+    """How much it says of what a company deals in: a trader of anything says little by that."""
     hs: tuple[str, ...] = ()
     """Codes of the Harmonized System, 2022."""
     nace: tuple[str, ...] = ()
@@ -75,4 +77,10 @@ def parsed(files: Iterable[str]) -> Taxonomy:
 
 def _concept(code: str, facts: dict[str, Any]) -> Concept:
     lists = {name: tuple(facts.get(name, ())) for name in ("en", "zh", "related", "hs", "nace")}
-    return Concept(code=code, name=Bilingual(**facts["name"]), parent=facts.get("parent"), **lists)
+    return Concept(
+        code=code,
+        name=Bilingual(**facts["name"]),
+        parent=facts.get("parent"),
+        telling=facts.get("telling", 1.0),
+        **lists,
+    )
