@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.matching.api.wishes import author
+from services.matching.acting import author
 from services.matching.commands import barring, looking
 from services.matching.resources import Held
 from services.matching.store import barring as store

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from services.matching.api.wishes import author, require_for
+from services.matching.acting import author, require_for
 from services.matching.commands import looking, requesting
 from services.matching.domain.requests import Answer
 from services.matching.resources import Held, Resources

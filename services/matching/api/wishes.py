@@ -5,14 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.matching.commands import looking, wishing
-from services.matching.domain.requests import Author
+from services.matching.acting import author, require_for
+from services.matching.commands import wishing
 from services.matching.domain.scoring import Profile, Recommendation
-from services.matching.resources import Held, Resources
-from services.matching.store import facts, schedules
+from services.matching.resources import Held
+from services.matching.store import schedules
 from services.matching.store import wishes as store
 from services.matching.wish_bodies import CompanyPreferenceBody, PreferenceBody
-from shared.access import Action, Principal, Scope, require
 from shared.http import Caller, Now
 
 LIMIT_MAX = 200
@@ -109,19 +108,3 @@ async def list_unmet_wishes(
     own = [one for one in found if one.participant_id == participant_id]
     shown = own if who.role == "mission_staff" else [one.for_participants for one in own]
     return {"items": [one.shown() for one in shown]}
-
-
-def author(who: Principal) -> Author:
-    """Give who states something, for oneself or on behalf of somebody."""
-    return Author(who.subject, who.role)
-
-
-async def require_for(
-    held: Resources, who: Principal, action: Action, stop_id: UUID, person_id: UUID
-) -> facts.Row:
-    """Check the right to act for somebody, and give the stop."""
-    async with held.database.reading() as connection:
-        stop = await looking.existing_stop(connection, stop_id)
-        person = await looking.existing_participant(connection, stop_id, person_id)
-    require(who, action, Scope(stop["mission_id"], stop_id, (person_id,), person["partner_id"]))
-    return stop
