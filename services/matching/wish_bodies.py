@@ -35,13 +35,17 @@ class CompanyPreferenceBody(Body):
 
 
 class RequestBody(Body):
-    """A request for a meeting; without `expires_at` it waits a week for an answer."""
+    """A request for a meeting; without `expires_at` it waits a week for an answer.
+
+    `is_recommended`: it follows a recommendation.
+    """
 
     stop_id: UUID
     participant_id: UUID
     counterpart_id: UUID
     message: Annotated[str, StringConstraints(max_length=MESSAGE_LENGTH_MAX)] | None = None
     expires_at: Moment | None = None
+    is_recommended: bool = False
 
 
 class SideQuotaBody(Body):

@@ -14,7 +14,7 @@ MeetingState = Literal[
 ]
 Attendance = Literal["unknown", "present", "late", "absent"]
 RequestStatus = Literal["pending", "accepted", "declined", "cancelled", "expired", "superseded"]
-RequestOrigin = Literal["participant", "organizer"]
+RequestOrigin = Literal["participant", "organizer", "recommendation"]
 
 
 class _Matching(Event):

@@ -22,6 +22,7 @@ from shared.events.matching import (
     RequestDeclined,
     RequestEvent,
     RequestExpired,
+    RequestOrigin,
     RequestStatus,
     RequestSubmitted,
     RequestSuperseded,
@@ -114,11 +115,17 @@ def content(row: asyncpg.Record, now: datetime) -> dict[str, Any]:
     shown = {
         **row,
         "status": domain.status_at(row["status"], row["expires_at"], now),
-        "origin": domain.origin(row["asked_by"], row["participant_id"]),
+        "origin": _origin(row),
         "on_behalf_of": on_behalf_of(row["asked_by"], row["participant_id"]),
     }
     written: dict[str, Any] = to_jsonable_python(shown)
     return written
+
+
+def _origin(row: asyncpg.Record) -> RequestOrigin:
+    return domain.origin(
+        row["asked_by"], row["participant_id"], is_recommended=row["is_recommended"]
+    )
 
 
 async def _refuse_own_no(
@@ -160,7 +167,7 @@ async def _tell(connection: Connection, row: asyncpg.Record, now: datetime) -> N
         mission_id=stop["mission_id"],
         revision=row["revision"],
         status=row["status"],
-        origin=domain.origin(row["asked_by"], row["participant_id"]),
+        origin=_origin(row),
         participant_id=row["participant_id"],
         counterpart_id=row["counterpart_id"],
         expires_at=row["expires_at"],

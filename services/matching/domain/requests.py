@@ -70,6 +70,10 @@ def expiry(wanted: datetime | None, now: datetime) -> datetime:
     return wanted
 
 
-def origin(asked_by: UUID | None, participant_id: UUID) -> RequestOrigin:
-    """Say whether somebody asked, or the organiser did."""
-    return "participant" if asked_by in (None, participant_id) else "organizer"
+def origin(
+    asked_by: UUID | None, participant_id: UUID, *, is_recommended: bool = False
+) -> RequestOrigin:
+    """Say whether the organiser asked, or somebody who followed a recommendation, or did not."""
+    if asked_by not in (None, participant_id):
+        return "organizer"
+    return "recommendation" if is_recommended else "participant"

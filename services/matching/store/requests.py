@@ -15,7 +15,8 @@ Facts = Mapping[str, Any]
 
 REQUEST = (
     "id, stop_id, participant_id, counterpart_id, message, reply, status, revision, "
-    "requested_at, expires_at, answered_at, asked_by, asked_role, answered_by, answered_role"
+    "requested_at, expires_at, answered_at, asked_by, asked_role, answered_by, answered_role, "
+    "is_recommended"
 )
 
 
@@ -43,8 +44,8 @@ async def add(connection: Connection, request: Facts, by: Author) -> None:
     """Add a request; raises `asyncpg.UniqueViolationError` when the pair has an open one."""
     await connection.execute(
         "INSERT INTO meeting_request (id, stop_id, participant_id, counterpart_id, message, "
-        "status, requested_at, expires_at, asked_by, asked_role) "
-        "VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9)",
+        "status, requested_at, expires_at, asked_by, asked_role, is_recommended) "
+        "VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10)",
         request["id"],
         *_pair(request),
         request["message"],
@@ -52,6 +53,7 @@ async def add(connection: Connection, request: Facts, by: Author) -> None:
         request["expires_at"],
         by.id,
         by.role,
+        request["is_recommended"],
     )
 
 

@@ -1,6 +1,7 @@
 """Requests over time: superseded, agreed on from both sides, expired, and made by staff."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -217,3 +218,24 @@ async def test_a_partner_answers_for_its_own_invitee_alone(house: "House") -> No
     assert (await answer(house, own, "decline", partner)).json()["status"] == "declined"
     assert (await answer(house, other, "decline", partner)).status_code == 403
     assert (await request(house, "lin dave", partner)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("is_recommended", "by", "origin"),
+    [
+        (True, "dora", "recommendation"),
+        (False, "dora", "participant"),
+        # Who asked for somebody else is told first.
+        (True, "staff", "organizer"),
+    ],
+)
+async def test_a_request_says_whether_it_follows_a_recommendation(
+    house: "House", is_recommended: bool, by: str, origin: str
+) -> None:
+    who = house.boss if by == "staff" else house.person(by)
+    made = await request(house, "dora lin", who, is_recommended=is_recommended)
+    agreed = await answer(house, made, "accept", "lin")
+
+    assert (made.json()["origin"], agreed.json()["origin"]) == (origin, origin)
+    told = await house.rows("SELECT payload FROM outbox WHERE type LIKE 'matching.request.%'")
+    assert [json.loads(row["payload"])["origin"] for row in told] == [origin, origin]
