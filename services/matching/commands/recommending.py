@@ -1,11 +1,11 @@
 """Recommending: whom somebody should meet, and why."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.matching.domain.scoring import WISH_WORTH, Profile, Recommendation, Scorer
+from services.matching.domain.scoring import Profile, Recommendation, Scorer
 from services.matching.store import facts, meetings, wishes
 from shared.events.base import Bilingual
 from shared.postgres import Connection
@@ -30,31 +30,35 @@ class Recommender:
         self._stops: OrderedDict[UUID, _Known] = OrderedDict()
 
     async def recommend(
-        self, connection: Connection, stop: facts.Row, participant_id: UUID, limit: int
+        self,
+        connection: Connection,
+        stop: facts.Row,
+        participant_id: UUID,
+        limit: int,
+        is_wanted: Callable[[Profile], bool] = lambda _: True,
     ) -> list[tuple[Recommendation, Profile]]:
         """Rank the other side for somebody, without those refused or met at another stop.
 
-        Who refused this person stays in the list: its gaps would tell.
+        Who refused this person stays in the list: its gaps would tell. `is_wanted` narrows it.
         """
         known = await self._known(connection, stop)
         people = known.people
         if participant_id not in people:
             return []
-        stated = await wishes.of_stop(connection, stop["id"])
-        elsewhere = await meetings.pairs_elsewhere(connection, stop["mission_id"], stop["id"])
+        # What the other side wishes is not told, not even by the order: it is not read here.
+        stated = await wishes.of_person(connection, stop["id"], participant_id)
+        elsewhere = await meetings.pairs_elsewhere(
+            connection, stop["mission_id"], stop["id"], participant_id
+        )
         others = [
             other
             for other in people.values()
             if other.listings
             and not stated.is_refused_by(participant_id, other.id)
             and frozenset((participant_id, other.id)) not in elsewhere
+            and is_wanted(other)
         ]
-        # What the other side wishes is not told, not even by the order.
-        own = {
-            wish.counterpart_id: wish.kind
-            for wish in stated.positive()
-            if wish.participant_id == participant_id and wish.kind in WISH_WORTH
-        }
+        own = {wish.counterpart_id: wish.kind for wish in stated.positive()}
         ranked = known.scorer.ranked(people[participant_id], others, limit, own)
         return [(found, people[found.counterpart_id]) for found in ranked]
 

@@ -126,14 +126,16 @@ async def on_point(connection: Connection, point_id: UUID, since: datetime) -> l
 
 
 async def pairs_elsewhere(
-    connection: Connection, mission_id: UUID, stop_id: UUID
+    connection: Connection, mission_id: UUID, stop_id: UUID, person_id: UUID | None = None
 ) -> set[frozenset[UUID]]:
-    """List the pairs that meet at another stop of the mission."""
+    """List the pairs that meet at another stop of the mission, all of them or one person's."""
     rows = await connection.fetch(
         "SELECT delegate_id, local_id FROM meeting "
-        "WHERE mission_id = $1 AND stop_id <> $2 AND state <> 'cancelled'",
+        "WHERE mission_id = $1 AND stop_id <> $2 AND state <> 'cancelled' "
+        "AND ($3::uuid IS NULL OR $3 IN (delegate_id, local_id))",
         mission_id,
         stop_id,
+        person_id,
     )
     return {frozenset(row) for row in rows}
 

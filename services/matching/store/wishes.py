@@ -143,10 +143,26 @@ async def of_stop(connection: Connection, stop_id: UUID) -> Wishes:
     )
 
 
-async def _company_of(connection: Connection, stop_id: UUID) -> dict[UUID, UUID]:
+async def of_person(connection: Connection, stop_id: UUID, participant_id: UUID) -> Wishes:
+    """Read what one person states at a stop, of people and of companies."""
+    rows = await preferences_of(connection, stop_id, participant_id)
+    about = await company_preferences_of(connection, stop_id, participant_id)
+    companies = [row["organization_id"] for row in about]
+    return Wishes(
+        (Wish(participant_id, row["counterpart_id"], row["kind"], row["again"]) for row in rows),
+        (CompanyWish(participant_id, row["organization_id"], row["kind"]) for row in about),
+        await _company_of(connection, stop_id, companies) if companies else {},
+    )
+
+
+async def _company_of(
+    connection: Connection, stop_id: UUID, only: Sequence[UUID] | None = None
+) -> dict[UUID, UUID]:
     rows = await connection.fetch(
         "SELECT DISTINCT p.id, p.organization_id FROM participant AS p JOIN participation AS place "
-        "ON place.participant_id = p.id WHERE place.stop_id = $1 AND place.is_confirmed",
+        "ON place.participant_id = p.id WHERE place.stop_id = $1 AND place.is_confirmed "
+        "AND ($2::uuid[] IS NULL OR p.organization_id = ANY($2))",
         stop_id,
+        only,
     )
     return {row["id"]: row["organization_id"] for row in rows}
