@@ -60,6 +60,15 @@ def day(on: date, language: str) -> str:
     return f"{on:%a} {on.day} {on:%b %Y}"
 
 
+def on_day(moment: datetime, zone: str, language: str) -> str:
+    """Write a moment as its day and time with the zone they are in."""
+    on = day(moment.astimezone(ZoneInfo(zone)).date(), language)
+    name = zone_name(moment, zone, language)
+    if language == "zh":
+        return f"{on} {local(moment, zone)}（{name}）"
+    return f"{on}, {local(moment, zone)} ({name})"
+
+
 class Pages:
     """The templates and words of one service, over the shared ones."""
 

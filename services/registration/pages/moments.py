@@ -6,23 +6,14 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request
 
-from shared.web.pages import day, language_of, local, zone_name
+from shared.web import pages
+from shared.web.pages import day, language_of
 
 
 def on_day(request: Request) -> Callable[[datetime, str], str]:
     """Give what writes a moment for the reader of a page."""
     language = language_of(request)
-
-    def write(moment: datetime, zone: str) -> str:
-        on = day(moment.astimezone(ZoneInfo(zone)).date(), language)
-        name = zone_name(moment, zone, language)
-        return (
-            f"{on} {local(moment, zone)}（{name}）"
-            if language == "zh"
-            else f"{on}, {local(moment, zone)} ({name})"
-        )
-
-    return write
+    return lambda moment, zone: pages.on_day(moment, zone, language)
 
 
 def only_day(request: Request) -> Callable[[datetime, str], str]:
