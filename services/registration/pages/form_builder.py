@@ -244,7 +244,7 @@ def _when(text: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         fault = Fault("/when", "This is not JSON.")
         raise Invalid("The condition cannot be read.", faults=[fault]) from None
 

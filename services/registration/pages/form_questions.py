@@ -23,7 +23,7 @@ from services.registration.domain.questions import (
 from services.registration.pages.rendering import pages
 from services.registration.resources import Resources
 from services.registration.store import files as store
-from shared.errors import Invalid
+from shared.errors import Conflict, Invalid
 
 PREFIX = "answer."
 MEGABYTE = 1_048_576
@@ -197,6 +197,6 @@ async def _kept(
             part = content[at : at + files.CHUNK_BYTES]
             await files.put_chunk(held.database, file.id, at // files.CHUNK_BYTES, part)
         await files.finish(held.database, file.id)
-    except Invalid:
+    except (Conflict, Invalid):
         return file.name
     return str(file.id)

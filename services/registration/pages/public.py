@@ -253,10 +253,11 @@ async def ask_for_link(
 async def sign_out(who: Visitor) -> Response:
     """Forget who is signed in on this browser, and what its pages kept there."""
     response = RedirectResponse("/", 303)
+    # Another site's form comes without the cookie, and must not sign anybody out.
     if who is not None:
         kept = '"cache"' if who.role in SCANNING else '"cache", "storage"'
         response.headers["Clear-Site-Data"] = kept
-    response.delete_cookie(SESSION_COOKIE)
+        response.delete_cookie(SESSION_COOKIE)
     return response
 
 

@@ -74,6 +74,7 @@ async def test_what_makes_no_sense_is_said_and_what_was_typed_is_kept(house: "Ho
         ({"label_zh": ""}, "Question"),
         ({"choices": ""}, "Choices"),
         ({"when": "{"}, "Shown only when"),
+        ({"when": "[" * 50_000}, "Shown only when"),
         ({"when": '{"question": "none", "is": "x"}'}, "Shown only when"),
         ({"min": "3"}, "Limits"),
     ):

@@ -379,6 +379,12 @@ async def test_a_link_signs_in_and_out_again(house: "House") -> None:
     assert f'{SESSION_COOKIE}=""; expires=' in out.headers["set-cookie"].replace("Max-Age=0; ", "")
 
 
+async def test_another_sites_form_signs_nobody_out(house: "House") -> None:
+    # The browser leaves the cookie out of what another site sends.
+    answer = await house.client.post("/sign-out")
+    assert (answer.status_code, "set-cookie" in answer.headers) == (303, False)
+
+
 @pytest.mark.parametrize(
     "to",
     [
