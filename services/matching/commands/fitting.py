@@ -1,103 +1,111 @@
-"""Fitting: whether a version still fits what happened since it was solved.
+"""Fitting: whether a version still fits what happened since it was made, and what does not.
 
-The walls of the database see double bookings. This sees what they cannot.
+The walls of the database see double bookings. This sees also what they cannot, and names it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from services.matching.commands import looking
+from services.matching.domain.explaining import Names, sentence
+from services.matching.domain.fitting import SIDES, Ground, Misfit, Room, misfits
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point
-from services.matching.domain.problem import DEFAULT_QUOTAS
 from services.matching.domain.quotas import effective
-from services.matching.domain.versions import Differences, Entry, is_fixed, stale
-from services.matching.store import barring, facts, quotas, sessions, wishes
-from shared.events.base import Side
+from services.matching.domain.versions import Entry
+from services.matching.store import barring, facts, meetings, quotas, sessions, wishes
+from shared.errors import Conflict, Fault
+from shared.events.base import Bilingual
 from shared.postgres import Connection
 
-SIDES: tuple[Side, Side] = ("delegation", "local")
+CONFLICTS_MAX = 20
+"""How many misfits a refusal names."""
 
 
-async def refuse_stale(
-    connection: Connection,
-    stop_id: UUID,
-    entries: Sequence[Entry],
-    found: Differences,
-    current: Sequence[Meeting],
+async def refuse_misfits(
+    connection: Connection, stop_id: UUID, entries: Sequence[Entry], current: Sequence[Meeting]
 ) -> None:
     """Refuse a version whose changes are not possible any more; the stop is locked.
 
-    Raises `Conflict` (`stale_schedule`).
+    Raises `Conflict` (`stale_schedule`) that names each meeting and what is in its way.
     """
-    changed = changed_entries(entries, found)
-    there = {meeting.id for meeting in current if meeting.state != "cancelled"}
-    if any(entry.meeting_id and entry.meeting_id not in there for entry in changed):
-        raise stale("A meeting was cancelled")
-    stated = await wishes.of_stop(connection, stop_id)
-    if any(stated.is_refused(entry.delegate_id, entry.local_id) for entry in changed):
-        raise stale("The wishes changed")
-    await _refuse_barred(connection, stop_id, entries, current)
-    await _refuse_too_many(connection, stop_id, entries, current)
-    await _refuse_people_without_place(connection, stop_id, changed)
-    await _refuse_closed_points(connection, stop_id, changed)
+    found = misfits(entries, await ground(connection, stop_id, entries, current))
+    if found:
+        raise stale(found, entries, await names(connection, stop_id, involved(entries, current)))
 
 
-def changed_entries(entries: Iterable[Entry], found: Differences) -> list[Entry]:
-    """Give the entries that add or move a meeting."""
-    pairs = {pair for pair, _ in found.added} | {meeting.people for meeting, _ in found.moved}
-    return [entry for entry in entries if (entry.delegate_id, entry.local_id) in pairs]
+def stale(found: Sequence[Misfit], entries: Sequence[Entry], named: Names) -> Conflict:
+    """Refuse a version for its misfits; each fault points to the entry."""
+    places = {entry.people: place for place, entry in enumerate(entries)}
+    faults = [
+        Fault(f"/entries/{places[one.entry.people]}", sentence(one, named).en)
+        for one in found[:CONFLICTS_MAX]
+    ]
+    more = f" And {len(found) - 1} more." if len(found) > 1 else ""
+    detail = f"This schedule does not fit any more. {faults[0].detail}{more}"
+    return Conflict(detail, code="stale_schedule", faults=faults)
 
 
-async def _refuse_barred(
-    connection: Connection, stop_id: UUID, entries: Iterable[Entry], current: Iterable[Meeting]
-) -> None:
-    """Refuse also what would stay as it is; what is fixed no version can leave out."""
-    fixed = {meeting.people for meeting in current if is_fixed(meeting)}
-    stop = await facts.stop(connection, stop_id)
-    assert stop is not None
-    barred = await barring.of_stop(connection, stop["mission_id"], stop_id)
-    pairs = {(entry.delegate_id, entry.local_id) for entry in entries} - fixed
-    if any(barred.why(*pair) for pair in pairs):
-        raise stale("An exclusion or a veto was added")
-
-
-async def _refuse_too_many(
-    connection: Connection, stop_id: UUID, entries: Iterable[Entry], current: Iterable[Meeting]
-) -> None:
-    now = {meeting.people: meeting for meeting in current if meeting.state != "cancelled"}
-    wanted = {(entry.delegate_id, entry.local_id) for entry in entries}
-    held = wanted | {pair for pair, meeting in now.items() if is_fixed(meeting)}
-    counts = Counter(person for pair in held for person in pair)
+async def ground(
+    connection: Connection, stop_id: UUID, entries: Iterable[Entry], current: Sequence[Meeting]
+) -> Ground:
+    """Read all that a version of a stop stands on."""
+    stop = await looking.existing_stop(connection, stop_id)
+    rooms = await _rooms(connection, stop_id)
+    held = [entry.people for entry in entries]
+    held += [meeting.people for meeting in current if meeting.state != "cancelled"]
     sides = {person: side for pair in held for person, side in zip(pair, SIDES, strict=True)}
-    of_sides = await quotas.sides(connection, stop_id)
-    limits = effective(of_sides, await quotas.parts(connection, stop_id), sides)
-    # Who has too many already is not made worse by what stays.
-    for person in {person for pair in wanted - now.keys() for person in pair}:
-        most = limits.get(person, DEFAULT_QUOTAS[sides[person]]).maximum
-        if most is not None and counts[person] > most:
-            raise stale("The quotas changed")
+    helpers = {entry.interpreter_id for entry in entries} - {None}
+    resources = {*sides, *helpers, *(point for room in rooms.values() for point in room.points)}
+    return Ground(
+        current=current,
+        wishes=await wishes.of_stop(connection, stop_id),
+        barred=await barring.of_stop(connection, stop["mission_id"], stop_id),
+        elsewhere=await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id),
+        quotas=effective(
+            await quotas.sides(connection, stop_id), await quotas.parts(connection, stop_id), sides
+        ),
+        rooms=rooms,
+        taken=await meetings.bookings(
+            connection, [one for one in resources if one], without=[one.id for one in current]
+        ),
+    )
 
 
-async def _refuse_people_without_place(
-    connection: Connection, stop_id: UUID, changed: Iterable[Entry]
-) -> None:
-    rows = await facts.places(connection, stop_id)
-    places = {(row["participant_id"], row["programme_item_id"]) for row in rows}
-    found = await sessions.of_stop(connection, stop_id)
-    items = {session["id"]: session["programme_item_id"] for session in found}
-    for entry in changed:
-        item = items[entry.session_id]
-        if not places.issuperset({(entry.delegate_id, item), (entry.local_id, item)}):
-            raise stale("Somebody in this schedule has cancelled")
+async def names(connection: Connection, stop_id: UUID, people: Iterable[UUID]) -> Names:
+    """Read what the people, points and times of a stop are called."""
+    stop = await looking.existing_stop(connection, stop_id)
+    rows = await meetings.companies(connection, people)
+    return Names(
+        companies={
+            person: Bilingual(en=row["organization"], zh=row["native_organization"] or "")
+            for person, row in rows.items()
+        },
+        points=await sessions.labels(connection, stop_id),
+        zone=ZoneInfo(stop["timezone"]),
+    )
 
 
-async def _refuse_closed_points(
-    connection: Connection, stop_id: UUID, changed: Iterable[Entry]
-) -> None:
-    closed = await sessions.closings(connection, stop_id)
-    if any(
-        not Point(entry.point_id, closed.get(entry.point_id)).is_open_until(entry.spot.ends_at)
-        for entry in changed
-    ):
-        raise stale("A point was closed")
+def involved(entries: Iterable[Entry], current: Iterable[Meeting]) -> set[UUID]:
+    """Give everybody of a version and of the meetings there are."""
+    pairs = [*(entry.people for entry in entries), *(meeting.people for meeting in current)]
+    return {person for pair in pairs for person in pair}
+
+
+async def _rooms(connection: Connection, stop_id: UUID) -> dict[UUID, Room]:
+    places = await facts.places(connection, stop_id)
+    found = {}
+    for session in await sessions.of_stop(connection, stop_id):
+        points = await sessions.points_of(connection, session["id"])
+        found[session["id"]] = Room(
+            session_id=session["id"],
+            slots=sessions.slots(session),
+            points={point["id"]: Point(point["id"], point["closed_from"]) for point in points},
+            people=frozenset(
+                row["participant_id"]
+                for row in places
+                if row["programme_item_id"] == session["programme_item_id"]
+            ),
+        )
+    return found

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.matching.commands import looking
-from services.matching.commands.fitting import refuse_stale
+from services.matching.commands.fitting import refuse_misfits
 from services.matching.commands.telling import tell
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.versions import Entry, differences, stale
-from services.matching.store import facts, meetings
+from services.matching.domain.versions import Entry, differences
+from services.matching.store import facts, meetings, versions
 from services.matching.store import schedules as store
 from shared.errors import Conflict
 from shared.events.matching import (
@@ -67,7 +67,10 @@ async def publish(
             async with connection.transaction():
                 written = await _put_in_force(connection, _Version(stop, number, entries))
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
-            raise stale("Something it needs was taken") from None
+            # Taken at another stop in this moment: what is there now says which meeting.
+            current = await meetings.of_stop(connection, stop["id"])
+            await refuse_misfits(connection, stop["id"], entries, current)
+            raise
         now = clock()
         await _tell(connection, written, now)
         await store.publish(connection, schedule_id, number, written.count, now)
@@ -86,11 +89,13 @@ async def publish(
 async def _put_in_force(connection: Connection, version: _Version) -> _Written:
     current = await meetings.of_stop(connection, version.stop["id"], lock=True)
     entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
+    await refuse_misfits(connection, version.stop["id"], version.entries, current)
     found = differences(current, {pair: entry.spot for pair, entry in entries.items()})
-    await refuse_stale(connection, version.stop["id"], version.entries, found, current)
     cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
     moved = [_moved(one, entries[one.people], version) for one, _ in found.moved]
     added = [_new(entries[pair], version) for pair, _ in found.added]
+    placed = [pair for pair, entry in entries.items() if entry.locked]
+    await versions.lock_meetings(connection, version.stop["id"], placed)
     # What is cancelled first: a pair meets once.
     await meetings.put(connection, [*cancelled, *moved, *added])
     await meetings.book(connection, [*cancelled, *moved, *added])
@@ -113,6 +118,7 @@ def _moved(meeting: Meeting, entry: Entry, version: _Version) -> Meeting:
         spot=entry.spot,
         interpreter_needed=entry.interpreter_needed,
         delay_minutes=0,
+        locked=entry.locked,
     )
 
 
@@ -136,7 +142,7 @@ def _new(entry: Entry, version: _Version) -> Meeting:
         delay_minutes=0,
         delegate_attendance="unknown",
         local_attendance="unknown",
-        locked=False,
+        locked=entry.locked,
         schedule_number=version.number,
         started_at=None,
         finished_at=None,

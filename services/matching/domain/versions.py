@@ -23,6 +23,18 @@ class Entry(Facts):
     interpreter_needed: bool
     meeting_id: UUID | None = None
     """The meeting that the pair had when this was solved."""
+    locked: bool = False
+    """Placed by hand: it stays where it is, in later versions too."""
+
+    @property
+    def people(self) -> tuple[UUID, UUID]:
+        """The two who meet."""
+        return self.delegate_id, self.local_id
+
+    @property
+    def resources(self) -> tuple[UUID, ...]:
+        """Everything that it holds for its time."""
+        return (*self.people, self.point_id, *filter(None, [self.interpreter_id]))
 
     @property
     def spot(self) -> Spot:

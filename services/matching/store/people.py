@@ -18,6 +18,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("meeting_request", "$1 IN (t.participant_id, t.counterpart_id)"),
     ("meeting", "$1 IN (t.delegate_id, t.local_id, t.interpreter_id)"),
     ("booking", "t.resource_id = $1"),
+    ("schedule_edit", "$1 IN (t.delegate_id, t.local_id)"),
     ("withheld", "t.person_id = $1"),
     ("erased_person", "t.person_id = $1"),
 )

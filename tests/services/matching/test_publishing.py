@@ -292,6 +292,76 @@ async def test_a_cancellation_and_a_version_at_once_leave_no_meeting_without_a_p
         assert set((await house.states()).values()) <= {"cancelled"}
 
 
+async def test_a_refusal_names_both_meetings_and_what_they_need(house: "House") -> None:
+    schedule_id = await house.proposed(
+        house.entry("dora lin", 1, "T1", "ivy"), house.entry("dave liu", 1, "T1")
+    )
+    refusal = (await publish(house, schedule_id)).json()
+
+    said = "Sample Dora Co. – Sample Lin Co. (10:00, T1)"
+    other = "Sample Dave Co. – Sample Liu Co. (10:00, T1)"
+    assert refusal["errors"] == [
+        {"pointer": "/entries/0", "detail": f"{said}: T1 is taken then by {other}."}
+    ]
+    assert refusal["errors"][0]["detail"] in refusal["detail"]
+
+
+async def test_a_refusal_says_who_cancelled_and_which_meeting_was_moved(house: "House") -> None:
+    await house.day()
+    schedule_id = await house.proposed(
+        house.entry("dora lin", 2, "T1", "ivy"), house.entry("dave liu", 4, "T2")
+    )
+    await moved_by_hand(house)
+    await left(house)
+    told = [fault["detail"] for fault in (await publish(house, schedule_id)).json()["errors"]]
+
+    gone = "Sample Liu Co. has no place at this session."
+    assert told == [
+        "Sample Dora Co. – Sample Lin Co. (10:25, T1): it was moved or begun since.",
+        f"Sample Dave Co. – Sample Liu Co. (11:30, T2): {gone}",
+    ]
+
+
+async def test_what_is_taken_at_another_stop_in_the_same_moment_is_named(
+    house: "House", away: Callable[["House", str], Awaitable[UUID]]
+) -> None:
+    elsewhere = await away(house, "dora liu")
+    schedule_id = await house.proposed(house.entry("dora lin", 1, "T1", "ivy"))
+    waiting = (
+        "SELECT FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(ANSWERS_SECONDS_MAX):
+        async with house.database.transaction() as connection:
+            await connection.execute(
+                "UPDATE booking SET during = tstzrange($2, $3) FROM meeting "
+                "WHERE meeting_id = meeting.id AND stop_id = $1",
+                elsewhere,
+                house.slot(1),
+                house.slot(2),
+            )
+            await meetings.check_walls(connection)
+            publishing_ = asyncio.ensure_future(publish(house, schedule_id))
+            while not await house.rows(waiting):
+                assert not publishing_.done(), "it did not meet the wall"
+                await asyncio.sleep(0.02)
+        refusal = (await publishing_).json()
+
+    assert refusal["code"] == "stale_schedule"
+    assert refusal["errors"][0]["detail"].endswith("Sample Dora Co. is not free then.")
+
+
+async def test_what_was_placed_by_hand_is_locked_once_in_force(house: "House") -> None:
+    await house.day()
+    stays = house.entry("dora lin", 1, "T1", "ivy").model_copy(update={"locked": True})
+    new = house.entry("dave liu", 3, "T2").model_copy(update={"locked": True})
+    answer = await house.published(stays, new, house.entry("dave luo", 2, "T2"))
+
+    assert answer["changed"] == 3
+    locked = {row["id"] for row in await house.rows("SELECT id FROM meeting WHERE locked")}
+    assert locked == {await house.meeting("dora lin"), await house.meeting("dave liu")}
+
+
 async def version_again(house: "House") -> None:
     await house.published(house.entry("dave luo", 3, "T2"))
 
@@ -328,7 +398,8 @@ async def test_without_the_wall_the_double_booking_gets_through(
         )
         await house.day()
         await double_booked(house)
-        answer = await house.published(
-            house.entry("dora lin", 1, "T1", "ivy"), house.entry("dave liu", 1, "T1")
+        held = await house.rows(
+            "SELECT FROM booking AS one JOIN booking AS other ON one.resource_id = "
+            "other.resource_id AND one.meeting_id < other.meeting_id AND one.during && other.during"
         )
-        assert answer["state"] == "published"
+        assert len(held) == 1
