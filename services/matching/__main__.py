@@ -12,6 +12,7 @@ from services.matching.api import (
     requests,
     schedules,
     sessions,
+    versions,
     wishes,
 )
 from services.matching.commands.erasing import sweep
@@ -60,6 +61,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     quotas.router,
                     barring.router,
                     schedules.router,
+                    versions.router,
                     meetings.router,
                     people.router,
                     board.router,

@@ -30,7 +30,7 @@ async def refuse_misfits(
 
     Raises `Conflict` (`stale_schedule`) that names each meeting and what is in its way.
     """
-    found = misfits(entries, await ground(connection, stop_id, entries, current))
+    found = misfits(entries, await ground_of(connection, stop_id, entries, current))
     if found:
         raise stale(found, entries, await names(connection, stop_id, involved(entries, current)))
 
@@ -47,16 +47,26 @@ def stale(found: Sequence[Misfit], entries: Sequence[Entry], named: Names) -> Co
     return Conflict(detail, code="stale_schedule", faults=faults)
 
 
-async def ground(
-    connection: Connection, stop_id: UUID, entries: Iterable[Entry], current: Sequence[Meeting]
+async def ground_of(
+    connection: Connection, stop_id: UUID, entries: Sequence[Entry], current: Sequence[Meeting]
 ) -> Ground:
     """Read all that a version of a stop stands on."""
+    helpers = {entry.interpreter_id for entry in entries if entry.interpreter_id}
+    return await ground(connection, stop_id, current, [one.people for one in entries], helpers)
+
+
+async def ground(
+    connection: Connection,
+    stop_id: UUID,
+    current: Sequence[Meeting],
+    pairs: Iterable[tuple[UUID, UUID]],
+    helpers: Iterable[UUID],
+) -> Ground:
+    """Read all that meetings of these pairs and interpreters stand on."""
     stop = await looking.existing_stop(connection, stop_id)
     rooms = await _rooms(connection, stop_id)
-    held = [entry.people for entry in entries]
-    held += [meeting.people for meeting in current if meeting.state != "cancelled"]
+    held = [*pairs, *(meeting.people for meeting in current if meeting.state != "cancelled")]
     sides = {person: side for pair in held for person, side in zip(pair, SIDES, strict=True)}
-    helpers = {entry.interpreter_id for entry in entries} - {None}
     resources = {*sides, *helpers, *(point for room in rooms.values() for point in room.points)}
     return Ground(
         current=current,
@@ -67,9 +77,7 @@ async def ground(
             await quotas.sides(connection, stop_id), await quotas.parts(connection, stop_id), sides
         ),
         rooms=rooms,
-        taken=await meetings.bookings(
-            connection, [one for one in resources if one], without=[one.id for one in current]
-        ),
+        taken=await meetings.bookings(connection, resources, without=[one.id for one in current]),
     )
 
 

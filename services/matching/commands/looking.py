@@ -8,8 +8,8 @@ import asyncpg
 
 from services.matching.commands.telling import parties
 from services.matching.domain.meetings import Meeting
-from services.matching.store import facts, meetings, requests, schedules, sessions
-from shared.errors import NotFound
+from services.matching.store import facts, meetings, requests, schedules, sessions, versions
+from shared.errors import NotFound, Stale
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -28,6 +28,16 @@ async def existing_session(connection: Connection, session_id: UUID) -> Row:
 async def existing_schedule(connection: Connection, schedule_id: UUID) -> Row:
     """Read a schedule; raises `NotFound`."""
     return _found(await schedules.one(connection, schedule_id), "schedule")
+
+
+async def existing_version(
+    connection: Connection, schedule_id: UUID, *, revision: int | None = None
+) -> Row:
+    """Read a schedule as it can be edited; raises `NotFound`, and `Stale` at another revision."""
+    found = _found(await versions.one(connection, schedule_id), "schedule")
+    if revision is not None and found["revision"] != revision:
+        raise Stale(f"This schedule is at revision {found['revision']} by now; look again.")
+    return found
 
 
 async def existing_request(connection: Connection, request_id: UUID, *, lock: bool = False) -> Row:

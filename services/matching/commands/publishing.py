@@ -44,13 +44,16 @@ class _Written:
 
 
 async def publish(
-    database: Database, schedule_id: UUID, clock: Callable[[], datetime]
+    database: Database,
+    schedule_id: UUID,
+    clock: Callable[[], datetime],
+    revision: int | None = None,
 ) -> dict[str, Any]:
     """Put a version in force and tell everybody whom it changes; a repeat changes nothing.
 
     `clock` is asked when all is written: a large version takes its time, and waits for its turn.
-    Raises `NotFound`, or `Conflict` when it is not solved, superseded, or does not fit any more
-    (`stale_schedule`).
+    Raises `NotFound`, `Stale` when it was edited after `revision`, or `Conflict` when it is not
+    solved, superseded, or does not fit any more (`stale_schedule`).
     """
     async with database.transaction() as connection:
         schedule = await looking.existing_schedule(connection, schedule_id)
@@ -61,6 +64,8 @@ async def publish(
             return _content(schedule)
         if schedule["state"] != "provisional":
             raise Conflict(f"A schedule that is {schedule['state']} cannot be published.")
+        if revision is not None:
+            await looking.existing_version(connection, schedule_id, revision=revision)
         entries = tuple(Entry.model_validate(entry) for entry in schedule["entries"])
         number = await store.next_number(connection, stop["id"])
         try:

@@ -3,14 +3,31 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
-from services.matching.domain.meetings import Meeting, Spot
+from services.matching.domain.meetings import Spot
 from services.matching.domain.slots import Slot
 
 Times = Sequence[tuple[datetime, datetime]]
 Taken = Mapping[UUID, Times]
 """When people, points and interpreters are taken by other meetings."""
+
+
+class Placed(Protocol):
+    """What has a spot and could have another: a meeting, or an entry of a version."""
+
+    @property
+    def people(self) -> tuple[UUID, UUID]:
+        """The two who meet."""
+
+    @property
+    def spot(self) -> Spot:
+        """Where it is now."""
+
+    @property
+    def interpreter_needed(self) -> bool:
+        """Whether the two share no language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +66,7 @@ def is_free(resource: UUID, slot: Slot, taken: Taken) -> bool:
     return not any(slot.overlaps(*time) for time in taken.get(resource, ()))
 
 
-def free_spots(meeting: Meeting, around: Surroundings) -> list[Spot]:
+def free_spots(meeting: Placed, around: Surroundings) -> list[Spot]:
     """List the spots that are free for a meeting, the nearest in time first, without its own."""
     found = [
         Spot(slot.starts_at, slot.ends_at, point.id, helper)
@@ -64,7 +81,7 @@ def free_spots(meeting: Meeting, around: Surroundings) -> list[Spot]:
     return sorted(elsewhere, key=lambda spot: abs(spot.starts_at - now.starts_at))
 
 
-def _one_helper(meeting: Meeting, around: Surroundings, slot: Slot) -> Sequence[UUID | None]:
+def _one_helper(meeting: Placed, around: Surroundings, slot: Slot) -> Sequence[UUID | None]:
     """Give one interpreter who is free, nobody where none is needed, and no list without one."""
     if not meeting.interpreter_needed:
         return [None]

@@ -1,6 +1,6 @@
 """Versions: a provisional schedule edited by hand, reviewed, and handed on to the next one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,20 @@ Pair = tuple[UUID, UUID]
 VERSION = "id, stop_id, number, state, revision, entries, left_out, reviewed_at, reviewed_by"
 
 
-async def one(connection: Connection, schedule_id: UUID, *, lock: bool = False) -> Row | None:
+async def one(connection: Connection, schedule_id: UUID) -> Row | None:
     """Read a version with its entries."""
     return await connection.fetchrow(
-        f"SELECT {VERSION} FROM schedule WHERE id = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608
+        f"SELECT {VERSION} FROM schedule WHERE id = $1",  # noqa: S608
         schedule_id,
     )
+
+
+async def speakers(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Row]:
+    """Read the side and the languages of participants, with or without a place."""
+    rows = await connection.fetch(
+        "SELECT id, side, languages FROM participant WHERE id = ANY($1::uuid[])", list(people)
+    )
+    return {row["id"]: row for row in rows}
 
 
 async def newest(connection: Connection, stop_id: UUID) -> Row | None:

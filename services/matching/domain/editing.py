@@ -1,0 +1,199 @@
+"""Editing: a provisional version changed by hand, under the rules that the solver keeps."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.matching.domain.explaining import Names, reason
+from services.matching.domain.fitting import Ground, Misfit, Room, misfits_of
+from services.matching.domain.meetings import Spot
+from services.matching.domain.options import Surroundings, Taken, free_spots
+from services.matching.domain.slots import Slot
+from services.matching.domain.versions import Entry
+from shared.errors import Conflict, Fault, Invalid, NotFound
+
+Edit = Literal["add", "move", "remove", "lock", "unlock"]
+Pair = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a meeting is to go; an interpreter is chosen where one is needed and none is named."""
+
+    starts_at: datetime
+    point_id: UUID
+    interpreter_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version that is being edited, and what it stands on."""
+
+    entries: tuple[Entry, ...]
+    ground: Ground
+    languages: Mapping[UUID, AbstractSet[str]]
+    """What participants speak."""
+    helpers: Mapping[UUID, AbstractSet[str]]
+    """What each interpreter of the stop speaks."""
+
+    def entry(self, pair: Pair) -> Entry:
+        """Find a pair's meeting; raises `NotFound`."""
+        found = next((entry for entry in self.entries if entry.people == pair), None)
+        if found is None:
+            raise NotFound("These two do not meet in this version.")
+        return found
+
+    def others(self, pair: Pair) -> list[Entry]:
+        """Give the meetings of everybody else, and of the two with others."""
+        return [entry for entry in self.entries if entry.people != pair]
+
+    def able(self, pair: Pair) -> list[UUID]:
+        """List the interpreters who speak with both, the present one first."""
+        now = next((e.interpreter_id for e in self.entries if e.people == pair), None)
+        found = [
+            helper
+            for helper, spoken in self.helpers.items()
+            if all(spoken & self.languages[person] for person in pair)
+        ]
+        return sorted(found, key=lambda helper: (helper != now, helper))
+
+    def needs_helper(self, pair: Pair) -> bool:
+        """Say whether the two share no language."""
+        return not self.languages[pair[0]] & self.languages[pair[1]]
+
+    def taken(self, pair: Pair) -> Taken:
+        """Say when things are taken by all but one pair's meeting."""
+        found = {resource: list(times) for resource, times in self.ground.taken.items()}
+        for entry in self.others(pair):
+            for resource in entry.resources:
+                found.setdefault(resource, []).append((entry.starts_at, entry.ends_at))
+        return found
+
+
+def placed(version: Version, pair: Pair, to: Destination, names: Names) -> Entry:
+    """Give a pair's meeting where it is wanted, locked there.
+
+    Raises `Invalid` where there is no such slot, point or interpreter, and `Conflict`
+    (`does_not_fit`) where a rule stands against it.
+    """
+    room, slot = _slot(version.ground, to)
+    helper = _helper(version, pair, slot, to.interpreter_id)
+    entry = Entry(
+        session_id=room.session_id,
+        delegate_id=pair[0],
+        local_id=pair[1],
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        point_id=to.point_id,
+        interpreter_id=helper,
+        interpreter_needed=version.needs_helper(pair),
+        meeting_id=_meeting_of(version, pair),
+        locked=True,
+    )
+    refuse(misfits_of(entry, version.others(pair), version.ground), names)
+    return entry
+
+
+def spots(version: Version, pair: Pair) -> list[Spot]:
+    """List where a pair's meeting could be, its own spot excepted: the nearest, or first, ones."""
+    now = next((entry for entry in version.entries if entry.people == pair), None)
+    taken, found = version.taken(pair), []
+    for room in version.ground.rooms.values():
+        if not set(pair) <= room.people:
+            continue
+        able = version.able(pair)
+        around = Surroundings(room.slots, tuple(room.points.values()), able, taken)
+        found += free_spots(now or _nowhere(version, pair, room), around)
+    nearest = now.starts_at if now else min((s.starts_at for s in found), default=None)
+    return sorted(found, key=lambda spot: abs(spot.starts_at - nearest)) if nearest else []
+
+
+def refuse(found: Sequence[Misfit], names: Names) -> None:
+    """Raise `Conflict` (`does_not_fit`) that says why, if anything is found."""
+    if not found:
+        return
+    faults = [Fault(_pointer(one), f"{_sentence(reason(one, names).en)}.") for one in found]
+    raise Conflict(faults[0].detail, code="does_not_fit", faults=faults)
+
+
+def refuse_fixed(version: Version, pair: Pair) -> None:
+    """Raise `Conflict` for a meeting in force that was locked there, or has begun."""
+    if pair in version.ground.fixed():
+        detail = "This meeting was moved or begun on the day: no version changes it."
+        raise Conflict(detail, code="does_not_fit", faults=[Fault("/local_id", detail)])
+
+
+def with_entry(entries: Iterable[Entry], changed: Entry) -> list[Entry]:
+    """Put a changed or new entry in its place, by time."""
+    kept = [entry for entry in entries if entry.people != changed.people]
+    return sorted([*kept, changed], key=lambda entry: (entry.starts_at, entry.point_id))
+
+
+def _slot(ground: Ground, to: Destination) -> tuple[Room, Slot]:
+    rooms = [room for room in ground.rooms.values() if to.point_id in room.points]
+    slots = [(room, slot) for room in rooms for slot in room.slots]
+    found = next((both for both in slots if both[1].starts_at == to.starts_at), None)
+    if found:
+        return found
+    if rooms:
+        fault = Fault("/starts_at", "No slot of a session with this point starts then.")
+    else:
+        fault = Fault("/point_id", "No session of this stop has such a point.")
+    raise Invalid("A meeting goes to a slot and a point of a session.", faults=[fault])
+
+
+def _helper(version: Version, pair: Pair, slot: Slot, named: UUID | None) -> UUID | None:
+    able = version.able(pair) if version.needs_helper(pair) else []
+    if named is not None:
+        if named not in able:
+            detail = "None who speaks with both, or none is needed."
+            raise Invalid("This interpreter is not for them.", faults=[Fault(_HELPER, detail)])
+        return named
+    if not version.needs_helper(pair):
+        return None
+    around = Surroundings((slot,), (), able, version.taken(pair))
+    free = next(around.free_helpers(slot), None)
+    if free is None:
+        detail = "No interpreter for their languages is free then."
+        raise Conflict(detail, code="does_not_fit", faults=[Fault(_HELPER, detail)])
+    return free
+
+
+def _nowhere(version: Version, pair: Pair, room: Room) -> Entry:
+    """Stand for a meeting that has no spot yet."""
+    return Entry(
+        session_id=room.session_id,
+        delegate_id=pair[0],
+        local_id=pair[1],
+        starts_at=room.slots[0].starts_at,
+        ends_at=room.slots[0].ends_at,
+        point_id=pair[0],
+        interpreter_id=None,
+        interpreter_needed=version.needs_helper(pair),
+    )
+
+
+def _meeting_of(version: Version, pair: Pair) -> UUID | None:
+    meeting = version.ground.meetings().get(pair)
+    return meeting.id if meeting else None
+
+
+_HELPER = "/interpreter_id"
+
+
+def _pointer(misfit: Misfit) -> str:
+    """Point to the field that another value would help."""
+    entry, resource = misfit.entry, misfit.resource_id
+    fields = {
+        entry.point_id: "/point_id",
+        entry.interpreter_id: _HELPER,
+        entry.delegate_id: "/delegate_id",
+    }
+    return fields.get(resource, "/local_id") if resource else "/local_id"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
