@@ -1,7 +1,8 @@
 """The timetable's problem and its solution, as values that can be sent to another process."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -25,13 +26,31 @@ DEFAULT_QUOTAS: Mapping[Side, Quota] = {
 }
 
 
-class Time(Facts):
-    """A slot of a session, and the points that are free in it."""
+class Span(Facts):
+    """A time; half-open."""
 
-    session_id: UUID
     starts_at: datetime
     ends_at: datetime
+
+
+class Time(Span):
+    """A slot of a session at one venue, and the points that are free there in it."""
+
+    session_id: UUID
     points: tuple[UUID, ...]
+    venue: str = ""
+    """Where its points are; empty is the stop's own place."""
+
+
+class Rest(Facts):
+    """How long an interpreter speaks at a stretch, and what ends a stretch; in minutes."""
+
+    run_minutes_max: int
+    rest_minutes: int
+
+
+Pair = tuple[UUID, UUID]
+"""A delegate and a local participant."""
 
 
 class Candidate(Facts):
@@ -50,6 +69,11 @@ class Candidate(Facts):
     """Whom the two represent: a company is met once by one person."""
     again: bool = False
     """Whether this meeting is wanted although one has met, or meets, the other's company."""
+
+    @property
+    def pair(self) -> Pair:
+        """The two, the delegate first."""
+        return self.delegate_id, self.local_id
 
     @property
     def meets(self) -> tuple[tuple[UUID, UUID], ...]:
@@ -89,6 +113,17 @@ class Problem(Facts):
     delegate_meetings_before: dict[UUID, int] = Field(default_factory=dict)
     quotas: dict[UUID, Quota] = Field(default_factory=dict)
     """Of those for whom it is another one than by default."""
+    musts: tuple[tuple[Pair, ...], ...] = ()
+    """Each is a wish that comes first; a meeting of any of its pairs fulfils it."""
+    precedences: tuple[tuple[Pair, Pair], ...] = ()
+    """Of the two meetings the first has ended when the second begins, if both are held."""
+    travel_minutes: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """From one venue to another; what is not named is at the same place."""
+    owners: dict[UUID, UUID] = Field(default_factory=dict)
+    """Whose booth a point is, where it is one company's."""
+    held: dict[UUID, tuple[Span, ...]] = Field(default_factory=dict)
+    """When people and interpreters have fixed meetings."""
+    rest: Rest | None = None
 
     def before(self, person_id: UUID) -> int:
         """Count somebody's fixed meetings."""
@@ -105,13 +140,22 @@ class Problem(Facts):
         most = self.quotas.get(person_id, DEFAULT_QUOTAS[side]).maximum
         return None if most is None else max(0, most - self.before(person_id))
 
+    def travel(self, one: str, other: str) -> timedelta:
+        """Give how long the way between two venues takes."""
+        there = self.travel_minutes.get(one, {}).get(other, 0)
+        return timedelta(minutes=max(there, self.travel_minutes.get(other, {}).get(one, 0)))
+
     def overlapping(self) -> tuple[frozenset[int], ...]:
-        """Give for each time those that overlap it, itself among them."""
+        """Give for each time those that nobody can have beside it, itself among them.
+
+        They overlap it, or are at another venue and too near for the way.
+        """
         return tuple(
             frozenset(
                 place
                 for place, other in enumerate(self.times)
-                if other.starts_at < one.ends_at and one.starts_at < other.ends_at
+                if other.starts_at < one.ends_at + (way := self.travel(one.venue, other.venue))
+                and one.starts_at < other.ends_at + way
             )
             for one in self.times
         )
@@ -126,6 +170,16 @@ class Placed(Facts):
     point_id: UUID
     interpreter_id: UUID | None
 
+    @property
+    def pair(self) -> Pair:
+        """The two, the delegate first."""
+        return self.delegate_id, self.local_id
+
+    @property
+    def people(self) -> tuple[UUID, ...]:
+        """The two, and who interprets."""
+        return (*self.pair, *filter(None, [self.interpreter_id]))
+
 
 class Solution(Facts):
     """A feasible timetable, its value, and a bound that no timetable exceeds."""
@@ -134,3 +188,24 @@ class Solution(Facts):
     objective: int
     bound: int
     is_optimal: bool
+    """Whether none keeps more of what comes first, or is worth more."""
+    musts: int = 0
+    """How many of the wishes that come first are fulfilled."""
+    breaks: int | None = None
+    """How often somebody waits between two meetings while a slot goes by."""
+    breaks_bound: int | None = None
+    """Below which no timetable of these meetings is."""
+    table_changes: int | None = None
+    """How often somebody goes to another point between two meetings."""
+
+
+Stage = Literal["filling", "musts", "minima", "value", "fairness", "waits", "tables"]
+"""What is made better at a time; the order is that of the goals."""
+
+
+class Progress(Facts):
+    """How far a search is: its stage, the best so far, and the seconds since it began."""
+
+    stage: Stage
+    seconds: float
+    solution: Solution

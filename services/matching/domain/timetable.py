@@ -1,250 +1,187 @@
 """The timetable: which pairs meet when, where, and with whose help.
 
-An assignment over slots as in Ernst, Mills and Welgama, "Scheduling appointments at trade events"
-(2003), here for CP-SAT: one Boolean for each pair, time and kind of interpreter. A greedy timetable
-is the first answer and the solver's hint, so that there is always one.
+Goals one after the other: wishes that come first, guaranteed minima, value, fairness, few waits,
+few changes of the table. A greedy timetable is there at once; each stage begins with the best so
+far and never gives up what a stage before it reached.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 from ortools.sat.python import cp_model
 
-from services.matching.domain.filling import Kind, Room, able, greedy
-from services.matching.domain.problem import Candidate, Placed, Problem, Solution
+from services.matching.domain.compacting import Waiting, kept_problem
+from services.matching.domain.filling import Room, greedy
+from services.matching.domain.problem import Placed, Problem, Progress, Solution, Stage
 from services.matching.domain.quotas import kept
+from services.matching.domain.tables import changes, seated
+from services.matching.domain.timetable_model import Model, musts, value
+from services.matching.domain.waits import breaks
 
-FIRST_MEETING_WORTH = 2_500
-"""Nobody who came should go home without a meeting, if another can do with one less."""
-STAYING_WORTH = 400
+Clock = Callable[[], float]
+Tell = Callable[[Progress], None]
+
+SHARES = {"first": 0.4, "value": 0.6, "waits": 1.0}
+"""Until which part of the time a stage may go on; what one leaves the next one has."""
+FAIRNESS_SHARE = 0.1
+"""It is rarely proved, and rarely much is found."""
+TELL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One way to hold one meeting."""
-
-    candidate: int
-    time: int
-    kind: Kind | None
+class _Found:
+    bound: float
+    is_proved: bool
 
 
-def solve(problem: Problem) -> Solution:
-    """Find the most valuable timetable within the time given; never worse than the greedy one.
+def solve(problem: Problem, tell: Tell = lambda _: None, clock: Clock = time.monotonic) -> Solution:
+    """Find the best timetable within the time given; never worse than the greedy one.
 
-    Guaranteed meetings come first: of two timetables the one that keeps more of them is the better.
+    `tell` hears of each stage, and of what is better than before twice a second at most.
     """
     if not problem.candidates or not problem.times:
-        return Solution(placed=(), objective=0, bound=0, is_optimal=True)
-    overlapping = problem.overlapping()
-    room = greedy(problem, overlapping)
-    model = _Model(problem, overlapping)
-    model.hint(room.placed)
-    room, is_guaranteed = _guaranteed(model, room)
-    value = _value(problem, room.placed)
-    solver = _solver(float(problem.seconds_max))
-    model.model.maximize(model.value)
-    status = solver.solve(model.model)
-    bound = model.most
-    if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        bound = int(solver.best_objective_bound)
-        found = model.found(solver)
-        found_value = _value(problem, found.placed)
-        if (kept(problem, found.placed), found_value) >= (kept(problem, room.placed), value):
-            room, value = found, found_value
-    bound = max(value, bound)
-    return Solution(
-        placed=tuple(room.placed),
-        objective=value,
-        bound=bound,
-        is_optimal=is_guaranteed and value >= bound,
-    )
+        return Solution(placed=(), objective=0, bound=0, is_optimal=True, breaks=0, breaks_bound=0)
+    return _Search(problem, tell, clock).run()
 
 
-def _guaranteed(model: "_Model", room: Room) -> tuple[Room, bool]:
-    """Find a timetable that keeps most of what is guaranteed, and say whether none keeps more.
+class _Search:
+    def __init__(self, problem: Problem, tell: Tell, clock: Clock) -> None:
+        self._problem = problem
+        self._tell, self._clock = tell, clock
+        self._began = self._told = clock()
+        self._overlapping = problem.overlapping()
+        self._placed: Sequence[Placed] = ()
+        self._bound: int | None = None
+        self._breaks_bound = 0
+        self._is_first_proved = True
 
-    The model is bound to keep as much.
-    """
-    problem, is_proved = model.problem, True
-    if (held := kept(problem, room.placed)) < model.kept_most:
-        solver = _solver(problem.seconds_max / 2)
-        model.model.maximize(sum(model.kept))
-        status = solver.solve(model.model)
-        is_proved = status == cp_model.OPTIMAL
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            found = model.found(solver)
-            if (more := kept(problem, found.placed)) > held:
-                room, held = found, more
-                model.hint(room.placed)
-    if model.kept:
-        model.model.add(sum(model.kept) >= held)
-    return room, is_proved
+    def run(self) -> Solution:
+        self._take(greedy(self._problem, self._overlapping))
+        self._say("filling")
+        model = Model(self._problem, self._overlapping)
+        self._keep_most(model, "musts", model.musts, len(model.musts), musts)
+        self._keep_most(model, "minima", model.kept, model.kept_most, kept)
+        self._most_valuable(model)
+        self._fairest(model)
+        self._fewest_waits()
+        self._placed = seated(self._problem, self._placed)
+        return self._say("tables")
+
+    def _keep_most(
+        self,
+        model: Model,
+        stage: Stage,
+        terms: Sequence[Any],
+        most: int,
+        count: Callable[[Problem, Sequence[Placed]], int],
+    ) -> None:
+        """Keep most of what comes before all value, and bind the model to keep as much."""
+        if not terms:
+            return
+        if count(self._problem, self._placed) < most:
+            model.model.maximize(sum(terms))
+            found = self._searched(model, stage, self._left("first"))
+            self._is_first_proved &= found is not None and found.is_proved
+        model.model.add(sum(terms) >= count(self._problem, self._placed))
+
+    def _most_valuable(self, model: Model) -> None:
+        self._bound = model.most
+        model.model.maximize(model.value)
+        if found := self._searched(model, "value", self._left("value")):
+            self._bound = int(found.bound)
+        self._bound = max(self._bound, value(self._problem, self._placed))
+
+    def _fairest(self, model: Model) -> None:
+        """Of equal timetables the one in which the fewest have far fewer meetings than others."""
+        model.model.add(model.value >= value(self._problem, self._placed))
+        model.model.maximize(model.fairness())
+        seconds = min(FAIRNESS_SHARE * self._problem.seconds_max, self._left("waits"))
+        self._searched(model, "fairness", seconds)
+
+    def _fewest_waits(self) -> None:
+        """Keep who meets whom, and let as few as can be wait."""
+        problem = kept_problem(self._problem, self._placed)
+        if not problem.candidates or not breaks(self._problem, self._placed):
+            return
+        model = Model(problem, self._overlapping)
+        model.model.minimize(Waiting(model, self._problem).sum)
+        if found := self._searched(model, "waits", self._left("waits"), relaxed=False):
+            self._breaks_bound = max(0, round(found.bound))
+
+    def _left(self, part: str) -> float:
+        ends = self._began + SHARES[part] * self._problem.seconds_max
+        return max(0.0, ends - self._clock())
+
+    def _searched(
+        self, model: Model, stage: Stage, seconds: float, *, relaxed: bool = True
+    ) -> "_Found | None":
+        """Search from the best so far; None where nothing was found, not even that."""
+        model.hint(self._placed)
+        solver = _solver(seconds, relaxed=relaxed)
+        watch = _Watch(lambda found: self._hear(model, stage, found))
+        self._say(stage)
+        status = solver.solve(model.model, watch)
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        self._take(model.found(solver))
+        return _Found(solver.best_objective_bound, status == cp_model.OPTIMAL)
+
+    def _hear(self, model: Model, stage: Stage, found: Any) -> None:
+        if self._clock() - self._told >= TELL_SECONDS:
+            self._take(model.found(found))
+            if stage == "value":
+                self._bound = int(found.best_objective_bound)
+            self._say(stage)
+
+    def _take(self, room: Room) -> None:
+        if self._rank(room.placed) >= self._rank(self._placed):
+            self._placed = tuple(room.placed)
+
+    def _rank(self, placed: Sequence[Placed]) -> tuple[int, ...]:
+        problem = self._problem
+        return (
+            musts(problem, placed),
+            kept(problem, placed),
+            value(problem, placed),
+        )
+
+    def _say(self, stage: Stage) -> Solution:
+        self._told = self._clock()
+        problem, placed = self._problem, self._placed
+        worth = value(problem, placed)
+        bound = None if self._bound is None else max(worth, self._bound)
+        solution = Solution(
+            placed=tuple(placed),
+            objective=worth,
+            bound=bound if bound is not None else worth,
+            is_optimal=self._is_first_proved and bound is not None and worth >= bound,
+            musts=musts(problem, placed),
+            breaks=breaks(problem, placed),
+            breaks_bound=self._breaks_bound,
+            table_changes=changes(problem, placed),
+        )
+        self._tell(Progress(stage=stage, seconds=self._told - self._began, solution=solution))
+        return solution
 
 
-def _solver(seconds_max: float) -> cp_model.CpSolver:
+class _Watch(cp_model.CpSolverSolutionCallback):
+    def __init__(self, hear: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def on_solution_callback(self) -> None:
+        self._hear(self)
+
+
+def _solver(seconds_max: float, *, relaxed: bool) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = seconds_max
     # One worker with the whole linear relaxation proves the optimum of a real stop in two seconds,
     # the same one each time; two workers of the default portfolio were 2 to 11 % short after five.
+    # Waits are clauses, which the relaxation says nothing about.
     solver.parameters.num_workers = 1
-    solver.parameters.linearization_level = 2
+    solver.parameters.linearization_level = 2 if relaxed else 0
     solver.parameters.random_seed = 1
     return solver
-
-
-def _furnished(
-    problem: Problem, overlapping: Sequence[frozenset[int]], chosen: Iterable[Choice]
-) -> Room:
-    """Give each meeting a point and an interpreter: in order of time, those that stay first."""
-
-    def order(choice: Choice) -> tuple[object, ...]:
-        has_moved = problem.candidates[choice.candidate].now_at != choice.time
-        return problem.times[choice.time].starts_at, choice.time, has_moved, choice.candidate
-
-    room = Room(problem, overlapping)
-    for choice in sorted(chosen, key=order):
-        room.place(problem.candidates[choice.candidate], choice.time, choice.kind)
-    return room
-
-
-class _Model:
-    def __init__(self, problem: Problem, overlapping: Sequence[frozenset[int]]) -> None:
-        self.model = cp_model.CpModel()
-        self.problem = problem
-        self.kept: list[cp_model.IntVar] = []
-        """For each person with a guaranteed minimum, how much of it is kept."""
-        self.kept_most = 0
-        self._overlapping = overlapping
-        self.choices = {choice: self.model.new_bool_var("") for choice in _choices(problem)}
-        self._constrain(overlapping)
-        self._limit()
-        self.value = self._value()
-
-    @property
-    def most(self) -> int:
-        """Give a bound that needs no search."""
-        each = FIRST_MEETING_WORTH + STAYING_WORTH
-        return sum(candidate.worth + each for candidate in self.problem.candidates)
-
-    def found(self, solver: cp_model.CpSolver) -> Room:
-        """Give the timetable that a search has found."""
-        chosen = [choice for choice, variable in self.choices.items() if solver.value(variable)]
-        return _furnished(self.problem, self._overlapping, chosen)
-
-    def hint(self, placed: Sequence[Placed]) -> None:
-        """Start the search from a timetable."""
-        self.model.clear_hints()  # type: ignore[no-untyped-call]
-        kinds = {one.id: frozenset(one.languages) for one in self.problem.interpreters}
-        held = {
-            (
-                one.delegate_id,
-                one.local_id,
-                one.time,
-                one.interpreter_id and kinds[one.interpreter_id],
-            )
-            for one in placed
-        }
-        for choice, variable in self.choices.items():
-            candidate = self.problem.candidates[choice.candidate]
-            pair = (candidate.delegate_id, candidate.local_id)
-            self.model.add_hint(variable, (*pair, choice.time, choice.kind) in held)
-
-    def _constrain(self, overlapping: Sequence[frozenset[int]]) -> None:
-        by_pair, by_time, by_resource = _Groups(), _Groups(), _Groups()
-        begins = [self._begins_during(time, overlapping) for time in range(len(overlapping))]
-        for choice, variable in self.choices.items():
-            by_pair[choice.candidate].append(variable)
-            by_time[choice.time].append(variable)
-            candidate = self.problem.candidates[choice.candidate]
-            for resource in filter(None, (candidate.delegate_id, candidate.local_id, choice.kind)):
-                for begin in begins[choice.time]:
-                    by_resource[resource, begin].append(variable)
-        for variables in by_pair.values():
-            self.model.add_at_most_one(variables)
-        for time, variables in by_time.items():
-            self.model.add(sum(variables) <= len(self.problem.times[time].points))
-        for (resource, begin), variables in by_resource.items():
-            if isinstance(resource, UUID):
-                self.model.add_at_most_one(variables)
-            else:
-                self.model.add(sum(variables) <= self._count(resource, begin))
-
-    def _begins_during(self, time: int, overlapping: Sequence[frozenset[int]]) -> list[int]:
-        """Give the times that begin while this one is on: some one of them tells every overlap."""
-        times, one = self.problem.times, self.problem.times[time]
-        return [
-            other
-            for other in overlapping[time]
-            if one.starts_at <= times[other].starts_at < one.ends_at
-        ]
-
-    def _count(self, kind: Kind, begin: int) -> int:
-        return sum(
-            frozenset(one.languages) == kind and begin in one.times
-            for one in self.problem.interpreters
-        )
-
-    def _limit(self) -> None:
-        """Let nobody have more meetings than allowed, nor meet a company twice."""
-        by_person, by_company = _Groups(), _Groups()
-        for choice, variable in self.choices.items():
-            candidate = self.problem.candidates[choice.candidate]
-            by_person[candidate.delegate_id, "delegation"].append(variable)
-            by_person[candidate.local_id, "local"].append(variable)
-            for meets in candidate.meets:
-                by_company[meets].append((choice.candidate, variable))
-        for found in by_company.values():
-            # One pair alone meets once anyway.
-            if len({candidate for candidate, _ in found}) > 1:
-                self.model.add_at_most_one(variable for _, variable in found)
-        for (person, side), variables in by_person.items():
-            room = self.problem.room(person, side)
-            if room is not None:
-                self.model.add(sum(variables) <= room)
-            if owed := min(self.problem.owed(person), len(variables)):
-                self.kept.append(self.model.new_int_var(0, owed, ""))
-                self.model.add(self.kept[-1] <= sum(variables))
-                self.kept_most += owed
-
-    def _value(self) -> cp_model.LinearExprT:
-        terms, by_local = [], _Groups()
-        for choice, variable in self.choices.items():
-            candidate = self.problem.candidates[choice.candidate]
-            terms.append(_worth(candidate, choice.time) * variable)
-            by_local[candidate.local_id].append(variable)
-        for local_id, variables in by_local.items():
-            if not self.problem.meetings_before.get(local_id, 0):
-                has_one = self.model.new_bool_var("")
-                self.model.add(sum(variables) >= has_one)
-                terms.append(FIRST_MEETING_WORTH * has_one)
-        return sum(terms)
-
-
-class _Groups(defaultdict):  # type: ignore[type-arg]  # its keys are of three kinds
-    def __init__(self) -> None:
-        super().__init__(list)
-
-
-def _choices(problem: Problem) -> Iterator[Choice]:
-    for place, candidate in enumerate(problem.candidates):
-        for time in candidate.times:
-            if not candidate.needs_interpreter:
-                yield Choice(place, time, None)
-                continue
-            kinds = {frozenset(one.languages) for one in able(problem, candidate, time)}
-            for kind in sorted(kinds, key=sorted):
-                yield Choice(place, time, kind)
-
-
-def _worth(candidate: Candidate, time: int) -> int:
-    return candidate.worth + STAYING_WORTH * (time == candidate.now_at)
-
-
-def _value(problem: Problem, placed: Sequence[Placed]) -> int:
-    by_pair = {(c.delegate_id, c.local_id): c for c in problem.candidates}
-    first = {p.local_id for p in placed if not problem.meetings_before.get(p.local_id)}
-    return FIRST_MEETING_WORTH * len(first) + sum(
-        _worth(by_pair[one.delegate_id, one.local_id], one.time) for one in placed
-    )
