@@ -9,10 +9,10 @@ from services.matching.api import (
     meetings,
     people,
     quotas,
+    repairs,
     requests,
     schedules,
     sessions,
-    versions,
     wishes,
 )
 from services.matching.commands.erasing import sweep
@@ -61,8 +61,8 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     quotas.router,
                     barring.router,
                     schedules.router,
-                    versions.router,
                     meetings.router,
+                    repairs.router,
                     people.router,
                     board.router,
                 ],

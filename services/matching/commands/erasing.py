@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from services.matching.commands.requesting import cancel_all_of
 from services.matching.commands.telling import tell
-from services.matching.store import facts, meetings, people
+from services.matching.store import absences, facts, meetings, people, repairs
 from shared.erased import forget_answers, note_erased
 from shared.events.matching import MeetingCancelled
 from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased
@@ -14,6 +15,9 @@ from shared.sweeping import KEPT, forget_requests, in_batches
 
 MESSAGES_KEPT = timedelta(days=90)
 """How long what was written with a request stays: registration shows the same number."""
+
+DISTURBANCES_KEPT = timedelta(days=30)
+"""How long who was away, and what was proposed for it, stays."""
 
 BATCH_SIZE_MAX = 500
 
@@ -55,6 +59,12 @@ async def withhold(
 async def sweep(database: Database, at: datetime) -> int:
     """Delete what is not kept any longer, in batches, and count the messages."""
     await forget_requests(database, at - KEPT)
+    for old in (absences, repairs):
+        await in_batches(
+            database,
+            partial(old.forget, before=at - DISTURBANCES_KEPT, limit=BATCH_SIZE_MAX),
+            size=BATCH_SIZE_MAX,
+        )
     return await in_batches(
         database,
         lambda connection: people.forget_messages(connection, at - MESSAGES_KEPT, BATCH_SIZE_MAX),

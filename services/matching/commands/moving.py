@@ -13,7 +13,7 @@ from services.matching.commands.telling import tell
 from services.matching.domain import meetings as domain
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point, Surroundings, free_spots
-from services.matching.store import facts, sessions
+from services.matching.store import absences, facts, sessions
 from services.matching.store import meetings as store
 from shared.errors import Conflict, Fault, Invalid
 from shared.events.matching import MeetingMoved
@@ -33,8 +33,8 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
     """Put a meeting elsewhere, where it stays in later versions.
 
     Raises `NotFound`, `Stale`, `Conflict` by its state, `Invalid` where its session has no such
-    slot, point or interpreter, and `Conflict` where something it needs is taken then (`taken`) or
-    the two are kept apart by now (`barred`).
+    slot, point or interpreter, and `Conflict` where something it needs is taken or away then
+    (`taken`) or the two are kept apart by now (`barred`).
     """
     async with database.transaction() as connection:
         stop_id = (await looking.existing_meeting(connection, order.meeting_id)).stop_id
@@ -44,6 +44,9 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
         await refuse_barred(connection, meeting)
         spot = await _spot(connection, meeting, to)
         moved = revised(domain.moved(meeting, spot))
+        held = [(resource, spot.starts_at, spot.ends_at) for resource in moved.resources]
+        if await absences.met_by(connection, held):
+            raise await _taken(connection, meeting, spot)
         try:
             async with connection.transaction():
                 await store.put(connection, [moved])

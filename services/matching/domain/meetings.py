@@ -46,15 +46,15 @@ class Meeting:
     local_id: UUID
     spot: Spot
     interpreter_needed: bool
-    state: State
-    revision: int
-    delay_minutes: int
-    delegate_attendance: Attendance
-    local_attendance: Attendance
-    locked: bool
     schedule_number: int
-    started_at: datetime | None
-    finished_at: datetime | None
+    state: State = "scheduled"
+    revision: int = 1
+    delay_minutes: int = 0
+    delegate_attendance: Attendance = "unknown"
+    local_attendance: Attendance = "unknown"
+    locked: bool = False
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
     @property
     def people(self) -> tuple[UUID, UUID]:

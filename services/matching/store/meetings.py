@@ -143,10 +143,12 @@ async def pairs_elsewhere(
 async def bookings(
     connection: Connection, resources: Iterable[UUID], without: Iterable[UUID] = ()
 ) -> dict[UUID, list[tuple[datetime, datetime]]]:
-    """Give the times at which people, points and interpreters are taken by other meetings."""
+    """Give when people, points and interpreters are taken by other meetings, or are away."""
     rows = await connection.fetch(
         "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM booking "
-        "WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[])",
+        "WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[]) UNION ALL "
+        "SELECT resource_id, lower(during), upper(during) FROM absence "
+        "WHERE resource_id = ANY($1::uuid[])",
         list(resources),
         list(without),
     )

@@ -18,13 +18,15 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("meeting_request", "$1 IN (t.participant_id, t.counterpart_id)"),
     ("meeting", "$1 IN (t.delegate_id, t.local_id, t.interpreter_id)"),
     ("booking", "t.resource_id = $1"),
+    ("absence", "t.resource_id = $1"),
     ("schedule_edit", "$1 IN (t.delegate_id, t.local_id)"),
     ("withheld", "t.person_id = $1"),
     ("erased_person", "t.person_id = $1"),
 )
 """Which rows are about a person, $1. What others want of him or her is theirs.
 
-Exclusions and vetoes are not among them: who is kept apart is told to neither side.
+Exclusions and vetoes are not among them: who is kept apart is told to neither side. Nor are
+repairs, which say why others do not meet.
 """
 
 _FORGET = (
@@ -38,6 +40,8 @@ _FORGET = (
     "DELETE FROM personal_quota WHERE participant_id = $1",
     "DELETE FROM exclusion WHERE $1 IN (one_id, other_id)",
     "DELETE FROM veto WHERE $1 IN (one_id, other_id)",
+    "DELETE FROM absence WHERE resource_id = $1",
+    "DELETE FROM repair WHERE $1 = ANY(people)",
 )
 
 # The version keeps what was told before, and comes again, from undoing this.

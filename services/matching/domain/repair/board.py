@@ -92,6 +92,7 @@ class Board:
                 self._point_bits[place.session_id] = {p.id: n for n, p in enumerate(place.points)}
         self.open_points = [self._open(number) for number in range(self.count)]
         self._take_away(disturbance)
+        self._shut_away()
         self._seat_meetings()
         self.free_points = [self._free_points(number) for number in range(self.count)]
         self.room = sum(1 << n for n, free in enumerate(self.free_points) if free)
@@ -244,6 +245,15 @@ class Board:
             number = self._resources.of(one.resource_id)
             self.away[number] |= self._during(one.starts_at, one.ends_at)
 
+    def _shut_away(self) -> None:
+        """Take points that cannot be used for a time out of its slots."""
+        for point_bits in self._point_bits.values():
+            for point in point_bits.keys() & self._resources.number.keys():
+                for slot in bits(self.away[self._resources.number[point]]):
+                    number = self._point_bits[self.places[slot].session_id].get(point)
+                    if number is not None:
+                        self.open_points[slot] &= ~(1 << number)
+
     def _seat_meetings(self) -> None:
         fixed = []
         for meeting in self.day.meetings:
@@ -315,7 +325,7 @@ class Board:
         spot = meeting.spot
         during = self._during(spot.starts_at, spot.ends_at)
         closed = self._closings.get(spot.point_id)
-        numbers = [self._resources.of(r) for r in (*meeting.people, spot.interpreter_id) if r]
+        numbers = [self._resources.of(one) for one in meeting.resources]
         is_closed = closed is not None and spot.ends_at > closed
         return is_closed or any(self.away[number] & during for number in numbers)
 

@@ -1,0 +1,145 @@
+"""Repairs of the running day: what happened, what is proposed, and what staff decides."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from services.matching.acting import author
+from services.matching.commands import looking, repairing, reviewing
+from services.matching.repair_bodies import RepairBody, RepairRuleBody
+from services.matching.resources import Held, Resources
+from services.matching.store import absences
+from services.matching.store import repairs as store
+from shared.access import Action, Principal, Scope, may, require
+from shared.errors import NotFound
+from shared.http import Caller, Now
+
+router = APIRouter(prefix="/api/v1", tags=["matching"])
+
+
+@router.post("/repairs", status_code=201)
+async def propose(body: RepairBody, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Say what disturbs the day; answers with a repair."""
+    await allow(held, who, body.stop_id)
+    report = body.happened.model_dump()
+    repair_id = await repairing.propose(
+        held.database, held.repair, body.stop_id, report, author(who), now
+    )
+    return await shown(held, who, repair_id)
+
+
+@router.get("/repairs")
+async def list_repairs(stop_id: UUID, held: Held, who: Caller) -> dict[str, list[dict[str, Any]]]:
+    """List a stop's repairs, the newest first; at most 50."""
+    scope = await allow(held, who, stop_id)
+    async with held.database.reading() as connection:
+        rows = await store.of_stop(connection, stop_id)
+        in_full = may(who, "schedule.write", scope)
+        return {"items": await reviewing.views(connection, stop_id, rows, in_full=in_full)}
+
+
+@router.get("/repairs/{repair_id}")
+async def read_repair(repair_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
+    """Read a repair: each meeting that it touches, now and then."""
+    return await shown(held, who, repair_id)
+
+
+@router.post("/repairs/{repair_id}/accept")
+async def accept(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Put a repair in force, whole or not at all."""
+    await allow_repair(held, who, repair_id)
+    await repairing.accept(held.database, repair_id, author(who), now)
+    return await shown(held, who, repair_id)
+
+
+@router.post("/repairs/{repair_id}/reject")
+async def reject(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Put a repair aside: nothing is changed."""
+    await allow_repair(held, who, repair_id)
+    await repairing.reject(held.database, repair_id, author(who), now)
+    return await shown(held, who, repair_id)
+
+
+@router.post("/repairs/{repair_id}/again", status_code=201)
+async def again(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+    """Propose anew for what was reported, on the day as it is now."""
+    await allow_repair(held, who, repair_id)
+    new_id = await repairing.again(held.database, held.repair, repair_id, author(who), now)
+    return await shown(held, who, new_id)
+
+
+@router.post("/repairs/{repair_id}/offers/{number}/accept")
+async def take_offer(
+    repair_id: UUID, number: int, held: Held, who: Caller, now: Now
+) -> dict[str, Any]:
+    """Give a waiting wish the meeting that a repair left room for."""
+    await allow_repair(held, who, repair_id)
+    await repairing.take_offer(held.database, repair_id, number, now)
+    return await shown(held, who, repair_id)
+
+
+@router.get("/repair-rules")
+async def read_rule(stop_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
+    """Read which repairs of a stop are accepted at once."""
+    await allow(held, who, stop_id)
+    async with held.database.reading() as connection:
+        return {"stop_id": stop_id, "meetings_max": await store.rule(connection, stop_id)}
+
+
+@router.put("/repair-rules")
+async def set_rule(body: RepairRuleBody, held: Held, who: Caller) -> dict[str, Any]:
+    """Say how many meetings a repair may move to be accepted at once."""
+    await allow(held, who, body.stop_id, "schedule.write")
+    await repairing.set_rule(held.database, body.stop_id, body.meetings_max)
+    return body.model_dump()
+
+
+@router.get("/absences")
+async def list_absences(stop_id: UUID, held: Held, who: Caller) -> dict[str, list[dict[str, Any]]]:
+    """List who and what is away at a stop, in order of time."""
+    await allow(held, who, stop_id)
+    async with held.database.reading() as connection:
+        return {"items": [dict(row) for row in await absences.of_stop(connection, stop_id)]}
+
+
+@router.post("/absences/{absence_id}/end", status_code=204)
+async def end_absence(absence_id: UUID, held: Held, who: Caller) -> None:
+    """Note that who was away is back, or will not be away."""
+    async with held.database.reading() as connection:
+        row = await absences.one(connection, absence_id)
+    if row is None:
+        raise NotFound("There is no such absence.")
+    await allow(held, who, row["stop_id"])
+    async with held.database.transaction() as connection:
+        await absences.end(connection, absence_id)
+
+
+async def allow(
+    held: Resources, who: Principal, stop_id: UUID, action: Action = "meeting.run"
+) -> Scope:
+    """Check the right to run a stop's day; raises `NotFound`, `Forbidden`."""
+    async with held.database.reading() as connection:
+        stop = await looking.existing_stop(connection, stop_id)
+    scope = Scope(stop["mission_id"], stop_id)
+    require(who, action, scope)
+    return scope
+
+
+async def allow_repair(held: Resources, who: Principal, repair_id: UUID) -> None:
+    """Check the right to decide about a repair; raises as `allow`."""
+    async with held.database.reading() as connection:
+        row = await repairing.existing(connection, repair_id)
+    await allow(held, who, row["stop_id"])
+
+
+async def shown(held: Resources, who: Principal, repair_id: UUID) -> dict[str, Any]:
+    """Show a repair to somebody; raises as `allow`."""
+    async with held.database.reading() as connection:
+        row = await repairing.existing(connection, repair_id)
+    scope = await allow(held, who, row["stop_id"])
+    async with held.database.reading() as connection:
+        (view,) = await reviewing.views(
+            connection, row["stop_id"], [row], in_full=may(who, "schedule.write", scope)
+        )
+    return view

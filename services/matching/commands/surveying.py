@@ -1,0 +1,185 @@
+"""Surveying: the day of a stop as it stands, read for a repair."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from services.matching.commands.stating import Rules
+from services.matching.domain.barring import Barred
+from services.matching.domain.meetings import Meeting
+from services.matching.domain.options import Point
+from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
+from services.matching.domain.quotas import effective
+from services.matching.domain.repair.day import Day, Pair, Place
+from services.matching.domain.wishes import Wishes
+from services.matching.store import barring, facts, meetings, quotas, repairs, sessions, wishes
+from shared.events.base import Side
+from shared.postgres import Connection
+
+NOTICE = timedelta(minutes=5)
+"""A meeting that begins sooner stays: its parties are on their way."""
+WAITING_MAX = 200
+"""How many waiting wishes are looked at, the strongest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """Who has a place among a stop's meetings."""
+
+    side: Side
+    languages: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All that is known of a stop's day."""
+
+    places: Sequence[Place]
+    meetings: Sequence[Meeting]
+    """Without the cancelled ones."""
+    people: Mapping[UUID, Someone]
+    at_sessions: Mapping[UUID, frozenset[UUID]]
+    """The sessions where each has a place."""
+    interpreters: Mapping[UUID, frozenset[str]]
+    wishes: Wishes
+    barred: Barred
+    limits: Mapping[UUID, Quota]
+    met_elsewhere: frozenset[frozenset[UUID]]
+
+    @cached_property
+    def counts(self) -> Counter[UUID]:
+        """How many meetings each has here."""
+        return Counter(person for one in self.meetings for person in one.people)
+
+    @cached_property
+    def _rules(self) -> Rules:
+        here = {frozenset(one.people) for one in self.meetings}
+        return Rules(self.wishes, self.barred, here | self.met_elsewhere)
+
+    def is_refused(self, pair: tuple[UUID, UUID]) -> bool:
+        """Say whether one of two does not want the other, or they are kept apart."""
+        return self.wishes.is_refused(*pair) or bool(self.barred.why(*pair))
+
+    def room(self, person: UUID) -> int:
+        """Give how many more meetings somebody could have by quota and by slots."""
+        someone = self.people.get(person)
+        if someone is None:
+            return 0
+        most = self.limits.get(person, DEFAULT_QUOTAS[someone.side]).maximum
+        return max(0, (len(self.places) if most is None else most) - self.counts[person])
+
+    def waiting(self) -> list[tuple[UUID, UUID]]:
+        """List the pairs of wishes without a meeting, the strongest first, that may have one."""
+        found: dict[tuple[UUID, UUID], None] = {}
+        for one, other in self._wished():
+            pair = self._sided(one, other)
+            if pair and self._rules.may_meet(*pair) and all(map(self.room, pair)):
+                found[pair] = None
+            if len(found) == WAITING_MAX:
+                break
+        return list(found)
+
+    def ends_at(self) -> datetime | None:
+        """Say when the last slot of the stop ends."""
+        return max((place.ends_at for place in self.places), default=None)
+
+    def pair(self, pair: tuple[UUID, UUID]) -> Pair:
+        """Give two people with the sessions where both have a place."""
+        nowhere: frozenset[UUID] = frozenset()
+        one, other = (self.at_sessions.get(person, nowhere) for person in pair)
+        return Pair(*pair, one & other)
+
+    def _wished(self) -> Iterator[tuple[UUID, UUID]]:
+        for wish in self.wishes.positive():
+            yield wish.participant_id, wish.counterpart_id
+        for about in self.wishes.positive_for_companies():
+            for person in self.wishes.representatives(about.organization_id):
+                yield about.participant_id, person
+
+    def _sided(self, one: UUID, other: UUID) -> tuple[UUID, UUID] | None:
+        """Put the delegate first; None unless the two are of both sides."""
+        sides = [someone.side if (someone := self.people.get(p)) else "" for p in (one, other)]
+        if sides == ["delegation", "local"]:
+            return one, other
+        return (other, one) if sides == ["local", "delegation"] else None
+
+
+async def survey(connection: Connection, stop: facts.Row) -> Survey:
+    """Read a stop's day. What changes meanwhile is seen when a repair is accepted."""
+    stop_id = stop["id"]
+    found = [one for one in await meetings.of_stop(connection, stop_id) if one.state != "cancelled"]
+    rows = await repairs.people_at(connection, stop_id)
+    people = {row["id"]: Someone(row["side"], frozenset(row["languages"])) for row in rows}
+    held = await sessions.of_stop(connection, stop_id)
+    return Survey(
+        places=await _places(connection, held),
+        meetings=found,
+        people=people,
+        at_sessions=_at_sessions(rows, held),
+        interpreters={
+            row["id"]: frozenset(row["languages"])
+            for row in await facts.interpreters(connection, stop_id)
+        },
+        wishes=await wishes.of_stop(connection, stop_id),
+        barred=await barring.of_stop(connection, stop["mission_id"], stop_id),
+        limits=effective(
+            await quotas.sides(connection, stop_id),
+            await quotas.parts(connection, stop_id),
+            {person: someone.side for person, someone in people.items()},
+        ),
+        met_elsewhere=frozenset(
+            await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id)
+        ),
+    )
+
+
+async def day_of(
+    connection: Connection, known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime
+) -> Day:
+    """Say a day as the search wants it; `wanted` are pairs that are to get a meeting."""
+    waiting = known.waiting()
+    away = await meetings.bookings(
+        connection,
+        [*known.people, *known.interpreters, *{p.id for s in known.places for p in s.points}],
+        without=[one.id for one in known.meetings],
+    )
+    pairs = [*(one.people for one in known.meetings), *wanted]
+    return Day(
+        places=known.places,
+        meetings=known.meetings,
+        away=away,
+        interpreters=known.interpreters,
+        languages={person: someone.languages for person, someone in known.people.items()},
+        refused={pair for pair in pairs if known.is_refused(pair)},
+        waiting=[known.pair(pair) for pair in waiting],
+        movable_from=now + NOTICE,
+    )
+
+
+async def _places(connection: Connection, held: Sequence[sessions.Row]) -> list[Place]:
+    found = []
+    for session in held:
+        points = tuple(
+            Point(row["id"], row["closed_from"])
+            for row in await sessions.points_of(connection, session["id"])
+        )
+        found += [
+            Place(session["id"], slot.starts_at, slot.ends_at, points)
+            for slot in sessions.slots(session)
+        ]
+    return sorted(found, key=lambda place: (place.starts_at, place.session_id))
+
+
+def _at_sessions(
+    rows: Sequence[repairs.Row], held: Sequence[sessions.Row]
+) -> dict[UUID, frozenset[UUID]]:
+    of_item: dict[UUID, list[UUID]] = defaultdict(list)
+    for session in held:
+        of_item[session["programme_item_id"]].append(session["id"])
+    found: dict[UUID, set[UUID]] = defaultdict(set)
+    for row in rows:
+        found[row["id"]].update(of_item[row["item_id"]])
+    return {person: frozenset(ids) for person, ids in found.items()}
