@@ -13,6 +13,7 @@ from services.matching.api import (
     requests,
     schedules,
     sessions,
+    versions,
     wishes,
 )
 from services.matching.commands.erasing import sweep
@@ -61,6 +62,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     quotas.router,
                     barring.router,
                     schedules.router,
+                    versions.router,
                     meetings.router,
                     repairs.router,
                     people.router,
