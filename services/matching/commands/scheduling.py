@@ -11,11 +11,12 @@ import structlog
 
 from services.matching.commands import looking
 from services.matching.commands.stating import Stated, state
-from services.matching.domain.meetings import Meeting
+from services.matching.domain.fitting import as_entry
 from services.matching.domain.problem import Problem, Solution
 from services.matching.domain.unmet import Around, unmet
 from services.matching.domain.versions import Entry
 from services.matching.store import schedules as store
+from services.matching.store import versions
 from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database, own_connection, stand_by
 from shared.waiting import moment
@@ -92,6 +93,7 @@ async def solve_next(database: Database) -> bool:
     missing = unmet(stated.problem, solution, around)
     async with database.transaction() as connection:
         await store.finish(connection, job["id"], solution, entries, missing)
+        await versions.leave_out(connection, job["id"], stated.handed.left_out)
     log.info("schedule solved", schedule_id=str(job["id"]), meetings=len(entries))
     return True
 
@@ -115,22 +117,9 @@ def entries_of(stated: Stated, solution: Solution) -> Sequence[Entry]:
         )
         for one in solution.placed
     ]
-    return sorted([*map(_kept, stated.fixed), *placed], key=lambda e: (e.starts_at, e.point_id))
-
-
-def _kept(meeting: Meeting) -> Entry:
-    spot = meeting.spot
-    return Entry(
-        session_id=meeting.session_id,
-        delegate_id=meeting.delegate_id,
-        local_id=meeting.local_id,
-        starts_at=spot.starts_at,
-        ends_at=spot.ends_at,
-        point_id=spot.point_id,
-        interpreter_id=spot.interpreter_id,
-        interpreter_needed=meeting.interpreter_needed,
-        meeting_id=meeting.id,
-    )
+    by_hand = {entry.people: entry for entry in stated.handed.placed}
+    kept = [by_hand.get(meeting.people) or as_entry(meeting) for meeting in stated.fixed]
+    return sorted([*kept, *placed], key=lambda e: (e.starts_at, e.point_id))
 
 
 async def _in_a_process(problem: Problem) -> Solution:

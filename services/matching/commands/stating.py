@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from services.matching.commands.handing_on import HandedOn, handed_on
 from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point, Taken, is_free
@@ -35,6 +36,8 @@ class Stated:
     """The pairs that meet already: at another stop, or here where it is not to be changed."""
     barred: Barred
     """Who must not meet."""
+    handed: HandedOn
+    """What staff did to the version before; what was placed there is locked among the meetings."""
 
     @property
     def fixed(self) -> Sequence[Meeting]:
@@ -60,6 +63,9 @@ async def state(
     stated = await wishes.of_stop(connection, stop_id)
     barred = await barring.of_stop(connection, mission_id, stop_id)
     current = [m for m in await meetings.of_stop(connection, stop_id) if m.state != "cancelled"]
+    handed = await handed_on(connection, stop_id, current)
+    barred = replace(barred, left_out=handed.barred)
+    current = handed.over(current, {"id": stop_id, "mission_id": mission_id})
     fixed = [meeting for meeting in current if is_fixed(meeting)]
     places = await _places(connection, stop_id)
     helpers = await facts.interpreters(connection, stop_id)
@@ -69,7 +75,8 @@ async def state(
         *{point.id for place in places for point in place.points},
     ]
     movable = [meeting.id for meeting in current if not is_fixed(meeting)]
-    taken = await meetings.bookings(connection, resources, without=movable)
+    movable += [entry.meeting_id for entry in handed.placed if entry.meeting_id]
+    taken = handed.taken(await meetings.bookings(connection, resources, without=movable))
     met = await meetings.pairs_elsewhere(connection, mission_id, stop_id)
     met |= {frozenset(meeting.people) for meeting in fixed}
     scorer = Scorer(known, await facts.sectors(connection, mission_id))
@@ -108,7 +115,7 @@ async def state(
             {person.id: person.side for person in known},
         ),
     )
-    return Stated(problem, stated, current, met, barred)
+    return Stated(problem, stated, current, met, barred, handed)
 
 
 class Rules:

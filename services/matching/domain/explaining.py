@@ -16,6 +16,7 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "refused": ("one of the two does not want this meeting", "其中一方不希望安排此洽谈"),
     "excluded": ("the organiser keeps these two apart", "主办方已排除双方洽谈"),
     "vetoed": ("a host of this stop vetoed this meeting", "本站合作方否决了此洽谈"),
+    "left_out": ("staff took this meeting out by hand", "工作人员已手动移除此洽谈"),
     "met_elsewhere": ("these two meet at another stop", "双方已在其他站点洽谈"),
     "company_met": (
         "{what} meets this company already: {other}",

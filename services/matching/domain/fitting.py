@@ -24,6 +24,7 @@ Code = Literal[
     "refused",
     "excluded",
     "vetoed",
+    "left_out",
     "met_elsewhere",
     "company_met",
     "no_place",

@@ -14,7 +14,7 @@ from services.matching.domain.problem import Candidate, Problem, Solution
 from services.matching.domain.wishes import Wishes
 from shared.events.base import Bilingual, Facts, Side
 
-FOR_STAFF = frozenset({"refused", "excluded", "vetoed", "lower_value"})
+FOR_STAFF = frozenset({"refused", "excluded", "vetoed", "left_out", "lower_value"})
 """Reasons that participants read as one and the same: told apart, one of them would be a secret."""
 
 
@@ -46,6 +46,7 @@ _REASONS = {
     "refused": ("One of the two does not want this meeting.", "其中一方不希望安排此洽谈。"),
     "excluded": ("The organiser keeps these two apart.", "主办方已排除双方洽谈。"),
     "vetoed": ("A host of this stop vetoed this meeting.", "本站合作方否决了此洽谈。"),
+    "left_out": ("Staff took this meeting out by hand.", "工作人员已手动移除此洽谈。"),
     "expired": ("Nobody answered this request in time.", "洽谈申请逾期未获答复。"),
     "not_here": (
         "One of the two has no confirmed place at these meetings.",

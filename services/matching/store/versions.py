@@ -55,10 +55,17 @@ async def change(
         "WHERE id = $1 RETURNING revision",
         schedule_id,
         [entry.model_dump(mode="json") for entry in entries],
-        [[str(person) for person in pair] for pair in left_out],
+        _written(left_out),
         len(entries),
     )
     return revision
+
+
+async def leave_out(connection: Connection, schedule_id: UUID, pairs: Sequence[Pair]) -> None:
+    """Write which pairs a version leaves out because staff took them out of the one before."""
+    await connection.execute(
+        "UPDATE schedule SET left_out = $2 WHERE id = $1", schedule_id, _written(pairs)
+    )
 
 
 async def note_edit(
@@ -107,6 +114,10 @@ async def lock_meetings(connection: Connection, stop_id: UUID, pairs: Sequence[P
         stop_id,
         *columns(pairs, 2),
     )
+
+
+def _written(pairs: Sequence[Pair]) -> list[list[str]]:
+    return [[str(person) for person in pair] for pair in pairs]
 
 
 def pairs_of(row: Row) -> list[Pair]:
