@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.base import Facts, Side
+from shared.events.base import Bilingual, Facts, Side
 
 LOCAL_MEETINGS_MAX = 4
 """A local participant's share of the travelling side's few slots, unless staff says otherwise."""
@@ -181,6 +181,17 @@ class Placed(Facts):
         return (*self.pair, *filter(None, [self.interpreter_id]))
 
 
+class Conflict(Facts):
+    """What cannot be kept together, and what there is too little of."""
+
+    code: str
+    pairs: tuple[Pair, ...] = ()
+    """Meetings that must be."""
+    people: tuple[UUID, ...] = ()
+    """Whose guaranteed minimum is part of it."""
+    reason: Bilingual
+
+
 class Solution(Facts):
     """A feasible timetable, its value, and a bound that no timetable exceeds."""
 
@@ -197,6 +208,8 @@ class Solution(Facts):
     """Below which no timetable of these meetings is."""
     table_changes: int | None = None
     """How often somebody goes to another point between two meetings."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Why not more of what comes first is kept."""
 
 
 Stage = Literal["filling", "musts", "minima", "value", "fairness", "waits", "tables"]

@@ -13,8 +13,9 @@ from typing import Any
 from ortools.sat.python import cp_model
 
 from services.matching.domain.compacting import Waiting, kept_problem
+from services.matching.domain.conflicts import conflicts
 from services.matching.domain.filling import Room, greedy
-from services.matching.domain.problem import Placed, Problem, Progress, Solution, Stage
+from services.matching.domain.problem import Conflict, Placed, Problem, Progress, Solution, Stage
 from services.matching.domain.quotas import kept
 from services.matching.domain.tables import changes, seated
 from services.matching.domain.timetable_model import Model, musts, value
@@ -27,6 +28,7 @@ SHARES = {"first": 0.4, "value": 0.6, "waits": 1.0}
 """Until which part of the time a stage may go on; what one leaves the next one has."""
 FAIRNESS_SHARE = 0.1
 """It is rarely proved, and rarely much is found."""
+EXPLAINING_SHARE = 0.2
 TELL_SECONDS = 0.5
 
 
@@ -56,6 +58,7 @@ class _Search:
         self._bound: int | None = None
         self._breaks_bound = 0
         self._is_first_proved = True
+        self._conflicts: tuple[Conflict, ...] = ()
 
     def run(self) -> Solution:
         self._take(greedy(self._problem, self._overlapping))
@@ -63,6 +66,7 @@ class _Search:
         model = Model(self._problem, self._overlapping)
         self._keep_most(model, "musts", model.musts, len(model.musts), musts)
         self._keep_most(model, "minima", model.kept, model.kept_most, kept)
+        self._explain(len(model.musts), model.kept_most)
         self._most_valuable(model)
         self._fairest(model)
         self._fewest_waits()
@@ -85,6 +89,13 @@ class _Search:
             found = self._searched(model, stage, self._left("first"))
             self._is_first_proved &= found is not None and found.is_proved
         model.model.add(sum(terms) >= count(self._problem, self._placed))
+
+    def _explain(self, musts_most: int, kept_most: int) -> None:
+        """Say what stands against what comes first, where not all of it is kept."""
+        problem, placed = self._problem, self._placed
+        if musts(problem, placed) < musts_most or kept(problem, placed) < kept_most:
+            ends = self._clock() + EXPLAINING_SHARE * problem.seconds_max
+            self._conflicts = tuple(conflicts(problem, lambda: self._clock() < ends))
 
     def _most_valuable(self, model: Model) -> None:
         self._bound = model.most
@@ -161,6 +172,7 @@ class _Search:
             breaks=breaks(problem, placed),
             breaks_bound=self._breaks_bound,
             table_changes=changes(problem, placed),
+            conflicts=self._conflicts,
         )
         self._tell(Progress(stage=stage, seconds=self._told - self._began, solution=solution))
         return solution
