@@ -8,12 +8,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
 from services.matching.acting import author
-from services.matching.commands import editing, looking
+from services.matching.commands import editing, judging, looking
 from services.matching.commands.editing import Ordered
 from services.matching.domain.comparing import Change, by_person
 from services.matching.domain.editing import Destination, Edit, Pair
 from services.matching.domain.explaining import sentence
 from services.matching.domain.meetings import Spot
+from services.matching.domain.unmet import said
 from services.matching.resources import Held, Resources
 from services.matching.store import sessions
 from services.matching.store import versions as store
@@ -67,6 +68,39 @@ async def differences(schedule_id: UUID, held: Held, who: Caller) -> Response:
         "edits": [dict(one) for one in edits],
     }
     return JSONResponse(to_jsonable_python(content), headers=etag(row["revision"]))
+
+
+@router.get("/schedules/{schedule_id}/quality")
+async def quality(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
+    """Judge this version: wishes, minima, fairness, waiting, interpreters, tables, and the proof.
+
+    Shares are between 0 and 1. `value` is that of the solver; after an edit by hand it is of what
+    was there before.
+    """
+    row = await require_version(held, who, schedule_id)
+    async with held.database.reading() as connection:
+        found = await judging.judge(connection, row)
+    proof = found.proof
+    return {
+        "id": schedule_id,
+        "stop_id": row["stop_id"],
+        "state": row["state"],
+        "number": row["number"],
+        "revision": row["revision"],
+        **found.quality.model_dump(exclude={"unmet"}),
+        "unmet": [
+            one.model_dump(exclude={"code"})
+            | {"reason": {"code": one.code, **said(one.code).model_dump()}}
+            for one in found.quality.unmet
+        ],
+        "value": {
+            "objective": proof.objective,
+            "bound": proof.bound,
+            "gap": proof.gap,
+            "is_optimal": proof.is_optimal,
+            "is_edited": proof.is_edited,
+        },
+    }
 
 
 @router.get("/schedules/{schedule_id}/options")

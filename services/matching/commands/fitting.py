@@ -3,7 +3,7 @@
 The walls of the database see double bookings. This sees also what they cannot, and names it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,11 +12,12 @@ from services.matching.domain.explaining import Names, sentence
 from services.matching.domain.fitting import SIDES, Ground, Misfit, Room, misfits
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point
+from services.matching.domain.problem import Quota
 from services.matching.domain.quotas import effective
 from services.matching.domain.versions import Entry
 from services.matching.store import barring, facts, meetings, quotas, sessions, wishes
 from shared.errors import Conflict, Fault
-from shared.events.base import Bilingual
+from shared.events.base import Bilingual, Side
 from shared.postgres import Connection
 
 CONFLICTS_MAX = 20
@@ -73,12 +74,18 @@ async def ground(
         wishes=await wishes.of_stop(connection, stop_id),
         barred=await barring.of_stop(connection, stop["mission_id"], stop_id),
         elsewhere=await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id),
-        quotas=effective(
-            await quotas.sides(connection, stop_id), await quotas.parts(connection, stop_id), sides
-        ),
+        quotas=await limits(connection, stop_id, sides),
         rooms=rooms,
         taken=await meetings.bookings(connection, resources, without=[one.id for one in current]),
     )
+
+
+async def limits(
+    connection: Connection, stop_id: UUID, people: Mapping[UUID, Side]
+) -> dict[UUID, Quota]:
+    """Read the quotas of those for whom it is another one than by default."""
+    sides = await quotas.sides(connection, stop_id)
+    return effective(sides, await quotas.parts(connection, stop_id), people)
 
 
 async def names(connection: Connection, stop_id: UUID, people: Iterable[UUID]) -> Names:
