@@ -15,6 +15,8 @@ Moment = Annotated[
 ]
 """A time whose neighbours can be told in every zone."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+Venue = Annotated[str, StringConstraints(max_length=80)]
+"""The name of a place at a stop; empty is the stop's own."""
 
 SLOTS_MAX = 200
 POINTS_MAX = 500
@@ -29,11 +31,23 @@ class BreakBody(Body):
     minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
 
 
+class LengthBody(Body):
+    """A slot that has another length than the others."""
+
+    slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+    minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
+
+
 class PointBody(Body):
-    """A table, a booth, or a place elsewhere."""
+    """A table, a booth, or a place elsewhere.
+
+    A point with an `organization_id` is that company's own: it meets there, and nobody else does.
+    """
 
     label: Label
     kind: Literal["table", "booth", "offsite"]
+    organization_id: UUID | None = None
+    venue: Venue | None = None
 
 
 class SessionBody(Body):
@@ -45,6 +59,8 @@ class SessionBody(Body):
     slot_minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
     slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
     breaks: list[BreakBody] = Field(default_factory=list, max_length=SLOTS_MAX)
+    lengths: list[LengthBody] = Field(default_factory=list, max_length=SLOTS_MAX)
+    venue: Venue = ""
     points: list[PointBody] = Field(min_length=1, max_length=POINTS_MAX)
 
     @model_validator(mode="after")
@@ -53,7 +69,11 @@ class SessionBody(Body):
             raise ValueError("Each point has a label of its own.")
         if len({one.after_slot for one in self.breaks}) < len(self.breaks):
             raise ValueError("There is one break at most after a slot.")
-        minutes = self.slots * self.slot_minutes + sum(one.minutes for one in self.breaks)
+        if len({one.slot for one in self.lengths}) < len(self.lengths):
+            raise ValueError("A slot has one length.")
+        others = {one.slot: one.minutes for one in self.lengths if one.slot <= self.slots}
+        minutes = (self.slots - len(others)) * self.slot_minutes + sum(others.values())
+        minutes += sum(one.minutes for one in self.breaks)
         if minutes > DAY_MINUTES:
             raise ValueError("A session is part of one day.")
         return self

@@ -74,6 +74,7 @@ async def session_view(connection: Connection, session: Row) -> dict[str, Any]:
         "stop_id": session["stop_id"],
         "programme_item_id": session["programme_item_id"],
         "slug": session["slug"],
+        "venue": session["venue"],
         "slots": [
             {"number": slot.number, "starts_at": slot.starts_at, "ends_at": slot.ends_at}
             for slot in sessions.slots(session)

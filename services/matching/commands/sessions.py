@@ -9,7 +9,6 @@ import asyncpg
 
 from services.matching.commands import looking
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.slots import Break, slots_of
 from services.matching.store import facts as known
 from services.matching.store import meetings
 from services.matching.store import sessions as store
@@ -53,8 +52,7 @@ async def add_session(database: Database, facts: Facts, key: Key | None) -> Answ
 
 async def _refuse_shared_points(connection: Connection, session: Facts) -> None:
     """Keep sessions that overlap at different points: a table is counted once for each time."""
-    breaks = [Break(**one) for one in session["breaks"]]
-    mine = slots_of(session["starts_at"], session["slot_minutes"], session["slots"], breaks)
+    mine = store.slots(session)
     points = {point["id"] for point in await store.points_of(connection, session["id"])}
     for other in await store.of_stop(connection, session["stop_id"]):
         if other["id"] == session["id"]:

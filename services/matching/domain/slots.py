@@ -1,6 +1,6 @@
 """Slots: the times of a meeting session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,14 +27,21 @@ class Slot:
 
 
 def slots_of(
-    starts_at: datetime, slot_minutes: int, slots: int, breaks: Sequence[Break]
+    starts_at: datetime,
+    slot_minutes: int,
+    slots: int,
+    breaks: Sequence[Break],
+    lengths: Mapping[int, int] | None = None,
 ) -> tuple[Slot, ...]:
-    """Lay out a session's slots one after the other, with its breaks between them."""
+    """Lay out a session's slots one after the other, with its breaks between them.
+
+    `lengths`: the minutes of slots, by number, that last longer or shorter than the others.
+    """
     pauses = {one.after_slot: one.minutes for one in breaks}
-    length = timedelta(minutes=slot_minutes)
     found: list[Slot] = []
     at = starts_at
     for number in range(1, slots + 1):
+        length = timedelta(minutes=(lengths or {}).get(number, slot_minutes))
         found.append(Slot(number, at, at + length))
         at += length + timedelta(minutes=pauses.get(number, 0))
     return tuple(found)

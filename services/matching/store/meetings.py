@@ -148,7 +148,14 @@ async def bookings(
         "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM booking "
         "WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[]) UNION ALL "
         "SELECT resource_id, lower(during), upper(during) FROM absence "
-        "WHERE resource_id = ANY($1::uuid[])",
+        "WHERE resource_id = ANY($1::uuid[]) UNION ALL "
+        # Whoever said when he or she is there is taken for the rest of the stop's sessions.
+        "SELECT resource_id, lower(away), upper(away) FROM (SELECT resource_id, "
+        "unnest(tstzmultirange(tstzrange(begins, ends)) - range_agg(during)) AS away "
+        "FROM availability JOIN (SELECT stop_id, min(starts_at) AS begins, "
+        "max(starts_at) + interval '1 day' AS ends FROM meeting_session GROUP BY stop_id) "
+        "AS day USING (stop_id) WHERE resource_id = ANY($1::uuid[]) "
+        "GROUP BY stop_id, resource_id, begins, ends) AS gaps",
         list(resources),
         list(without),
     )

@@ -19,6 +19,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("meeting", "$1 IN (t.delegate_id, t.local_id, t.interpreter_id)"),
     ("booking", "t.resource_id = $1"),
     ("absence", "t.resource_id = $1"),
+    ("availability", "t.resource_id = $1"),
     ("schedule_edit", "$1 IN (t.delegate_id, t.local_id)"),
     ("withheld", "t.person_id = $1"),
     ("erased_person", "t.person_id = $1"),
@@ -41,6 +42,9 @@ _FORGET = (
     "DELETE FROM exclusion WHERE $1 IN (one_id, other_id)",
     "DELETE FROM veto WHERE $1 IN (one_id, other_id)",
     "DELETE FROM absence WHERE resource_id = $1",
+    "DELETE FROM availability WHERE resource_id = $1",
+    "DELETE FROM precedence WHERE $1 IN "
+    "(first_delegate_id, first_local_id, second_delegate_id, second_local_id)",
     "DELETE FROM repair WHERE $1 = ANY(people)",
 )
 

@@ -13,13 +13,16 @@ from shared.postgres import Connection
 Row = asyncpg.Record
 Facts = Mapping[str, Any]
 
-SESSION = "id, stop_id, programme_item_id, slug, starts_at, slot_minutes, slots, breaks"
+SESSION = (
+    "id, stop_id, programme_item_id, slug, starts_at, slot_minutes, slots, breaks, venue, lengths"
+)
 
 
 async def add(connection: Connection, session: Facts) -> None:
     """Add a session; raises `asyncpg.UniqueViolationError` when the slug is taken."""
     await connection.execute(
-        f"INSERT INTO meeting_session ({SESSION}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",  # noqa: S608
+        f"INSERT INTO meeting_session ({SESSION}) "  # noqa: S608
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         *(session[name] for name in SESSION.split(", ")),
     )
 
@@ -27,12 +30,11 @@ async def add(connection: Connection, session: Facts) -> None:
 async def add_point(connection: Connection, stop_id: UUID, new_id: UUID, point: Facts) -> UUID:
     """Find the stop's point with this label, or add it, and give its id."""
     await connection.execute(
-        "INSERT INTO meeting_point (id, stop_id, label, kind) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (stop_id, label) DO NOTHING",
+        "INSERT INTO meeting_point (id, stop_id, label, kind, organization_id, venue) "
+        "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stop_id, label) DO NOTHING",
         new_id,
         stop_id,
-        point["label"],
-        point["kind"],
+        *(point[name] for name in ("label", "kind", "organization_id", "venue")),
     )
     found: UUID = await connection.fetchval(
         "SELECT id FROM meeting_point WHERE stop_id = $1 AND label = $2", stop_id, point["label"]
@@ -67,7 +69,9 @@ async def one(connection: Connection, session_id: UUID) -> Row | None:
 async def points_of(connection: Connection, session_id: UUID) -> Sequence[Row]:
     """List a session's points in their order."""
     return await connection.fetch(
-        "SELECT point.id, point.label, point.kind, point.closed_from FROM session_point AS used "
+        "SELECT point.id, point.label, point.kind, point.closed_from, point.organization_id, "
+        "coalesce(point.venue, session.venue) AS venue FROM session_point AS used "
+        "JOIN meeting_session AS session ON session.id = used.session_id "
         "JOIN meeting_point AS point ON point.id = used.point_id WHERE used.session_id = $1 "
         "ORDER BY used.place",
         session_id,
@@ -100,7 +104,10 @@ async def close_point(connection: Connection, point_id: UUID, at: datetime) -> d
     return closed_from
 
 
-def slots(session: Row) -> tuple[Slot, ...]:
+def slots(session: Row | Facts) -> tuple[Slot, ...]:
     """Lay out a session's slots."""
     breaks = [Break(**one) for one in session["breaks"]]
-    return slots_of(session["starts_at"], session["slot_minutes"], session["slots"], breaks)
+    lengths = {one["slot"]: one["minutes"] for one in session["lengths"]}
+    return slots_of(
+        session["starts_at"], session["slot_minutes"], session["slots"], breaks, lengths
+    )

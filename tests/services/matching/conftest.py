@@ -36,7 +36,8 @@ MIGRATIONS = Path(__file__).parents[3] / "services" / "matching" / "migrations"
 ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
-    "booking absence repair repair_rule meeting withheld erased_person "
+    "booking absence availability precedence way interpreters_rest repair repair_rule "
+    "meeting withheld erased_person "
     "schedule_edit schedule session_point meeting_point meeting_session "
     "preference company_preference quota personal_quota exclusion veto meeting_request "
     "participation participant interpreter programme_item stop mission "

@@ -1,0 +1,127 @@
+"""What a stop's schedule has to respect beside wishes: ways, availabilities, orders and rests."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.matching.domain.problem import Pair, Rest
+from shared.postgres import Connection, columns
+
+Row = asyncpg.Record
+
+PRECEDENCE = "id, stop_id, first_delegate_id, first_local_id, second_delegate_id, second_local_id"
+
+
+async def put_ways(
+    connection: Connection, stop_id: UUID, ways: Iterable[tuple[str, str, int]]
+) -> None:
+    """Write how long the ways between a stop's venues take, in minutes, in place of all before."""
+    await connection.execute("DELETE FROM way WHERE stop_id = $1", stop_id)
+    await connection.executemany(
+        "INSERT INTO way (stop_id, one, other, minutes) VALUES ($1, $2, $3, $4)",
+        [(stop_id, *sorted((one, other)), minutes) for one, other, minutes in ways],
+    )
+
+
+async def ways(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List the ways between a stop's venues."""
+    return await connection.fetch(
+        "SELECT one, other, minutes FROM way WHERE stop_id = $1 ORDER BY one, other", stop_id
+    )
+
+
+async def put_availability(
+    connection: Connection,
+    stop_id: UUID,
+    resource_id: UUID,
+    times: Iterable[tuple[datetime, datetime]],
+) -> None:
+    """Write when somebody is there, in place of all before; no time is always."""
+    await connection.execute(
+        "DELETE FROM availability WHERE stop_id = $1 AND resource_id = $2", stop_id, resource_id
+    )
+    await connection.execute(
+        "INSERT INTO availability (stop_id, resource_id, during) "
+        # Times that touch are one.
+        "SELECT $1, $2, unnest(range_agg(tstzrange(starts_at, ends_at))) "
+        "FROM unnest($3::timestamptz[], $4::timestamptz[]) AS given (starts_at, ends_at)",
+        stop_id,
+        resource_id,
+        *columns([*times], 2),
+    )
+
+
+async def availabilities(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List who said when he or she is there."""
+    return await connection.fetch(
+        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at "
+        "FROM availability WHERE stop_id = $1 ORDER BY resource_id, during",
+        stop_id,
+    )
+
+
+async def add_precedence(connection: Connection, facts: Mapping[str, Any]) -> Row:
+    """Add an order of two meetings; a repeat gives the one there is."""
+    names = PRECEDENCE.split(", ")
+    row = await connection.fetchrow(
+        f"INSERT INTO precedence ({PRECEDENCE}) VALUES ($1, $2, $3, $4, $5, $6) "  # noqa: S608
+        "ON CONFLICT (stop_id, first_delegate_id, first_local_id, second_delegate_id, "
+        "second_local_id) DO UPDATE SET stop_id = excluded.stop_id "
+        f"RETURNING {PRECEDENCE}",
+        *(facts[name] for name in names),
+    )
+    assert row is not None
+    return row
+
+
+async def precedences(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+    """List the orders of a stop's meetings."""
+    return await connection.fetch(
+        f"SELECT {PRECEDENCE} FROM precedence WHERE stop_id = $1 ORDER BY id",  # noqa: S608
+        stop_id,
+    )
+
+
+async def precedence(connection: Connection, precedence_id: UUID) -> Row | None:
+    """Read one order."""
+    return await connection.fetchrow(
+        f"SELECT {PRECEDENCE} FROM precedence WHERE id = $1",  # noqa: S608
+        precedence_id,
+    )
+
+
+async def drop_precedence(connection: Connection, precedence_id: UUID) -> None:
+    """Delete an order."""
+    await connection.execute("DELETE FROM precedence WHERE id = $1", precedence_id)
+
+
+def pairs_of(row: Row) -> tuple[Pair, Pair]:
+    """Give the two meetings of an order."""
+    return (
+        (row["first_delegate_id"], row["first_local_id"]),
+        (row["second_delegate_id"], row["second_local_id"]),
+    )
+
+
+async def put_rest(connection: Connection, stop_id: UUID, rest: Rest | None) -> None:
+    """Write how interpreters rest at a stop; None is no rule."""
+    await connection.execute("DELETE FROM interpreters_rest WHERE stop_id = $1", stop_id)
+    if rest:
+        await connection.execute(
+            "INSERT INTO interpreters_rest (stop_id, run_minutes_max, rest_minutes) "
+            "VALUES ($1, $2, $3)",
+            stop_id,
+            rest.run_minutes_max,
+            rest.rest_minutes,
+        )
+
+
+async def rest(connection: Connection, stop_id: UUID) -> Rest | None:
+    """Read how interpreters rest at a stop."""
+    row = await connection.fetchrow(
+        "SELECT run_minutes_max, rest_minutes FROM interpreters_rest WHERE stop_id = $1", stop_id
+    )
+    return Rest(**row) if row else None
