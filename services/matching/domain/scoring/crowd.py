@@ -28,10 +28,9 @@ class Listed:
     sectors: Numbers
     worth: Floats
 
-    @property
-    def concepts(self) -> tuple[Numbers, Floats]:
-        """Give the concepts each listing is nearest to, and how near."""
-        near = self.vectors[:, : len(space().codes)]
+    def concepts(self, rows: Numbers) -> tuple[Numbers, Floats]:
+        """Give the concepts each of these listings is nearest to, and how near."""
+        near = self.vectors[rows, : len(space().codes)]
         numbers = np.argpartition(-near, CONCEPTS_TOLD, axis=1)[:, :CONCEPTS_TOLD]
         return numbers, np.take_along_axis(near, numbers, axis=1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.events.base import Bilingual, Side
@@ -34,9 +35,8 @@ class Reason:
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """A scored pair as one of the two sees it."""
+class Recommendation(NamedTuple):
+    """A scored pair as one of the two sees it; a tuple, for there are tens of thousands."""
 
     participant_id: UUID
     counterpart_id: UUID

@@ -5,15 +5,14 @@ sector and by text, in both directions; a shared sector and a shared language ad
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
 
-from services.matching.domain.scoring.crowd import Codes, Crowd
+from services.matching.domain.scoring.crowd import Codes, Crowd, Numbers
 from services.matching.domain.scoring.profiles import Profile, Reason, Recommendation
 from services.matching.domain.scoring.reasons import Reasons
-from services.matching.domain.scoring.sheets import Sheet, Told, concept, sector
+from services.matching.domain.scoring.sheets import Sheet, concept, sector
 from shared.events.base import Bilingual
 
 WISH_WORTH: Mapping[str, int] = {"must_meet": 200, "meet": 80}
@@ -21,51 +20,71 @@ WISH_WORTH: Mapping[str, int] = {"must_meet": 200, "meet": 80}
 
 
 class Best:
-    """Everybody's best counterparts; sentences are put together for whom is asked about."""
+    """Everybody's best counterparts, and why: pairs with the same to be told share it."""
 
     def __init__(self, sheet: Sheet, limit: int, reasons: Reasons, sectors: Sequence[str]) -> None:
         self._sheet, self._reasons, self._sectors = sheet, reasons, sectors
         self.chosen = sheet.best(limit)
         readers = np.repeat(np.arange(len(self.chosen)), self.chosen.shape[1])
         others = self.chosen.ravel()
-        self._told = (
-            ("they_offer", sheet.offered.told(others, readers)),
-            ("they_need", sheet.needed.told(readers, others)),
-        )
+        self._offered = sheet.offered.told(others, readers)
+        self._needed = sheet.needed.told(readers, others)
+        self._speak = sheet.share_language[readers, others]
+        self._shared = self._shared_sectors(readers, others)
+        self._scores = sheet.scores(readers, others)
+        self._silent = (~self._speak).tolist()
+        self._why, self._reason_of = self._reasoned()
 
     def of(self, reader_id: UUID) -> list[Recommendation]:
         """Give somebody's best counterparts, the best first."""
         reader = self._sheet.readers.number[reader_id]
         width = self.chosen.shape[1]
+        entries = slice(reader * width, (reader + 1) * width)
+        people, why = self._sheet.others.people, self._why
         return [
-            self._recommendation(reader, int(other), reader * width + place)
-            for place, other in enumerate(self.chosen[reader])
+            Recommendation(reader_id, people[other].id, score, why[reason], silent)
+            for other, score, reason, silent in zip(
+                self.chosen[reader].tolist(),
+                self._scores[entries],
+                self._reason_of[entries],
+                self._silent[entries],
+                strict=True,
+            )
         ]
 
-    def _recommendation(self, reader: int, other: int, entry: int) -> Recommendation:
-        sheet = self._sheet
-        one, counterpart = sheet.readers.people[reader], sheet.others.people[other]
-        return Recommendation(
-            one.id,
-            counterpart.id,
-            sheet.score(reader, other),
-            tuple(self._found(one, counterpart, entry)),
-            not sheet.share_language[reader, other],
-        )
+    def _shared_sectors(self, readers: Numbers, others: Numbers) -> list[str]:
+        """Give the first sector a pair shares, where nothing else is to be said of what they do."""
+        shared = [""] * len(readers)
+        untold = ~(self._offered.is_said | self._needed.is_said)
+        both = self._sheet.share_sectors[readers, others]
+        for entry in np.flatnonzero(untold & both).tolist():
+            one = self._sheet.readers.people[readers[entry]]
+            other = self._sheet.others.people[others[entry]]
+            shared[entry] = min(one.sectors & other.sectors)
+        return shared
 
-    def _found(self, one: Profile, other: Profile, entry: int) -> Iterable[Reason]:
-        said = [code for code, told in self._told if told.is_said[entry]]
-        for code, told in self._told:
+    def _reasoned(self) -> tuple[list[tuple[Reason, ...]], list[int]]:
+        """Give all there is to tell, and for each entry which of it."""
+        names = Codes()
+        shared = [names[name] for name in self._shared]
+        columns = [np.array(shared, np.intp), self._speak.astype(np.intp)]
+        for told in (self._offered, self._needed):
+            columns += [told.is_said.astype(np.intp), told.concepts + 1, told.sectors + 1]
+        if not shared:
+            return [], []
+        key = np.ravel_multi_index(columns, [int(each.max()) + 1 for each in columns])
+        _, first, which = np.unique(key, return_index=True, return_inverse=True)
+        return [tuple(self._found(entry)) for entry in first.tolist()], which.tolist()
+
+    def _found(self, entry: int) -> Iterable[Reason]:
+        for code, told in (("they_offer", self._offered), ("they_need", self._needed)):
             if told.is_said[entry]:
-                yield self._said(code, told, entry)
-        if not said and (shared := one.sectors & other.sectors):
-            yield self._reasons.give("same_sector", min(shared))
-        if one.languages & other.languages:
+                named = sector(int(told.sectors[entry]), self._sectors)
+                yield self._reasons.give(code, named, concept(int(told.concepts[entry])))
+        if self._shared[entry]:
+            yield self._reasons.give("same_sector", self._shared[entry])
+        if self._speak[entry]:
             yield self._reasons.give("shared_language")
-
-    def _said(self, code: str, told: Told, entry: int) -> Reason:
-        named = sector(int(told.sectors[entry]), self._sectors)
-        return self._reasons.give(code, named, concept(int(told.concepts[entry])))
 
 
 class Scorer:
@@ -131,7 +150,7 @@ class Scorer:
         ]
 
     def _wished(self, found: Recommendation) -> Recommendation:
-        return replace(found, reasons=(self._reasons.give("you_wish"), *found.reasons))
+        return found._replace(reasons=(self._reasons.give("you_wish"), *found.reasons))
 
     def everybody(self, limit: int) -> Best:
         """Rank locals for all delegates at once."""

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.matching.domain.scoring.concepts import Floats, space
 from services.matching.domain.scoring.crowd import Group, Listed, Numbers
+
+Flags = NDArray[np.bool_]
 
 SECTOR_MATCH = 300
 TEXT_MATCH = 450
@@ -22,7 +25,7 @@ CONCEPT_WORTH_SAYING = 0.03
 class Told:
     """What to say of pairs, an entry for each: numbers of a concept and a sector, or -1."""
 
-    is_said: Numbers
+    is_said: Flags
     concepts: Numbers
     sectors: Numbers
 
@@ -36,12 +39,19 @@ class Fit:
         self._near: Floats = offers.vectors @ wants.vectors.T
         np.maximum(self._near, 0, out=self._near)
         # Doubling what is near still tells apart what is nearer.
-        self._points = (2 - self._near) * self._near
+        self._points: Floats = 2 - self._near
+        self._points *= self._near
         self._points *= TEXT_MATCH * wants.worth
         self._points *= offers.worth[:, None]
         sectors = np.where(offers.sectors < 0, -2, offers.sectors)
         self._same = sectors[:, None] == wants.sectors
-        self._points += SECTOR_MATCH * self._same.astype(np.float32)
+        if self._same.any():
+            self._points += np.multiply(self._same, SECTOR_MATCH, dtype=np.float32)
+
+    @property
+    def is_any(self) -> bool:
+        """Say whether anything is offered to somebody who wants anything."""
+        return self._points.size > 0
 
     @cached_property
     def points(self) -> Floats:
@@ -51,20 +61,21 @@ class Fit:
 
     def told(self, givers: Numbers, takers: Numbers) -> Told:
         """Name what the best two listings of each of these pairs have in common."""
-        if not self._points.size:
+        if not self.is_any:
             nothing = np.full(len(givers), -1)
-            return Told(np.zeros(len(givers), np.intp), nothing, nothing)
+            return Told(np.zeros(len(givers), np.bool_), nothing, nothing)
         offer, want = self._best(givers, takers)
-        numbers, near = self._concepts
-        both = self._offers.vectors[offer[:, None], numbers[want]] * near[want]
+        wanted, which = np.unique(want, return_inverse=True)
+        numbers, near = (each[which] for each in self._wants.concepts(wanted))
+        both = self._offers.vectors[offer[:, None], numbers] * near
         best = both.argmax(axis=1)
         line = np.arange(len(best))
-        concepts = np.where(both[line, best] >= CONCEPT_WORTH_SAYING, numbers[want, best], -1)
+        concepts = np.where(both[line, best] >= CONCEPT_WORTH_SAYING, numbers[line, best], -1)
         same = self._same[offer, want]
         is_near = (self._near[offer, want] >= SIMILARITY_WORTH_SAYING) & (concepts >= 0)
         is_said = (same | is_near) & (self.points[givers, takers] > 0)
         return Told(
-            is_said.astype(np.intp),
+            is_said,
             concepts,
             np.where(same, self._offers.sectors[offer], -1),
         )
@@ -85,10 +96,6 @@ class Fit:
             _rows_of(self._wants.owners, self._shape[1]),
         )
 
-    @cached_property
-    def _concepts(self) -> tuple[Numbers, Floats]:
-        return self._wants.concepts
-
 
 class Sheet:
     """All pairs of two groups: rows are those who read the scores, columns whom they may meet."""
@@ -100,7 +107,9 @@ class Sheet:
         self.needed = Fit(readers.offers, others.wants, shape)
         self.share_sectors = _shared(readers.sectors, others.sectors)
         self.share_language = _shared(readers.languages, others.languages)
-        self.totals = self.offered.points.T + self.needed.points
+        self.totals = self.needed.points.copy()
+        if self.offered.is_any:
+            self.totals += self.offered.points.T
         for shared, worth in (
             (self.share_sectors, SHARED_SECTOR),
             (self.share_language, SHARED_LANGUAGE),
@@ -108,9 +117,11 @@ class Sheet:
             if shared.any():
                 self.totals += np.multiply(shared, worth, dtype=np.float32)
 
-    def score(self, reader: int, other: int) -> int:
-        """Give a pair's score, 0 to 1000."""
-        return min(SCORE_MAX, round(float(self.totals[reader, other])))
+    def scores(self, readers: Numbers, others: Numbers) -> list[int]:
+        """Give the scores of pairs, 0 to 1000."""
+        rounded = np.rint(self.totals[readers, others]).astype(np.intp)
+        scores: list[int] = np.minimum(rounded, SCORE_MAX).tolist()
+        return scores
 
     def best(self, limit: int) -> Numbers:
         """Give for every reader the places of the best others, the best first; equals by company.
@@ -123,7 +134,9 @@ class Sheet:
         count = min(limit, others)
         chosen = np.broadcast_to(np.arange(others - count, others), (len(keys), count))
         if 0 < count < others:
-            chosen = np.argpartition(keys, others - count, axis=1)[:, others - count :]
+            # No two keys are equal, and so exactly `count` are not below the least of the best.
+            least = np.partition(keys, others - count, axis=1)[:, others - count, None]
+            chosen = np.nonzero(keys >= least)[1].reshape(len(keys), count)
         order = np.argsort(-np.take_along_axis(keys, chosen, axis=1), axis=1)
         return np.take_along_axis(chosen, order, axis=1)
 
@@ -138,11 +151,10 @@ def sector(number: int, codes: Sequence[str]) -> str:
     return codes[number] if number >= 0 else ""
 
 
-def _shared(one: Floats, other: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _shared(one: Floats, other: Floats) -> Flags:
     # A group that was made later may know more codes.
     width = min(one.shape[1], other.shape[1])
-    shared: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    shared = one[:, :width] @ other[:, :width].T > 0
+    shared: Flags = one[:, :width] @ other[:, :width].T > 0
     return shared
 
 
