@@ -21,7 +21,7 @@ from shared.events.base import Bilingual
 
 Floats = NDArray[np.float32]
 
-WORDS = 256
+WORDS = 128
 """Dimensions for a text's own words, beside one for each concept."""
 CONCEPT_SHARE = 0.75
 """Of a text's square length; the rest is its own words."""
@@ -32,9 +32,9 @@ CACHED_TEXTS_MAX = 20_000
 
 _WITHIN_LONGER = 0.4
 _PART_MIN = 0.3
-_PART, _WHOLE = 0.6, 0.9
+_PART, _WHOLE = 0.6, 1.8
 _KEPT = 12
-_KEPT_SHARE = 0.12
+_KEPT_SHARE = 0.08
 _PARENTS = (0.45, 0.15)
 _RELATED = 0.25
 _ROOT = 0.4
