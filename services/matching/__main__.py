@@ -21,7 +21,8 @@ from services.matching.commands.erasing import sweep
 from services.matching.commands.requesting import expire
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
-from services.matching.pages import board
+from services.matching.pages import board, quality
+from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
 from shared.access import Tokens
@@ -69,6 +70,8 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     repairs.router,
                     people.router,
                     board.router,
+                    version_pages.router,
+                    quality.router,
                 ],
             ),
             loops={

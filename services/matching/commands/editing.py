@@ -148,8 +148,7 @@ async def _edited(
 ) -> Entry | None:
     kind, pair, to = asked
     if kind == "add":
-        if any(entry.people == pair for entry in version.entries):
-            raise Conflict("These two meet in this version already.", code="does_not_fit")
+        domain.refuse_second(version, pair)
     else:
         entry = version.entry(pair)
         domain.refuse_fixed(version, pair)

@@ -14,9 +14,21 @@ from services.matching.domain.options import Surroundings, Taken, free_spots
 from services.matching.domain.slots import Slot
 from services.matching.domain.versions import Entry
 from shared.errors import Conflict, Fault, Invalid, NotFound
+from shared.events.base import Bilingual
 
 Edit = Literal["add", "move", "remove", "lock", "unlock"]
 Pair = tuple[UUID, UUID]
+
+
+class DoesNotFit(Conflict):
+    """A rule stands against an edit; each reason has the field that another value would help."""
+
+    code = "does_not_fit"
+
+    def __init__(self, *reasons: tuple[str, Bilingual]) -> None:
+        self.reasons = tuple(reason for _, reason in reasons)
+        faults = [Fault(pointer, reason.en) for pointer, reason in reasons]
+        super().__init__(faults[0].detail, faults=faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,8 @@ class Version:
 def placed(version: Version, pair: Pair, to: Destination, names: Names) -> Entry:
     """Give a pair's meeting where it is wanted, locked there.
 
-    Raises `Invalid` where there is no such slot, point or interpreter, and `Conflict`
-    (`does_not_fit`) where a rule stands against it.
+    Raises `Invalid` where there is no such slot, point or interpreter, and `DoesNotFit` where a
+    rule stands against it.
     """
     room, slot = _slot(version.ground, to)
     helper = _helper(version, pair, slot, to.interpreter_id)
@@ -112,18 +124,21 @@ def spots(version: Version, pair: Pair) -> list[Spot]:
 
 
 def refuse(found: Sequence[Misfit], names: Names) -> None:
-    """Raise `Conflict` (`does_not_fit`) that says why, if anything is found."""
-    if not found:
-        return
-    faults = [Fault(_pointer(one), f"{_sentence(reason(one, names).en)}.") for one in found]
-    raise Conflict(faults[0].detail, code="does_not_fit", faults=faults)
+    """Raise `DoesNotFit` that says why, if anything is found."""
+    if found:
+        raise DoesNotFit(*((_pointer(one), _sentence(reason(one, names))) for one in found))
 
 
 def refuse_fixed(version: Version, pair: Pair) -> None:
-    """Raise `Conflict` for a meeting in force that was locked there, or has begun."""
+    """Raise `DoesNotFit` for a meeting in force that was locked there, or has begun."""
     if pair in version.ground.fixed():
-        detail = "This meeting was moved or begun on the day: no version changes it."
-        raise Conflict(detail, code="does_not_fit", faults=[Fault("/local_id", detail)])
+        raise DoesNotFit(("/local_id", _said("fixed")))
+
+
+def refuse_second(version: Version, pair: Pair) -> None:
+    """Raise `DoesNotFit` for two who meet in this version already."""
+    if any(entry.people == pair for entry in version.entries):
+        raise DoesNotFit(("/local_id", _said("already")))
 
 
 def with_entry(entries: Iterable[Entry], changed: Entry) -> list[Entry]:
@@ -157,8 +172,7 @@ def _helper(version: Version, pair: Pair, slot: Slot, named: UUID | None) -> UUI
     around = Surroundings((slot,), (), able, version.taken(pair))
     free = next(around.free_helpers(slot), None)
     if free is None:
-        detail = "No interpreter for their languages is free then."
-        raise Conflict(detail, code="does_not_fit", faults=[Fault(_HELPER, detail)])
+        raise DoesNotFit((_HELPER, _said("no_helper")))
     return free
 
 
@@ -195,5 +209,23 @@ def _pointer(misfit: Misfit) -> str:
     return fields.get(resource, "/local_id") if resource else "/local_id"
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: Bilingual) -> Bilingual:
+    return Bilingual(en=f"{text.en[:1].upper()}{text.en[1:]}.", zh=f"{text.zh}。")
+
+
+_SAID = {
+    "already": ("These two meet in this version already.", "该版本中双方已有洽谈。"),
+    "fixed": (
+        "This meeting was moved or begun on the day: no version changes it.",
+        "该洽谈已在现场改期或已开始，版本不再更改。",
+    ),
+    "no_helper": (
+        "No interpreter for their languages is free then.",
+        "该时段没有可用的翻译。",
+    ),
+}
+
+
+def _said(code: str) -> Bilingual:
+    en, zh = _SAID[code]
+    return Bilingual(en=en, zh=zh)
