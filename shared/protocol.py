@@ -6,10 +6,11 @@ bytes, and no task.
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.types import Scope
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _HEADERS = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HEADERS.items())
 
+TAKE_OVER = "tradewind.take_over"
+"""The extension of a scope (ASGI 3) by which a route gets the connection's socket."""
 TURN_SECONDS = 0.01
 TURNED_AWAY_A_TURN = 10
 
@@ -81,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         """Start a request's task: on the express lane, if it is for that and can be served."""
         scope: Any = cycle.scope
         self.lane.gateways.tell(scope)
+        scope["extensions"] = {TAKE_OVER: partial(self._take_over, cycle)}
         found = express.found(self.lane.app.lane, scope)
         if found is None:
             super()._start_asgi_task(cycle, app)
@@ -109,6 +113,35 @@ class Protocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _take_over(self, cycle: "RequestResponseCycle") -> int | None:
+        """Give the connection's socket away; None where the bytes on it are not only HTTP's."""
+        transport = self.transport
+        if transport.get_extra_info("ssl_object") is not None or cycle.disconnected:
+            return None
+        if transport.get_write_buffer_size() or self.pipeline:
+            return None
+        fd = os.dup(transport.get_extra_info("socket").fileno())
+        cycle.response_started = cycle.response_complete = True
+        # Closes its own descriptor alone: the connection goes on.
+        transport.abort()
+        return fd
+
+
+def taken_over(scope: Scope) -> int | None:
+    """Take a request's connection over from the server, as a descriptor that does not block.
+
+    Whoever takes it writes all of the answer and closes it. None where that cannot be done.
+    """
+    take = scope.get("extensions", {}).get(TAKE_OVER)
+    return take() if take else None
+
+
+def head_of(scope: Scope, status: int, headers: Headers) -> bytes:
+    """Write the head of an answer that ends with its connection (RFC 9112, 6.3)."""
+    request_id = scope["state"]["request_id"].encode()
+    lines = [b"%s: %s\r\n" % header for header in (*headers, (b"x-request-id", request_id))]
+    return b"".join((STATUS_LINE[status], *lines, _HEADERS.encode(), b"connection: close\r\n\r\n"))
 
 
 def protocol_of(app: App, gateways: str) -> type[Protocol]:

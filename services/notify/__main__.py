@@ -87,10 +87,12 @@ async def _resources(settings: NotifySettings, stack: AsyncExitStack) -> Resourc
     commands = await stack.enter_async_context(command_client(settings.redis_url))
     reader = await stack.enter_async_context(blocking_client(settings.redis_url))
     tokens = Tokens(settings.secret_key.get_secret_value())
+    hub = Hub(reader, commands, secrets.token_hex(8))
+    stack.callback(hub.end)
     return Resources(
         database=database,
         live=Live(commands),
-        hub=Hub(reader, commands, secrets.token_hex(8)),
+        hub=hub,
         contacts=await stack.enter_async_context(Contacts.connect(settings.internal_url, tokens)),
         has_mailbox=settings.mailbox,
     )

@@ -1,20 +1,25 @@
 """Live streams: server-sent events (WHATWG HTML, 9.2)."""
 
 import asyncio
+import socket
+from collections.abc import AsyncGenerator
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from services.notify.commands.following import Following
+from services.notify.commands.following import Beginning, begin
 from services.notify.commands.looking import existing_stop
 from services.notify.resources import Held, Resources
-from shared.access import Scope, require
+from shared import access
+from shared.access import require
 from shared.http import Caller
+from shared.protocol import head_of, taken_over
 
 SEND_SECONDS_MAX = 20
+PART_BYTES_MAX = 65_536
 
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -26,17 +31,28 @@ router = APIRouter(prefix="/api/v1/live", tags=["live"])
 
 
 class EventStream(StreamingResponse):
-    """Frames as they are, and the end for a client that takes none for too long."""
+    """A stream that goes on over the connection's own socket.
+
+    Where the server cannot give that away, as under TLS, it is copied through the framework.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, following: Following) -> None:
-        self._following = following
-        self._frames = following.frames()
-        super().__init__(self._frames, headers=HEADERS)
+    def __init__(self, beginning: Beginning) -> None:
+        self._beginning = beginning
+        self._parts = self._copied()
+        super().__init__(self._parts, headers=HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the connection over, or copy."""
+        fd = taken_over(scope)
+        if fd is None:
+            await super().__call__(scope, receive, send)
+        else:
+            self._beginning.listen(fd, head_of(scope, self.status_code, self.raw_headers))
 
     async def stream_response(self, send: Send) -> None:
-        """Send each frame within a limit."""
+        """Copy each part within a limit."""
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(SEND_SECONDS_MAX):
@@ -47,9 +63,19 @@ class EventStream(StreamingResponse):
         except TimeoutError:
             return
         finally:
-            # Not left to the frames: a stream that ends before its first has never begun them.
-            self._following.leave()
-            await self._frames.aclose()
+            await self._parts.aclose()
+
+    async def _copied(self) -> AsyncGenerator[bytes, None]:
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            listener = self._beginning.listen(theirs.detach())
+            try:
+                while part := await asyncio.get_running_loop().sock_recv(ours, PART_BYTES_MAX):
+                    yield part
+            finally:
+                listener.close()
 
 
 LastEventId = Annotated[str | None, Header(max_length=100)]
@@ -65,7 +91,7 @@ async def follow_me(
     last_seen: LastSeen = None,
 ) -> EventStream:
     """Follow one's own meetings at a stop."""
-    require(who, "live.me", Scope(person_ids=(who.subject,)))
+    require(who, "live.me", access.Scope(person_ids=(who.subject,)))
     await existing_stop(held.database, stop_id)
     return await _stream(held, stop_id, who.subject, last_event_id or last_seen)
 
@@ -80,7 +106,7 @@ async def follow_stop(
 ) -> EventStream:
     """Follow all meetings of a stop."""
     stop = await existing_stop(held.database, stop_id)
-    require(who, "live.stop", Scope(stop["mission_id"], stop_id))
+    require(who, "live.stop", access.Scope(stop["mission_id"], stop_id))
     return await _stream(held, stop_id, None, last_event_id or last_seen)
 
 
@@ -88,4 +114,4 @@ async def _stream(
     held: Resources, stop_id: UUID, person_id: UUID | None, last_event_id: str | None
 ) -> EventStream:
     sources = (held.database, held.live, held.hub)
-    return EventStream(await Following.begin(sources, stop_id, person_id, last_event_id))
+    return EventStream(await begin(sources, stop_id, person_id, last_event_id))

@@ -1,112 +1,77 @@
-"""Following: one listener's event stream, from what it missed to the end."""
+"""Following: how a listener's event stream begins, so that nothing is missed."""
 
-import random
-from collections.abc import AsyncGenerator
-from typing import Self
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
+from services.notify.channel import EVERYBODY, Channel, Listener
 from services.notify.commands.keeping import catch_up
 from services.notify.domain.live import Position, frame, snapshot
-from services.notify.hub import Change, Hub, Listener
+from services.notify.hub import Hub, retry
 from services.notify.store.live import CaughtUp, Live
 from shared.postgres import Database
-from shared.redis import OUTAGE
 
-HEARTBEAT_SECONDS = 15.0
-RETRY_MILLISECONDS = (1_000, 5_000)
-"""Spread, so that those who were cut off together do not come back together."""
-
-HEARTBEAT = b":\n\n"
+AGREE_SECONDS_MAX = 2.0
+AGREE_EVERY_SECONDS = 0.01
 
 
-class Following:
-    """One open stream: gather first, then read what was missed, then drop what came twice."""
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What somebody gets first, and from which change on the channel goes on."""
 
-    def __init__(self, database: Database, live: Live, hub: Hub, listener: Listener) -> None:
-        self._database = database
-        self._live = live
-        self._hub = hub
-        self._listener = listener
-        self._at: Position
-        self._first: bytes
+    channel: Channel
+    whom: str
+    first: bytes
+    number: int
 
-    @classmethod
-    async def begin(
-        cls,
-        sources: tuple[Database, Live, Hub],
-        stop_id: UUID,
-        person_id: UUID | None,
-        last_event_id: str | None,
-    ) -> Self:
-        """Open a stream; an outage is raised here, before the first byte.
+    def listen(self, fd: int, head: bytes = b"") -> Listener:
+        """Let it go on over a socket, which is taken over; `head` comes before all."""
+        listener = Listener(self.channel, self.whom)
+        self.channel.listen(listener, fd, head + retry() + self.first, self.number)
+        return listener
 
-        Whoever began it must `leave`, whether a frame was read or not.
-        """
-        following = cls(*sources, await sources[2].listen(stop_id, person_id))
-        try:
-            following._first = await following._catch_up(last_event_id)
-        except BaseException:
-            following.leave()
-            raise
-        return following
 
-    def leave(self) -> None:
-        """Stop listening."""
-        self._hub.leave(self._listener)
+async def begin(
+    sources: tuple[Database, Live, Hub],
+    stop_id: UUID,
+    person_id: UUID | None,
+    last_event_id: str | None,
+) -> Beginning:
+    """Find what somebody missed, or everything; an outage is raised, as `ConnectionError`."""
+    database, live, hub = sources
+    channel = await hub.channel(stop_id)
+    whom = str(person_id) if person_id else EVERYBODY
+    seen = Position.read(last_event_id) if last_event_id else None
+    if seen is not None and (number := channel.after(seen)) is not None:
+        return Beginning(channel, whom, b"", number)
+    async with _agreeing():
+        while True:
+            caught = await catch_up(database, live, stop_id, person_id, seen)
+            number = channel.after(caught.position)
+            if number is not None:
+                first = _first(caught, is_resync=bool(last_event_id))
+                return Beginning(channel, whom, first, number)
+            # The channel has yet to read what Redis has told already.
+            await asyncio.sleep(AGREE_EVERY_SECONDS)
+            channel = await hub.channel(stop_id)
 
-    async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Give what to send, until the stream is closed or Redis goes away under it."""
-        try:
-            yield _retry() + self._first
-            while True:
-                changes = await self._listener.take(HEARTBEAT_SECONDS)
-                if self._listener.is_closed:
-                    break
-                yield await self._encode(changes) if changes else HEARTBEAT
-            # Closed by us: those who were together are asked to come back apart.
-            yield _retry()
-        except OUTAGE:
-            # Redis went away under a resync; the listener comes back for it.
-            return
 
-    async def _encode(self, changes: list[Change]) -> bytes:
-        """Join what came together, each encoded once for all listeners."""
-        parts: list[bytes] = []
-        for change in changes:
-            if change.position.epoch != self._at.epoch:
-                # What is read now has everything that came together with this.
-                parts.append(await self._resync())
-                break
-            if change.frame and self._at.place < change.position.place:
-                parts.append(change.frame)
-                self._at = change.position
-        return b"".join(parts) or HEARTBEAT
+@asynccontextmanager
+async def _agreeing() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(AGREE_SECONDS_MAX):
+            yield
+    except TimeoutError:
+        raise ConnectionError("The live state is being filled; connect again.") from None
 
-    async def _catch_up(self, last_event_id: str | None) -> bytes:
-        seen = Position.read(last_event_id) if last_event_id else None
-        caught = await self._read(seen)
-        if caught.is_replay:
-            return b"".join(
-                frame("change", Position(caught.position.epoch, place), live)
-                for place, live in zip(caught.places, caught.meetings, strict=True)
-            )
-        return _all_of(caught, is_resync=bool(last_event_id))
 
-    async def _resync(self) -> bytes:
-        return _all_of(await self._read(None), is_resync=True)
-
-    async def _read(self, seen: Position | None) -> CaughtUp:
-        caught = await catch_up(
-            self._database, self._live, self._listener.stop_id, self._listener.person_id, seen
+def _first(caught: CaughtUp, *, is_resync: bool) -> bytes:
+    if caught.is_replay:
+        return b"".join(
+            frame("change", Position(caught.position.epoch, place), live)
+            for place, live in zip(caught.places, caught.meetings, strict=True)
         )
-        self._at = caught.position
-        return caught
-
-
-def _all_of(caught: CaughtUp, *, is_resync: bool) -> bytes:
     everything = frame("snapshot", caught.position, snapshot(list(caught.meetings)))
     return frame("resync", caught.position, "{}") + everything if is_resync else everything
-
-
-def _retry() -> bytes:
-    return f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n".encode()  # noqa: S311  # no secret

@@ -1,5 +1,6 @@
 """A stage for notify's tests: its own database and Redis, and a registration that knows people."""
 
+import asyncio
 import json
 import secrets
 import socket
@@ -20,8 +21,9 @@ from redis.asyncio import Redis
 
 from services.notify.api import deliveries, people
 from services.notify.api import live as live_api
+from services.notify.channel import Listener
 from services.notify.commands import keeping
-from services.notify.commands.following import Following
+from services.notify.commands.following import begin
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
@@ -236,6 +238,7 @@ async def hub(redis_db: str, redis: Redis) -> AsyncIterator[Hub]:
         hub = Hub(reader, redis, uuid4().hex)
         async with cancelling(hub.run()):
             yield hub
+        hub.end()
 
 
 Keep = Callable[..., Awaitable[None]]
@@ -340,22 +343,50 @@ def person(world: World) -> Callable[..., Principal]:
     return person
 
 
+@dataclass
+class Stream:
+    """The other end of an open stream: gives what came as whole events, as browsers take it."""
+
+    listener: Listener
+    end: socket.socket
+    cut: bytes = b""
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> bytes:
+        whole = b""
+        while not whole:
+            part = await asyncio.get_running_loop().sock_recv(self.end, 1 << 20)
+            if not part:
+                raise StopAsyncIteration
+            whole, found, self.cut = (self.cut + part).rpartition(b"\n\n")
+            whole += found
+        return whole
+
+    async def aclose(self) -> None:
+        self.end.close()
+
+
 @pytest.fixture
-async def follow(resources: Resources) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+async def follow(resources: Resources) -> AsyncIterator[Callable[..., Awaitable[Stream]]]:
     """A function that opens a stream; all are closed at the end."""
     opened = []
 
-    async def follow(stop_id: UUID, person_id: UUID | None = None, seen: str | None = None) -> Any:
+    async def follow(
+        stop_id: UUID, person_id: UUID | None = None, seen: str | None = None
+    ) -> Stream:
         sources = (resources.database, resources.live, resources.hub)
-        following = await Following.begin(sources, stop_id, person_id, seen)
-        frames = following.frames()
-        opened.append((following, frames))
-        return frames
+        beginning = await begin(sources, stop_id, person_id, seen)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        opened.append(Stream(beginning.listen(theirs.detach()), ours))
+        return opened[-1]
 
     yield follow
-    for following, frames in opened:
-        following.leave()
-        await frames.aclose()
+    for stream in opened:
+        await stream.aclose()
 
 
 @dataclass(frozen=True)

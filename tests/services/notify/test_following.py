@@ -4,11 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from services.notify import wires
 from services.notify.api import live as api
-from services.notify.commands import following
-from services.notify.commands.following import Following
+from services.notify.commands.following import begin
 from services.notify.domain.live import Position
-from services.notify.hub import QUEUE_LENGTH_MAX
 from shared.events.matching import MeetingMoved
 
 
@@ -71,7 +70,7 @@ async def test_who_comes_from_elsewhere_is_told_and_gets_everything(
     assert (snapshot.event, len(snapshot.data["meetings"])) == ("snapshot", 1)
 
 
-async def test_a_wiped_redis_becomes_a_fresh_snapshot_in_an_open_stream(
+async def test_a_wiped_redis_ends_the_streams_and_who_comes_back_starts_anew(
     follow: Any, read: Any, keep: Any, redis: Any, world: Any
 ) -> None:
     first = world.meeting()
@@ -80,6 +79,10 @@ async def test_a_wiped_redis_becomes_a_fresh_snapshot_in_an_open_stream(
     (before,) = await events(frames, read)
     await redis.flushall()
     await keep(world.then(first, "called"))
+    assert (await anext(frames)).startswith(b"retry: ")
+    with pytest.raises(StopAsyncIteration):
+        await anext(frames)
+    frames = await follow(world.stop, None, before.id)
     resync, snapshot = await events(frames, read, 2)
     assert (resync.event, snapshot.event) == ("resync", "snapshot")
     assert [m["revision"] for m in snapshot.data["meetings"]] == [2]
@@ -95,6 +98,8 @@ async def test_who_comes_back_after_a_wipe_gets_a_fresh_snapshot(
     await keep(world.meeting())
     (before,) = await events(await follow(world.stop), read)
     await redis.flushall()
+    # Whoever needs everything has Redis filled again.
+    await events(await follow(world.stop), read)
     resync, snapshot = await events(await follow(world.stop, None, before.id), read, 2)
     assert (resync.event, len(snapshot.data["meetings"])) == ("resync", 1)
 
@@ -104,14 +109,14 @@ async def test_a_change_between_listening_and_reading_comes_once(
 ) -> None:
     first = world.meeting()
     await keep(first)
-    listen = resources.hub.listen
+    channel = resources.hub.channel
 
-    async def listen_and_miss(stop_id: Any, person_id: Any) -> Any:
-        listener = await listen(stop_id, person_id)
+    async def channel_and_miss(stop_id: Any) -> Any:
+        found = await channel(stop_id)
         await keep(world.then(first, "called"))
-        return listener
+        return found
 
-    monkeypatch.setattr(type(resources.hub), "listen", staticmethod(listen_and_miss))
+    monkeypatch.setattr(resources.hub, "channel", channel_and_miss)
     frames = await follow(world.stop)
     (snapshot,) = await events(frames, read)
     assert [m["revision"] for m in snapshot.data["meetings"]] == [2]
@@ -168,12 +173,15 @@ async def test_a_person_hears_of_a_meeting_that_is_theirs_no_more(
     assert change.data["interpreter_id"] != str(world.interpreter)
 
 
-async def test_a_quiet_stream_beats(follow: Any, keep: Any, world: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(following, "HEARTBEAT_SECONDS", 0.02)
+async def test_a_quiet_stream_beats(
+    follow: Any, keep: Any, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await keep(world.meeting())
     frames = await follow(world.stop)
     await anext(frames)
-    assert await asyncio.wait_for(anext(frames), 5) == following.HEARTBEAT
+    monkeypatch.setattr(wires, "BEAT_SECONDS", 0.01)
+    async with asyncio.timeout(10):
+        assert await anext(frames) == wires.BEAT
 
 
 async def test_a_stream_ends_with_a_pause_when_the_process_stops(
@@ -189,49 +197,82 @@ async def test_a_stream_ends_with_a_pause_when_the_process_stops(
 
 
 async def test_a_reader_who_is_too_slow_is_cut_off_and_loses_nothing(
-    follow: Any, read: Any, keep: Any, world: Any
+    follow: Any, read: Any, keep: Any, world: Any, resources: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wires, "BACKLOG_BYTES_MAX", 10_000)
     first = world.meeting()
     await keep(first)
-    frames = await follow(world.stop)
-    (snapshot,) = await events(frames, read)
-    last = QUEUE_LENGTH_MAX + 10
-    for revision in range(2, last + 1):
+    slow, quick = await follow(world.stop), await follow(world.stop)
+    (snapshot,) = await events(slow, read)
+    await events(quick, read)
+    revision = 1
+    while slow.listener.is_open:
+        revision += 1
         await keep(world.then(first, "called", revision=revision))
+        (change,) = await events(quick, read)
+        assert change.data["revision"] == revision
+    assert resources.hub.listeners == 1
     async with asyncio.timeout(10):
-        rest = [found async for chunk in frames for found in read(chunk)]
-    assert rest == []
-    again = await events(await follow(world.stop, None, snapshot.id), read, last - 1)
-    assert [f.data["revision"] for f in again] == list(range(2, last + 1))
+        heard = [change async for part in slow for change in read(part)]
+    assert 0 < len(heard) < revision
+    again = await follow(world.stop, None, (heard or [snapshot])[-1].id)
+    heard += await events(again, read, revision - 1 - len(heard))
+    assert [f.data["revision"] for f in heard] == list(range(2, revision + 1))
 
 
 async def test_an_outage_is_raised_before_the_first_byte(
-    world: Any, resources: Any, monkeypatch: Any
+    world: Any, resources: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise ConnectionError
 
     monkeypatch.setattr(type(resources.live), "catch_up", away)
-    sources = (resources.database, resources.live, resources.hub)
     with pytest.raises(ConnectionError):
-        await Following.begin(sources, world.stop, None, None)
+        await begin((resources.database, resources.live, resources.hub), world.stop, None, None)
     assert resources.hub.listeners == 0
 
 
+async def test_who_comes_back_soon_costs_no_look_at_redis(
+    follow: Any, read: Any, keep: Any, world: Any, monkeypatch: pytest.MonkeyPatch, resources: Any
+) -> None:
+    first = world.meeting()
+    await keep(first)
+    (snapshot,) = await events(await follow(world.stop, world.delegate), read)
+    await keep(world.then(first, "called"))
+    await events(await follow(world.stop), read)
+
+    async def away(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(type(resources.live), "catch_up", away)
+    missed = await events(await follow(world.stop, world.delegate, snapshot.id), read)
+    assert [f.data["revision"] for f in missed] == [2]
+
+
+async def copied(response: api.EventStream, send: Any) -> None:
+    """Answer where the connection cannot be handed over."""
+    scope = {"type": "http", "asgi": {"spec_version": "2.3"}}
+
+    async def silent() -> Any:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        await response(scope, silent, send)
+
+
 async def test_a_client_that_takes_nothing_is_let_go(
-    keep: Any, world: Any, resources: Any, monkeypatch: Any
+    keep: Any, world: Any, resources: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "SEND_SECONDS_MAX", 0.05)
     await keep(world.meeting())
     sources = (resources.database, resources.live, resources.hub)
-    response = api.EventStream(await Following.begin(sources, world.stop, None, None))
+    response = api.EventStream(await begin(sources, world.stop, None, None))
 
     async def stuck(message: Any) -> None:
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(5):
-        await response.stream_response(stuck)
+    await copied(response, stuck)
     assert resources.hub.listeners == 0
 
 
@@ -240,11 +281,11 @@ async def test_a_client_that_is_gone_before_the_first_byte_leaves_no_listener(
 ) -> None:
     await keep(world.meeting())
     sources = (resources.database, resources.live, resources.hub)
-    response = api.EventStream(await Following.begin(sources, world.stop, None, None))
+    response = api.EventStream(await begin(sources, world.stop, None, None))
 
     async def gone(message: Any) -> None:
         raise OSError(message["type"])
 
     with pytest.raises(OSError, match=r"http\.response\.start"):
-        await response.stream_response(gone)
+        await copied(response, gone)
     assert resources.hub.listeners == 0

@@ -1,16 +1,21 @@
 import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from services.notify.domain.live import Entry, Place, Position
-from services.notify.hub import QUEUE_LENGTH_MAX, Change, Hub, Listener
+from services.notify import hub as hubs
+from services.notify.channel import KEPT_MAX
+from services.notify.commands.following import begin
+from services.notify.domain.live import Entry
+from services.notify.hub import Hub
 from services.notify.store.live import Live
 from shared.process import cancelling
 from shared.redis import blocking_client
 
-WAIT_SECONDS = 5
+Follow = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
@@ -20,94 +25,174 @@ async def begun(live: Live, world: Any) -> Live:
     return live
 
 
-async def test_a_listener_hears_of_a_change_at_once(hub: Hub, begun: Live, world: Any) -> None:
-    listener = await hub.listen(world.stop, None)
+async def heard(stream: Any, read: Any, count: int) -> list[Any]:
+    """Read on until there are `count` events besides snapshots."""
+    found: list[Any] = []
+    async with asyncio.timeout(10):
+        while len(found) < count:
+            found += [one for one in read(await anext(stream)) if one.event != "snapshot"]
+    return found
+
+
+async def test_a_listener_hears_of_a_change_at_once(
+    follow: Follow, read: Any, begun: Live, world: Any
+) -> None:
+    stream = await follow(world.stop)
     async with asyncio.timeout(1):  # far less than a block of the reader
         await begun.apply(world.stop, [Entry.of(world.meeting())])
-        changes = await listener.take(WAIT_SECONDS)
-    assert [change.position.epoch for change in changes] == ["e1"]
+        (change,) = await heard(stream, read, 1)
+    assert change.id.startswith("e1:")
 
 
 async def test_a_listener_hears_only_of_its_stop_and_person(
-    hub: Hub, begun: Live, world: Any
+    follow: Follow, read: Any, begun: Live, world: Any
 ) -> None:
-    mine = await hub.listen(world.stop, world.delegate)
-    elsewhere = await hub.listen(world.other_stop, None)
-    everybody = await hub.listen(world.stop, None)
-    await begun.apply(
-        world.stop, [Entry.of(world.meeting(parties=world.parties(uuid4(), uuid4())))]
-    )
+    mine = await follow(world.stop, world.delegate)
+    elsewhere = await follow(world.other_stop)
+    everybody = await follow(world.stop)
+    others = world.meeting(parties=world.parties(uuid4(), uuid4()))
+    await begun.apply(world.stop, [Entry.of(others)])
+    own = world.meeting(parties=world.parties())
+    await begun.apply(world.stop, [Entry.of(own)])
+    ids = [str(one.meeting_id) for one in (others, own)]
+    assert [c.data["meeting_id"] for c in await heard(everybody, read, 2)] == ids
+    assert [c.data["meeting_id"] for c in await heard(mine, read, 1)] == ids[1:]
+    await anext(elsewhere)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await anext(elsewhere)
+
+
+async def test_what_came_together_is_one_write(
+    follow: Follow, read: Any, begun: Live, world: Any
+) -> None:
+    streams = [await follow(world.stop) for _ in range(3)]
+    for stream in streams:
+        await anext(stream)
+    await begun.apply(world.stop, [Entry.of(world.meeting()) for _ in range(10)])
+    for stream in streams:
+        assert len(read(await anext(stream))) == 10
+
+
+async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_order(
+    follow: Follow, read: Any, begun: Live, world: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notify.channel.SLICE", 2)
+    streams = [await follow(world.stop) for _ in range(9)]
+    mine = await follow(world.stop, world.delegate)
+    channel = await hub.channel(world.stop)
+    meetings = [world.meeting(parties=world.parties()) for _ in range(3)]
+    for meeting in meetings:
+        await begun.apply(world.stop, [Entry.of(meeting)])
+    wanted = [str(meeting.meeting_id) for meeting in meetings]
+    for stream in (mine, *streams):
+        assert [c.data["meeting_id"] for c in await heard(stream, read, 3)] == wanted
+    assert len(channel) == 10
+
+
+async def test_who_leaves_is_forgotten_and_the_others_go_on(
+    follow: Follow, read: Any, hub: Hub, begun: Live, world: Any
+) -> None:
+    first, second = await follow(world.stop, world.delegate), await follow(world.stop)
+    await first.aclose()
     await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
-    heard = 0
-    while heard < 2:
-        heard += len(await everybody.take(WAIT_SECONDS))
-    assert len(await mine.take(0.1)) == 1
-    assert await elsewhere.take(0.05) == []
-
-
-async def test_all_listeners_share_one_encoding(hub: Hub, begun: Live, world: Any) -> None:
-    listeners = [await hub.listen(world.stop, None) for _ in range(5)]
-    await begun.apply(world.stop, [Entry.of(world.meeting())])
-    frames = [(await listener.take(WAIT_SECONDS))[0].frame for listener in listeners]
-    assert len({id(frame) for frame in frames}) == 1
-
-
-async def test_the_last_listener_takes_the_stop_with_it(hub: Hub, begun: Live, world: Any) -> None:
-    first, second = await hub.listen(world.stop, None), await hub.listen(world.stop, None)
-    hub.leave(first)
-    await begun.apply(world.stop, [Entry.of(world.meeting())])
-    assert await second.take(WAIT_SECONDS)
-    hub.leave(second)
-    hub.leave(second)
-    assert hub.listeners == 0
-    third = await hub.listen(world.stop, None)
-    assert await third.take(0.1) == []
-
-
-async def test_a_listener_that_does_not_keep_up_is_closed_and_the_others_go_on(
-    hub: Hub, begun: Live, world: Any
-) -> None:
-    slow, quick = await hub.listen(world.stop, None), await hub.listen(world.stop, None)
-    first, heard = world.meeting(), 0
-    for revision in range(1, QUEUE_LENGTH_MAX + 20):
-        await begun.apply(world.stop, [Entry.of(world.then(first, "called", revision=revision))])
-        if revision % 50 == 0:
-            heard += len(await quick.take(WAIT_SECONDS))
-    while heard < QUEUE_LENGTH_MAX + 19:
-        taken = await quick.take(WAIT_SECONDS)
-        assert taken
-        heard += len(taken)
-    assert slow.is_closed
-    assert await slow.take(WAIT_SECONDS) == []
+    assert await heard(second, read, 1)
     assert hub.listeners == 1
+    await second.aclose()
+    async with asyncio.timeout(5):
+        while hub.listeners:
+            await asyncio.sleep(0.001)
 
 
-async def test_a_full_listener_holds_no_more_than_its_limit() -> None:
-    listener = Listener(uuid4(), None)
-    change = Change(Position("e1", Place(1, 0)), b"")
-    for _ in range(QUEUE_LENGTH_MAX):
-        listener.put(change)
-    assert not listener.is_closed
-    listener.put(change)
-    assert listener.is_closed
+async def test_a_stop_without_listeners_is_read_for_a_while_and_then_no_more(
+    follow: Follow, hub: Hub, begun: Live, world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = await follow(world.stop)
+    channel = await hub.channel(world.stop)
+    await stream.aclose()
+    await begun.apply(world.stop, [Entry.of(world.meeting())])
+    async with asyncio.timeout(5):
+        while not channel.ring.head:
+            await asyncio.sleep(0.001)
+    assert hub.known(world.stop) is channel
+    monkeypatch.setattr(hubs, "LINGER_SECONDS", 0)
+    for _ in range(2):
+        await follow(world.other_stop)
+        await hub.wake()
+        await asyncio.sleep(0.05)
+    assert hub.known(world.stop) is None
 
 
-async def test_a_closed_hub_ends_all_and_takes_nobody(hub: Hub, world: Any) -> None:
-    listener = await hub.listen(world.stop, None)
-    waiting = asyncio.create_task(listener.take(WAIT_SECONDS))
+@pytest.fixture
+async def other_hub(redis_db: str, redis: Any) -> AsyncIterator[Hub]:
+    """A hub of another process, which has yet to read."""
+    async with blocking_client(redis_db) as reader:
+        hub = Hub(reader, redis, uuid4().hex)
+        yield hub
+        hub.end()
+
+
+async def test_what_was_announced_before_is_known_to_a_process_that_begins(
+    other_hub: Hub, resources: Any, follow: Follow, read: Any, begun: Live, world: Any
+) -> None:
+    first = world.meeting()
+    await begun.apply(world.stop, [Entry.of(first)])
+    stream = await follow(world.stop)
+    (snapshot,) = read(await anext(stream))
+    await begun.apply(world.stop, [Entry.of(world.then(first, "called"))])
+    await heard(stream, read, 1)
+    sources = (resources.database, resources.live, other_hub)
+    found = await begin(sources, world.stop, None, snapshot.id)
+    assert (found.first, found.number) == (b"", 1)
+    assert b'"revision":2' in found.channel.ring.content(found.whom, found.number)
+
+
+async def test_the_ring_forgets_what_is_old_and_says_so(
+    follow: Follow, read: Any, hub: Hub, begun: Live, world: Any
+) -> None:
+    first = world.meeting()
+    stream = await follow(world.stop)
+    (snapshot,) = read(await anext(stream))
+    revision, found = 0, []
+    while revision < 2 * KEPT_MAX + 10:
+        changes = []
+        for _ in range(50):
+            revision += 1
+            changes.append(Entry.of(world.then(first, "called", revision=revision)))
+        await begun.apply(world.stop, changes)
+        found += await heard(stream, read, len(changes))
+    assert [change.data["revision"] for change in found] == list(range(1, revision + 1))
+    ring = (await hub.channel(world.stop)).ring
+    late = await follow(world.stop, None, snapshot.id)
+    assert [one.event for one in read(await anext(late))] == ["resync", "snapshot"]
+    assert not ring.has(0)
+    assert ring.has(ring.head - KEPT_MAX)
+
+
+async def test_a_closed_hub_ends_all_and_takes_nobody(
+    follow: Follow, hub: Hub, keep: Any, world: Any
+) -> None:
+    await keep(world.meeting())
+    stream = await follow(world.stop)
+    await anext(stream)
     hub.close()
-    assert await asyncio.wait_for(waiting, 1) == []
-    assert listener.is_closed
+    async with asyncio.timeout(1):
+        assert (await anext(stream)).startswith(b"retry: ")
     with pytest.raises(ConnectionError):
-        await hub.listen(world.stop, None)
+        await hub.channel(world.stop)
+    assert hub.known(world.stop) is None
 
 
 async def test_streams_do_not_look_alive_when_the_reader_ends(
-    redis_db: str, redis: Any, world: Any
+    other_hub: Hub, resources: Any, keep: Any, world: Any
 ) -> None:
-    async with blocking_client(redis_db) as reader:
-        hub = Hub(reader, redis, uuid4().hex)
-        async with cancelling(hub.run()):
-            listener = await hub.listen(world.stop, None)
-        assert listener.is_closed
-        assert hub.listeners == 0
+    await keep(world.meeting())
+    ours, theirs = socket.socketpair()
+    with ours:
+        async with cancelling(other_hub.run()):
+            sources = (resources.database, resources.live, other_hub)
+            found = await begin(sources, world.stop, None, None)
+            listener = found.listen(theirs.detach())
+            assert listener.is_open
+        assert not listener.is_open
+    assert other_hub.known(world.stop) is None
