@@ -17,7 +17,7 @@ from shared.access import Principal, Tokens
 from shared.edge import Edge
 from shared.errors import Forbidden, Malformed, PreconditionMissing, Unauthenticated
 from shared.problems import install as install_problems
-from shared.service import Check, Service
+from shared.service import Check, Gate, Service
 from shared.web.pages import STATIC
 
 SESSION_COOKIE = "tradewind_session"
@@ -99,6 +99,8 @@ class App(FastAPI):
     """The application, with an express lane before it."""
 
     lane: Sequence[express.Express] = ()
+    gates: Mapping[str, Gate] = {}  # set once, before it is served
+    """By path: who may answer a GET before any task is made for it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a rushed path at once, and every other request as FastAPI does."""
@@ -113,6 +115,7 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> App:
     """Put the services of this process behind one address."""
     app = App(title="Tradewind", version="1", docs_url=None, redoc_url=None)
     app.lane = [route for service in services for route in service.express]
+    app.gates = {path: gate for service in services for path, gate in service.gates.items()}
     app.state.tokens = tokens
     install_problems(app)
     app.include_router(

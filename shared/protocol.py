@@ -75,6 +75,17 @@ class Lane:
     doorman: Doorman = field(default_factory=Doorman)
 
 
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A request that may be answered without a task of its own."""
+
+    scope: Scope
+    take_over: Callable[[], int | None]
+    """Gives the connection's descriptor away, as `taken_over` does."""
+    go_on: Callable[[], None]
+    """Has the request answered as any other."""
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with the express lane and its doorman before it."""
 
@@ -84,7 +95,13 @@ class Protocol(HttpToolsProtocol):
         """Start a request's task: on the express lane, if it is for that and can be served."""
         scope: Any = cycle.scope
         self.lane.gateways.tell(scope)
-        scope["extensions"] = {TAKE_OVER: partial(self._take_over, cycle)}
+        take_over = partial(self._take_over, cycle)
+        scope["extensions"] = {TAKE_OVER: take_over}
+        gate = self.lane.app.gates.get(scope["path"])
+        if gate is not None and scope["method"] == "GET":
+            scope["app"] = self.lane.app
+            if gate(Knock(scope, take_over, partial(super()._start_asgi_task, cycle, app))):
+                return
         found = express.found(self.lane.app.lane, scope)
         if found is None:
             super()._start_asgi_task(cycle, app)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -10,6 +11,8 @@ from shared.express import Express
 
 Loop = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[object]]
+Gate = Callable[[Any], bool]
+"""Gets a `shared.protocol.Knock`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class Service:
     loops: Mapping[str, Loop]
     express: Sequence[Express] = ()
     """Routes of the routers that are answered before the framework's machinery."""
+    gates: Mapping[str, Gate] = field(default_factory=dict)
+    """By path of a route: who may answer before a task is made. True: he will."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """A check raises when what it looks at cannot be used; names are unique in a process."""
     advisory_checks: Mapping[str, Check] = field(default_factory=dict)

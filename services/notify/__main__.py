@@ -20,6 +20,7 @@ from services.notify.consumer import (
     mail_consumer,
     privacy_consumer,
 )
+from services.notify.gate import Gate
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
 from services.notify.resources import Resources
@@ -77,6 +78,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 "mail": lambda: mail_flows(held.database),
             },
             resources=held,
+            gates={"/api/v1/live/me": Gate(held.database, held.hub, live.head).knock},
             static=HERE / "pages" / "static",
             closing=held.hub.close,
         )

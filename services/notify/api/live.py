@@ -30,6 +30,13 @@ HEADERS = {
 router = APIRouter(prefix="/api/v1/live", tags=["live"])
 
 
+def head(scope: Scope) -> bytes:
+    """Write what comes before the events."""
+    kind = {"Content-Type": f"{EventStream.media_type}; charset=utf-8"}
+    lines = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | kind).items()]
+    return head_of(scope, 200, lines)
+
+
 class EventStream(StreamingResponse):
     """A stream that goes on over the connection's own socket.
 
@@ -49,7 +56,7 @@ class EventStream(StreamingResponse):
         if fd is None:
             await super().__call__(scope, receive, send)
         else:
-            self._beginning.listen(fd, head_of(scope, self.status_code, self.raw_headers))
+            self._beginning.listen(fd, head(scope))
 
     async def stream_response(self, send: Send) -> None:
         """Copy each part within a limit."""

@@ -1,6 +1,6 @@
 """People: all that is held about one of them, and forgetting them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -52,13 +52,18 @@ async def forget(connection: Connection, person_id: UUID) -> list[UUID]:
     return sorted({row["stop_id"] for row in rows})
 
 
-async def without_erased(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-    """Give meetings with nobody in the place of those who were erased."""
-    people = {person for entry in entries for person in entry.concerned}
+async def erased_among(connection: Connection, people: Collection[UUID]) -> set[UUID]:
+    """Say which of these people were erased."""
     rows = await connection.fetch(
         "SELECT person_id FROM erased_person WHERE person_id = ANY($1::uuid[])", list(people)
     )
-    gone = {row["person_id"] for row in rows}
+    return {row["person_id"] for row in rows}
+
+
+async def without_erased(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Give meetings with nobody in the place of those who were erased."""
+    people = {person for entry in entries for person in entry.concerned}
+    gone = await erased_among(connection, people)
     return [_without(entry, gone) if gone & {*entry.concerned} else entry for entry in entries]
 
 

@@ -1,0 +1,161 @@
+"""Streams over real connections: who is let in at the gate, and who by the route."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.notify.api import live as live_api
+from services.notify.gate import Gate
+from shared.access import Principal, Tokens
+from shared.erased import note_erased, refusing_the_erased
+from shared.http import create_app
+from shared.process import serve
+from shared.service import Service
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+async def port(resources: Any, tokens: Tokens, free_port: int, planned: Any) -> AsyncIterator[int]:
+    """The port of notify, whose stops are known."""
+    del planned
+    service = Service(
+        name="notify",
+        routers=refusing_the_erased("notify", [live_api.router]),
+        loops={},
+        resources=resources,
+        gates={"/api/v1/live/me": Gate(resources.database, resources.hub, live_api.head).knock},
+        closing=resources.hub.close,
+    )
+    app = create_app([service], tokens)
+    task = asyncio.create_task(serve(app, [service], "127.0.0.1", free_port, quiet=True))
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", free_port)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+    writer.close()
+    yield free_port
+    signal.raise_signal(signal.SIGTERM)
+    await task
+
+
+@pytest.fixture
+async def opened(port: int, tokens: Tokens, world: Any) -> AsyncIterator[Open]:
+    """A function that opens somebody's stream and gives its reader, after the head, and status."""
+    writers = []
+
+    async def opened(who: Principal | None, seen: str = "", path: str = "me") -> Any:
+        place = path if path == "me" else f"stops/{world.stop}"
+        head = f"GET /api/v1/live/{place}?stop_id={world.stop} HTTP/1.1\r\nHost: x\r\n"
+        if who:
+            head += f"Authorization: Bearer {tokens.sign(who, 'session', datetime.now(UTC))}\r\n"
+        if seen:
+            head += f"Last-Event-ID: {seen}\r\n"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(writer)
+        writer.write(f"{head}\r\n".encode())
+        async with asyncio.timeout(5):
+            lines = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        return int(lines.split()[1]), lines, reader
+
+    yield opened
+    for writer in writers:
+        writer.close()
+
+
+async def heard(reader: asyncio.StreamReader, read: Any, count: int) -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(5):
+        while len(found) < count:
+            found += read(await reader.readuntil(b"\n\n"))
+    return found
+
+
+@pytest.fixture
+def no_route(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """A function after which no route can open a stream."""
+
+    async def broken(*_: object) -> None:
+        raise AssertionError
+
+    return lambda: monkeypatch.setattr(live_api, "begin", broken)
+
+
+async def test_who_comes_back_is_let_in_at_the_gate_and_hears_what_was_missed(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, no_route: Any
+) -> None:
+    first = world.meeting()
+    await keep(first)
+    who = person("delegate", world.delegate)
+    status, first_head, reader = await opened(who)
+    (snapshot,) = await heard(reader, read, 1)
+    assert (status, snapshot.event) == (200, "snapshot")
+    await keep(world.then(first, "called"))
+    await heard(reader, read, 1)
+
+    no_route()
+    status, head, again = await opened(who, snapshot.id)
+    assert status == 200
+    assert head.split("\r\n")[1:4] == first_head.split("\r\n")[1:4]
+    assert "x-request-id: " in head
+    await keep(world.then(first, "in_progress", revision=3))
+    assert [change.data["revision"] for change in await heard(again, read, 2)] == [2, 3]
+
+
+async def test_many_who_come_at_once_are_all_let_in(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, no_route: Any
+) -> None:
+    first = world.meeting()
+    await keep(first)
+    who = person("delegate", world.delegate)
+    (snapshot,) = await heard((await opened(who))[2], read, 1)
+    no_route()
+    streams = await asyncio.gather(*(opened(who, snapshot.id) for _ in range(60)))
+    assert {status for status, _, _ in streams} == {200}
+    await keep(world.then(first, "called"))
+    for _, _, reader in streams:
+        assert [change.data["revision"] for change in await heard(reader, read, 1)] == [2]
+
+
+async def test_whoever_the_gate_does_not_know_is_answered_by_the_route(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any
+) -> None:
+    await keep(world.meeting())
+    who = person("delegate", world.delegate)
+    (snapshot,) = await heard((await opened(who))[2], read, 1)
+    assert (await opened(None, snapshot.id))[0] == 401
+    assert (await opened(person("screen"), snapshot.id))[0] == 403
+    status, _, reader = await opened(who, "ffff:1-1")
+    assert status == 200
+    assert [one.event for one in await heard(reader, read, 2)] == ["resync", "snapshot"]
+    staff = person("mission_staff")
+    assert (await opened(staff, snapshot.id, "stops"))[0] == 200
+
+
+async def test_who_was_erased_meanwhile_does_not_pass(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, database: Any
+) -> None:
+    await keep(world.meeting())
+    who = person("delegate", world.delegate)
+    (snapshot,) = await heard((await opened(who))[2], read, 1)
+    async with database.transaction() as connection:
+        await note_erased(connection, world.delegate, datetime.now(UTC))
+    assert (await opened(who, snapshot.id))[0] == 401
+
+
+async def test_the_process_stops_at_once_and_says_when_to_come_back(
+    opened: Open, keep: Any, world: Any, person: Any, resources: Any
+) -> None:
+    await keep(world.meeting())
+    readers = [(await opened(person("delegate", world.delegate)))[2] for _ in range(5)]
+    resources.hub.close()
+    async with asyncio.timeout(2):
+        for reader in readers:
+            assert b"retry: " in (await reader.read()).rpartition(b"data: ")[2]
