@@ -36,7 +36,7 @@ async def read_rules(stop_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
 
 @router.put("/scheduling-rules/ways")
 async def set_ways(body: WaysBody, held: Held, who: Caller) -> dict[str, Any]:
-    """Say how long the ways between a stop's venues take, in place of all said before."""
+    """Say how long the ways between a stop's venues take; what was said before is replaced."""
     await _require(held, who, body.stop_id)
     return await ruling.set_ways(held.database, body.model_dump())
 

@@ -50,6 +50,15 @@ async def read_schedule(schedule_id: UUID, held: Held, who: Caller) -> dict[str,
     }
 
 
+@router.post("/schedules/{schedule_id}/cancel")
+async def cancel(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
+    """End a search; what it has found so far is kept as a provisional version."""
+    async with held.database.reading() as connection:
+        schedule = await looking.existing_schedule(connection, schedule_id)
+    await _require(held, who, schedule["stop_id"])
+    return await scheduling.cancel(held.database, schedule_id)
+
+
 @router.post("/schedules/{schedule_id}/publish")
 async def publish(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
     """Put a schedule in force and tell those whom it changes."""

@@ -6,17 +6,32 @@ from uuid import UUID
 
 import asyncpg
 
-from services.matching.domain.problem import Solution
+from services.matching.domain.reports import Ended, Report
 from services.matching.domain.unmet import Unmet
-from services.matching.domain.versions import Entry
 from shared.postgres import Connection
 
 Row = asyncpg.Record
 
 SCHEDULE = (
     "id, stop_id, number, state, progress, reason, seconds_max, requested_at, objective, bound, "
-    "is_optimal, meetings, changed, published_at"
+    "is_optimal, meetings, changed, published_at, stage, seconds, ended, is_cancelled, musts, "
+    "musts_most, breaks, breaks_bound, table_changes, "
+    "CASE WHEN bound > 0 THEN (bound - objective)::float8 / bound END AS gap"
 )
+
+NUMBERS = (
+    "stage",
+    "seconds",
+    "objective",
+    "bound",
+    "is_optimal",
+    "musts",
+    "musts_most",
+    "breaks",
+    "breaks_bound",
+    "table_changes",
+)
+"""What is told of a search while it goes on."""
 
 
 async def add(
@@ -42,31 +57,73 @@ async def claim(connection: Connection) -> Row | None:
     )
 
 
-async def queue_again(connection: Connection) -> None:
-    """Queue what a former solver left half done."""
-    await connection.execute("UPDATE schedule SET progress = 'queued' WHERE progress = 'running'")
-
-
-async def finish(
-    connection: Connection,
-    schedule_id: UUID,
-    solution: Solution,
-    entries: Sequence[Entry],
-    unmet: Sequence[Unmet],
-) -> None:
-    """Write what the solver found: a provisional version."""
+async def resume(connection: Connection) -> None:
+    """Take up what a former solver left half done: what it found stands, the rest is asked anew."""
     await connection.execute(
-        "UPDATE schedule SET state = 'provisional', progress = 'done', objective = $2, "
-        "bound = $3, is_optimal = $4, entries = $5, unmet = $6, meetings = $7 "
-        "WHERE id = $1 AND state = 'draft'",
-        schedule_id,
-        solution.objective,
-        solution.bound,
-        solution.is_optimal,
-        [entry.model_dump(mode="json") for entry in entries],
-        [one.model_dump(mode="json") for one in unmet],
-        len(entries),
+        "UPDATE schedule SET state = 'provisional', progress = 'done', "
+        "ended = CASE WHEN is_cancelled THEN 'cancelled' ELSE 'broken' END "
+        "WHERE progress = 'running' AND stage IS NOT NULL"
     )
+    await connection.execute(
+        "UPDATE schedule SET progress = CASE WHEN is_cancelled THEN 'cancelled' ELSE 'queued' END "
+        "WHERE progress = 'running'"
+    )
+
+
+async def note(connection: Connection, schedule_id: UUID, report: Report) -> None:
+    """Write how far the search is, and what is better than what was written before."""
+    await connection.execute(
+        f"UPDATE schedule SET {', '.join(f'{name} = ${n}' for n, name in enumerate(NUMBERS, 3))}, "  # noqa: S608
+        "conflicts = $2::text::jsonb WHERE id = $1 AND state = 'draft'",
+        schedule_id,
+        report.conflicts,
+        *(getattr(report, name) for name in NUMBERS),
+    )
+    if report.found:
+        await connection.execute(
+            "UPDATE schedule SET meetings = $2, entries = $3::text::jsonb, "
+            "unmet = $4::text::jsonb, left_out = $5::text::jsonb "
+            "WHERE id = $1 AND state = 'draft'",
+            schedule_id,
+            report.found.meetings,
+            report.found.entries,
+            report.found.unmet,
+            report.found.left_out,
+        )
+
+
+async def settle(
+    connection: Connection, schedule_id: UUID, ended: Ended, reason: str | None = None
+) -> bool:
+    """End a search: what it found is a provisional version. False where it found nothing."""
+    settled = await connection.fetchval(
+        "UPDATE schedule SET state = 'provisional', progress = 'done', ended = $2, reason = $3 "
+        "WHERE id = $1 AND state = 'draft' AND stage IS NOT NULL RETURNING true",
+        schedule_id,
+        ended,
+        reason,
+    )
+    return bool(settled)
+
+
+async def cancel(connection: Connection, schedule_id: UUID) -> bool:
+    """Ask for the end of a search, and say whether there is one; what waits ends at once."""
+    is_cancelled = await connection.fetchval(
+        "UPDATE schedule SET is_cancelled = true, "
+        "progress = CASE progress WHEN 'queued' THEN 'cancelled' ELSE progress END, "
+        "ended = CASE progress WHEN 'queued' THEN 'cancelled' END "
+        "WHERE id = $1 AND progress IN ('queued', 'running') RETURNING true",
+        schedule_id,
+    )
+    return bool(is_cancelled)
+
+
+async def is_cancelled(connection: Connection, schedule_id: UUID) -> bool:
+    """Say whether the end of a search was asked for."""
+    found: bool = await connection.fetchval(
+        "SELECT is_cancelled FROM schedule WHERE id = $1", schedule_id
+    )
+    return found
 
 
 async def fail(connection: Connection, schedule_id: UUID, reason: str) -> None:
@@ -78,10 +135,19 @@ async def fail(connection: Connection, schedule_id: UUID, reason: str) -> None:
     )
 
 
+async def give_up(connection: Connection, schedule_id: UUID) -> None:
+    """Note that a search was ended before it found anything."""
+    await connection.execute(
+        "UPDATE schedule SET progress = 'cancelled', ended = 'cancelled' "
+        "WHERE id = $1 AND state = 'draft'",
+        schedule_id,
+    )
+
+
 async def one(connection: Connection, schedule_id: UUID) -> Row | None:
     """Read a schedule with its entries."""
     return await connection.fetchrow(
-        f"SELECT {SCHEDULE}, entries, unmet FROM schedule WHERE id = $1",  # noqa: S608
+        f"SELECT {SCHEDULE}, entries, unmet, conflicts FROM schedule WHERE id = $1",  # noqa: S608
         schedule_id,
     )
 

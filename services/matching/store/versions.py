@@ -78,13 +78,6 @@ async def change(
     return revision
 
 
-async def leave_out(connection: Connection, schedule_id: UUID, pairs: Sequence[Pair]) -> None:
-    """Write which pairs a version leaves out because staff took them out of the one before."""
-    await connection.execute(
-        "UPDATE schedule SET left_out = $2 WHERE id = $1", schedule_id, _written(pairs)
-    )
-
-
 async def note_edit(
     connection: Connection, edit: Mapping[str, Any], by: Author, now: datetime
 ) -> None:

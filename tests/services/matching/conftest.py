@@ -18,7 +18,8 @@ from anyio.from_thread import BlockingPortal
 from services.matching.__main__ import opened
 from services.matching.commands import publishing
 from services.matching.consumer import consumer
-from services.matching.domain.problem import Solution
+from services.matching.domain.problem import Progress, Solution
+from services.matching.domain.reports import Found, Report
 from services.matching.domain.versions import Entry
 from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
@@ -93,6 +94,8 @@ class House:
     points: dict[str, UUID] = field(default_factory=dict)
     people: dict[str, UUID] = field(default_factory=dict)
     helpers: dict[str, UUID] = field(default_factory=dict)
+    made: int = 0
+    """How many versions were put in."""
 
     @property
     def boss(self) -> Principal:
@@ -272,11 +275,20 @@ class House:
     async def proposed(self, *entries: Entry) -> UUID:
         """Put a provisional version in, as the solver leaves one."""
         schedule_id = uuid4()
-        solution = Solution(placed=(), objective=1, bound=1, is_optimal=True)
+        self.made += 1
         async with self.database.transaction() as connection:
-            await schedules.add(connection, schedule_id, self.stop, 1, NOW)
-            await schedules.finish(connection, schedule_id, solution, entries, ())
+            asked_at = NOW + timedelta(seconds=self.made)
+            await schedules.add(connection, schedule_id, self.stop, 1, asked_at)
+        await self.found(schedule_id, Found.of(entries))
         return schedule_id
+
+    async def found(self, schedule_id: UUID, version: Found) -> None:
+        """Let a search have found this, and end."""
+        solution = Solution(placed=(), objective=1, bound=1, is_optimal=True)
+        progress = Progress(stage="tables", seconds=1, solution=solution)
+        async with self.database.transaction() as connection:
+            await schedules.note(connection, schedule_id, Report.of(progress, 0, version))
+            await schedules.settle(connection, schedule_id, "proved")
 
     async def published(self, *entries: Entry) -> dict[str, Any]:
         """Put a version in force."""

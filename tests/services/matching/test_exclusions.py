@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from services.matching.commands import publishing, scheduling
 from services.matching.commands.stating import Rules, state
 from services.matching.domain.barring import Barred
+from services.matching.domain.reports import Found
 from services.matching.domain.timetable import solve
 from services.matching.domain.unmet import Around, unmet
 from services.matching.domain.wishes import CompanyWish, PreferenceKind, Wish, Wishes
-from services.matching.store import schedules
 from services.matching.store.people import everything
 from shared.access import Principal
 from shared.events import registration as r
@@ -287,7 +287,7 @@ async def test_why_a_wish_is_not_fulfilled_is_told_to_staff_and_not_to_participa
     schedule = await house.proposed()
     async with house.database.transaction() as connection:
         await connection.execute("UPDATE schedule SET state = 'draft'")
-        await schedules.finish(connection, schedule, solution, [], missing)
+    await house.found(schedule, Found.of([], missing))
     await publishing.publish(house.database, schedule, now)
 
     path = f"/unmet-wishes?stop_id={house.stop}&participant_id={house.people['dora']}"

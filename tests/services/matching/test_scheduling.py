@@ -42,7 +42,7 @@ async def ended(house: "House", schedule_id: str) -> Any:
     async with cancelling(loop), asyncio.timeout(SOLVED_SECONDS_MAX):
         while True:
             found = await house.get(f"/schedules/{schedule_id}")
-            if found["progress"] in ("done", "failed"):
+            if found["progress"] in ("done", "failed", "cancelled"):
                 return found
             await asyncio.sleep(0.1)
 
