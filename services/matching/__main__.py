@@ -21,7 +21,16 @@ from services.matching.commands.erasing import sweep
 from services.matching.commands.requesting import expire
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
-from services.matching.pages import board, quality
+from services.matching.pages import (
+    apart,
+    apart_forms,
+    board,
+    limits,
+    meet,
+    meet_forms,
+    overview,
+    quality,
+)
 from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
@@ -72,6 +81,12 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     board.router,
                     version_pages.router,
                     quality.router,
+                    meet.router,
+                    meet_forms.router,
+                    overview.router,
+                    limits.router,
+                    apart.router,
+                    apart_forms.router,
                 ],
             ),
             loops={

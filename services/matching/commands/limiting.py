@@ -40,6 +40,13 @@ async def limit_person(database: Database, facts: Facts) -> dict[str, Any]:
     return {**facts, "effective": of_person(side, part).model_dump()}
 
 
+async def quota_of(connection: Connection, stop_id: UUID, person_id: UUID) -> Quota:
+    """Give one person's quota; raises `NotFound`."""
+    person = await looking.existing_participant(connection, stop_id, person_id)
+    side = (await _sides(connection, stop_id))[person["side"]]
+    return of_person(side, await store.part(connection, stop_id, person_id))
+
+
 async def limits(connection: Connection, stop_id: UUID) -> dict[str, Any]:
     """Show a stop's quotas, for each side and for whom they are others."""
     sides = await _sides(connection, stop_id)

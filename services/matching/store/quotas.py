@@ -64,6 +64,16 @@ async def people(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     )
 
 
+async def part(connection: Connection, stop_id: UUID, participant_id: UUID) -> Part | None:
+    """Read what was set for one person."""
+    row = await connection.fetchrow(
+        "SELECT minimum, maximum FROM personal_quota WHERE stop_id = $1 AND participant_id = $2",
+        stop_id,
+        participant_id,
+    )
+    return (row["minimum"], row["maximum"]) if row else None
+
+
 async def parts(connection: Connection, stop_id: UUID) -> dict[UUID, Part]:
     """Read what was set for single people, by person."""
     return {

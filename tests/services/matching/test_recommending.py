@@ -100,6 +100,15 @@ async def test_after_a_restart_the_same_is_recommended_and_each_text_is_placed_o
     assert placings() == placed + len(house.people)
 
 
+async def test_who_refused_everybody_is_recommended_nobody(house: "House") -> None:
+    for name in ("lin", "luo", "liu"):
+        pair = {"participant_id": house.people["dora"], "counterpart_id": house.people[name]}
+        no = {"stop_id": house.stop, **pair, "kind": "no_thanks"}
+        await house.ask("PUT", "/api/v1/preferences", body={k: str(v) for k, v in no.items()})
+
+    assert await recommended(house, "dora") == []
+
+
 async def test_only_what_somebody_asks_for_is_ranked(house: "House") -> None:
     async with house.database.reading() as connection:
         stop = await facts.stop(connection, house.stop)

@@ -143,6 +143,8 @@ class Scorer:
             if wish := (wishes or {}).get(sheet.others.people[place].id):
                 sheet.totals[0, place] += WISH_WORTH[wish]
         count = len(places) if limit is None else min(limit, len(places))
+        if not count:
+            return []
         found = self._best(sheet, count).of(one.id)
         return [
             self._wished(each) if wishes and each.counterpart_id in wishes else each

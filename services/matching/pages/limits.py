@@ -1,0 +1,149 @@
+"""Quotas: how many meetings each side, and single people, are guaranteed and may have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+
+from services.matching.commands import limiting, looking
+from services.matching.pages.naming import company_words, names
+from services.matching.pages.rendering import pages
+from services.matching.resources import Held, Resources
+from services.matching.store import choosing, facts
+from services.matching.wish_bodies import PersonalQuotaBody, SideQuotaBody
+from shared.access import Principal, Scope, require
+from shared.errors import Fault, Invalid
+from shared.events.base import Side
+from shared.http import Caller
+from shared.problems import pointer
+from shared.web.pages import language_of
+
+PEOPLE_SHOWN_MAX = 200
+NUMBER_LENGTH_MAX = 6
+
+router = APIRouter(include_in_schema=False)
+
+Number = Annotated[str, Form(max_length=NUMBER_LENGTH_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Numbers that were not taken: of a side or a person, as they were typed, and what is wrong."""
+
+    whose: str
+    typed: Mapping[str, str]
+    faults: Sequence[Fault]
+
+    def about(self, name: str) -> str:
+        """Say what is wrong with one of the two numbers."""
+        return next((fault.detail for fault in self.faults if fault.pointer == f"/{name}"), "")
+
+
+@router.get("/stops/{stop_id}/matching/quotas")
+async def limits(
+    stop_id: UUID, request: Request, held: Held, who: Caller, person: UUID | None = None
+) -> Response:
+    """Show a stop's quotas, and those of one person to be changed."""
+    stop = await _stop(held, who, stop_id)
+    return await _page(request, held, who, stop, person=person)
+
+
+@router.post("/stops/{stop_id}/matching/quotas/sides/{side}")
+async def limit_side(  # noqa: PLR0913  # each is given by the framework
+    *,
+    stop_id: UUID,
+    side: Side,
+    request: Request,
+    held: Held,
+    who: Caller,
+    minimum: Number = "",
+    maximum: Number = "",
+) -> Response:
+    """Set how many meetings everybody of a side has."""
+    stop = await _stop(held, who, stop_id)
+    given = {"minimum": minimum.strip() or "0", "maximum": maximum.strip() or None}
+    try:
+        body = SideQuotaBody.model_validate({"stop_id": stop_id, "side": side, **given})
+        await limiting.limit_side(held.database, body.model_dump())
+    except (ValidationError, Invalid) as error:
+        wrong = Wrong(side, {"minimum": minimum, "maximum": maximum}, _faults(error))
+        return await _page(request, held, who, stop, wrong=wrong)
+    return RedirectResponse(f"/stops/{stop_id}/matching/quotas?saved={side}", 303)
+
+
+@router.post("/stops/{stop_id}/matching/quotas/people/{participant_id}")
+async def limit_person(  # noqa: PLR0913  # each is given by the framework
+    *,
+    stop_id: UUID,
+    participant_id: UUID,
+    request: Request,
+    held: Held,
+    who: Caller,
+    minimum: Number = "",
+    maximum: Number = "",
+) -> Response:
+    """Set how many meetings one person has; what is empty is as for the side."""
+    stop = await _stop(held, who, stop_id)
+    given = {"minimum": minimum.strip() or None, "maximum": maximum.strip() or None}
+    about = {"stop_id": stop_id, "participant_id": participant_id}
+    try:
+        body = PersonalQuotaBody.model_validate(about | given)
+        await limiting.limit_person(held.database, body.model_dump())
+    except (ValidationError, Invalid) as error:
+        wrong = Wrong(str(participant_id), {"minimum": minimum, "maximum": maximum}, _faults(error))
+        return await _page(request, held, who, stop, person=participant_id, wrong=wrong)
+    query = f"saved=person&person={participant_id}#person"
+    return RedirectResponse(f"/stops/{stop_id}/matching/quotas?{query}", 303)
+
+
+async def _stop(held: Resources, who: Principal, stop_id: UUID) -> facts.Row:
+    async with held.database.reading() as connection:
+        stop = await looking.existing_stop(connection, stop_id)
+    require(who, "quota.write", Scope(stop["mission_id"], stop_id))
+    return stop
+
+
+def _faults(error: ValidationError | Invalid) -> Sequence[Fault]:
+    if isinstance(error, Invalid):
+        return error.faults
+    return [Fault(pointer(("body", *one["loc"])), one["msg"]) for one in error.errors()]
+
+
+async def _page(
+    request: Request,
+    held: Resources,
+    who: Principal,
+    stop: facts.Row,
+    *,
+    person: UUID | None = None,
+    wrong: Wrong | None = None,
+) -> Response:
+    async with held.database.reading() as connection:
+        found = await limiting.limits(connection, stop["id"])
+        if person:
+            await looking.existing_participant(connection, stop["id"], person)
+        personal = {one["participant_id"]: one for one in found["people"]}
+        listed = list(personal)[:PEOPLE_SHOWN_MAX]
+        known = await choosing.profiles_of(connection, [*listed, *([person] if person else [])])
+    scope = Scope(stop["mission_id"], stop["id"])
+    name = await names(held, who, scope, {one.id: one.partner_id for one in known.values()})
+    language = language_of(request)
+    return pages.render(
+        request,
+        "limits.html",
+        status=422 if wrong else 200,
+        **company_words(request),
+        stop=stop,
+        sides=found["sides"],
+        personal=personal,
+        listed=listed,
+        profiles=known,
+        person=known.get(person) if person else None,
+        wrong=wrong,
+        saved=request.query_params.get("saved", ""),
+        name=lambda one: name(one, language),
+    )
