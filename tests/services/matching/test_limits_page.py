@@ -1,0 +1,83 @@
+"""The page of quotas: for each side at once, and for single people."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from tests.services.matching.browsing import followed, page, send, words
+
+if TYPE_CHECKING:
+    from tests.services.matching.conftest import House
+
+
+async def quotas(house: "House") -> Any:
+    return await house.get(f"/quotas?stop_id={house.stop}")
+
+
+async def test_a_whole_side_is_set_at_once(house: "House") -> None:
+    sent = await send(
+        house, house.boss, "matching/quotas/sides/delegation", minimum=" 3 ", maximum="8"
+    )
+    assert "Saved" in words(await followed(house, house.boss, sent))
+    sides = {one["side"]: one for one in (await quotas(house))["sides"]}
+    assert (sides["delegation"]["minimum"], sides["delegation"]["maximum"]) == (3, 8)
+
+    # What is left empty: nothing is guaranteed, and there is no limit.
+    await send(house, house.boss, "matching/quotas/sides/delegation", minimum="", maximum="")
+    sides = {one["side"]: one for one in (await quotas(house))["sides"]}
+    assert (sides["delegation"]["minimum"], sides["delegation"]["maximum"]) == (0, None)
+
+
+async def test_one_persons_numbers_are_set_and_dropped(house: "House") -> None:
+    lin = house.people["lin"]
+    shown = await page(house, house.boss, f"matching/quotas?person={lin}")
+    assert f'action="/stops/{house.stop}/matching/quotas/people/{lin}"' in shown
+    sent = await send(house, house.boss, f"matching/quotas/people/{lin}", minimum="2")
+    text = words(await followed(house, house.boss, sent))
+    assert "Set for single people 1" in text
+    assert (await quotas(house))["people"] == [
+        {"participant_id": str(lin), "minimum": 2, "maximum": None}
+    ]
+
+    await send(house, house.boss, f"matching/quotas/people/{lin}")
+    assert (await quotas(house))["people"] == []
+
+
+@pytest.mark.parametrize("whose", ["sides/local", "people/{lin}"])
+@pytest.mark.parametrize(
+    ("minimum", "maximum"), [("5", "4"), ("-1", "4"), ("many", "4"), ("0", "201"), ("1.5", "")]
+)
+@pytest.mark.parametrize(("language", "said"), [("en", ""), ("zh", "请填写 0 至 200 的整数")])
+async def test_what_is_wrong_stays_in_its_field_and_changes_nothing(
+    house: "House", whose: str, minimum: str, maximum: str, language: str, said: str
+) -> None:
+    before = await quotas(house)
+    path = f"matching/quotas/{whose.format(lin=house.people['lin'])}?lang={language}"
+    sent = await send(house, house.boss, path, minimum=minimum, maximum=maximum)
+
+    assert sent.status_code == 422
+    assert 'aria-invalid="true"' in sent.text
+    assert f'value="{minimum}"' in sent.text
+    assert said in sent.text
+    assert await quotas(house) == before
+
+
+async def test_quotas_are_for_mission_staff(house: "House") -> None:
+    for who in (
+        house.person("dora"),
+        house.someone("door_staff"),
+        house.someone("partner_staff", partner_id=house.partner),
+        house.someone("mission_staff", mission_id=uuid4()),
+    ):
+        await page(house, who, "matching/quotas", status=403)
+        for path in ("sides/local", f"people/{house.people['lin']}"):
+            sent = await send(house, who, f"matching/quotas/{path}", minimum="1")
+            assert sent.status_code == 403
+    assert (await quotas(house))["people"] == []
+
+
+async def test_somebody_who_is_not_there_has_no_numbers(house: "House") -> None:
+    await page(house, house.boss, f"matching/quotas?person={uuid4()}", status=404)
+    sent = await send(house, house.boss, f"matching/quotas/people/{uuid4()}", minimum="1")
+    assert sent.status_code == 404
