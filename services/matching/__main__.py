@@ -31,6 +31,7 @@ from services.matching.pages import (
     overview,
     quality,
 )
+from services.matching.pages import scheduling as scheduling_pages
 from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
@@ -79,6 +80,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     repairs.router,
                     people.router,
                     board.router,
+                    scheduling_pages.router,
                     version_pages.router,
                     quality.router,
                     meet.router,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
 from services.matching.bodies import AbsenceBody, DelayBody, DestinationBody
-from services.matching.commands import looking, moving, running
+from services.matching.commands import locking, looking, moving, running
 from services.matching.commands.moving import Destination
 from services.matching.commands.running import Ordered
 from services.matching.domain.meetings import Meeting, Step
@@ -131,6 +131,27 @@ async def move(
     to = Destination(body.starts_at, body.point_id, body.interpreter_id)
     order = Ordered(meeting_id, revision, now)
     return await _shown(held, await moving.move(held.database, order, to))
+
+
+@router.post("/meetings/{meeting_id}/lock")
+async def lock(meeting_id: UUID, held: Held, who: Caller, revision: IfMatch, now: Now) -> Response:
+    """Keep a meeting where it is in later versions of the schedule."""
+    return await _lock(held, who, Ordered(meeting_id, revision, now), is_locked=True)
+
+
+@router.post("/meetings/{meeting_id}/unlock")
+async def unlock(
+    meeting_id: UUID, held: Held, who: Caller, revision: IfMatch, now: Now
+) -> Response:
+    """Let later versions of the schedule move a meeting."""
+    return await _lock(held, who, Ordered(meeting_id, revision, now), is_locked=False)
+
+
+async def _lock(held: Resources, who: Principal, order: Ordered, *, is_locked: bool) -> Response:
+    async with held.database.reading() as connection:
+        meeting = await looking.existing_meeting(connection, order.meeting_id)
+    require(who, "schedule.write", Scope(meeting.mission_id, meeting.stop_id))
+    return await _shown(held, await locking.lock(held.database, order, is_locked=is_locked))
 
 
 async def _step(held: Resources, who: Principal, order: Ordered, step: Step) -> Response:

@@ -10,17 +10,19 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.matching.commands import looking, publishing, scheduling
+from services.matching.commands import editing, looking, publishing
+from services.matching.domain.explaining import sentence
 from services.matching.domain.meetings import Meeting
 from services.matching.pages.rendering import pages
+from services.matching.pages.scheduling import card_facts, require_writer
 from services.matching.resources import Held, Resources
-from services.matching.store import facts, meetings, schedules, sessions
+from services.matching.store import facts, meetings, sessions
 from shared.access import Scope, may, require
 from shared.contacts import Contact
-from shared.http import Caller, Now, now
+from shared.errors import Conflict
+from shared.http import Caller, now
 from shared.postgres import Connection
-
-SOLVER_SECONDS_MAX = 10
+from shared.web.pages import language_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,7 +32,7 @@ log = structlog.get_logger()
 @router.get("/stops/{stop_id}/board")
 async def board(stop_id: UUID, request: Request, held: Held, who: Caller) -> Response:
     """Show the board."""
-    return pages.render(request, "board.html", **await _shown(held, who, stop_id))
+    return pages.render(request, "board.html", refused=None, **await _shown(held, who, stop_id))
 
 
 @router.get("/stops/{stop_id}/board/content")
@@ -39,29 +41,26 @@ async def content(stop_id: UUID, request: Request, held: Held, who: Caller) -> R
     return pages.render(request, "content.html", **await _shown(held, who, stop_id))
 
 
-@router.post("/stops/{stop_id}/board/schedules")
-async def ask(stop_id: UUID, held: Held, who: Caller, now: Now) -> Response:
-    """Have a schedule made, and go back to the board."""
-    await _may_write(held, who, stop_id)
-    await scheduling.ask(held.database, stop_id, SOLVER_SECONDS_MAX, None, now)
-    held.asked.set()
-    return RedirectResponse(f"/stops/{stop_id}/board", 303)
-
-
 @router.post("/stops/{stop_id}/board/schedules/{schedule_id}/publish")
-async def publish(stop_id: UUID, schedule_id: UUID, held: Held, who: Caller) -> Response:
-    """Publish a schedule, and go back to the board."""
+async def publish(
+    stop_id: UUID, schedule_id: UUID, request: Request, held: Held, who: Caller
+) -> Response:
+    """Publish a schedule and go back to the board; what stands against it is shown there."""
     async with held.database.reading() as connection:
         schedule = await looking.existing_schedule(connection, schedule_id)
-    await _may_write(held, who, schedule["stop_id"])
-    await publishing.publish(held.database, schedule_id, now)
+    await require_writer(held, who, schedule["stop_id"])
+    try:
+        await publishing.publish(held.database, schedule_id, now)
+    except Conflict as refusal:
+        async with held.database.reading() as connection:
+            row = await looking.existing_version(connection, schedule_id)
+            found = await editing.compared(connection, row)
+        language = language_of(request)
+        sentences = [sentence(one, found.names).in_(language) for one in found.misfits]
+        refused = {"reasons": sentences or [refusal.detail], "schedule_id": schedule_id}
+        shown = await _shown(held, who, stop_id)
+        return pages.render(request, "board.html", status=409, refused=refused, **shown)
     return RedirectResponse(f"/stops/{stop_id}/board", 303)
-
-
-async def _may_write(held: Resources, who: Caller, stop_id: UUID) -> None:
-    async with held.database.reading() as connection:
-        stop = await looking.existing_stop(connection, stop_id)
-    require(who, "schedule.write", Scope(stop["mission_id"], stop_id))
 
 
 async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
@@ -77,13 +76,10 @@ async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
             if row["checked_in_at"]
         }
         shown = {
-            "stop": stop,
             "grids": await _grids(connection, stop_id, views),
-            "schedules": await schedules.of_stop(connection, stop_id),
             "arrived": arrived,
-            "numbers": _numbers(found),
             "may_run": may(who, "meeting.run", scope),
-            "may_write": may(who, "schedule.write", scope),
+            **await card_facts(connection, who, stop, found),
         }
         people = await _named(connection, who, scope, found)
     return shown | {"names": await _names(held, people)}
@@ -106,11 +102,6 @@ async def _grids(
         }
         for session in await sessions.of_stop(connection, stop_id)
     ]
-
-
-def _numbers(found: Sequence[Meeting]) -> dict[str, int]:
-    states = [meeting.state for meeting in found]
-    return {state: states.count(state) for state in dict.fromkeys(states)}
 
 
 async def _named(

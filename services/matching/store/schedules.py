@@ -169,6 +169,14 @@ async def of_stop(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     )
 
 
+async def conflicts(connection: Connection, schedule_id: UUID) -> list[dict[str, object]]:
+    """Read what cannot be kept together in a schedule."""
+    found: list[dict[str, object]] = await connection.fetchval(
+        "SELECT conflicts FROM schedule WHERE id = $1", schedule_id
+    )
+    return found
+
+
 async def next_number(connection: Connection, stop_id: UUID) -> int:
     """Give the number of the next version of a stop that is locked."""
     number: int = await connection.fetchval(

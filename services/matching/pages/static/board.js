@@ -10,6 +10,7 @@ const dialog = document.getElementById("meeting");
 const fault = document.getElementById("meeting-fault");
 const board = `/stops/${content.dataset.stop}/board`;
 let waiting = null;
+let following = null;
 let open = null;
 
 /** Ask for the changed part of the page, once for all changes that come together. */
@@ -22,9 +23,26 @@ function refresh(milliseconds = GATHER_MILLISECONDS) {
   }, milliseconds);
 }
 
+function isSolving() {
+  return ["queued", "running"].includes(content.querySelector("[data-progress]")?.dataset.progress);
+}
+
+/** While a schedule is being made ask for its card alone, and for the whole when it is there. */
 function followSolver() {
-  const progress = content.querySelector("[data-progress]")?.dataset.progress;
-  if (progress === "queued" || progress === "running") refresh(SOLVING_MILLISECONDS);
+  if (!isSolving()) return;
+  following ??= setTimeout(async () => {
+    following = null;
+    const answer = await fetch(`${board}/schedule`).catch(() => null);
+    const card = content.querySelector("#schedule");
+    if (answer?.ok && card) {
+      const isOpen = card.querySelector("details")?.open;
+      card.outerHTML = await answer.text();
+      const details = content.querySelector("#schedule details");
+      if (details && isOpen !== undefined) details.open = isOpen;
+    }
+    if (isSolving()) followSolver();
+    else refresh(0);
+  }, SOLVING_MILLISECONDS);
 }
 
 function card(id) {
@@ -65,7 +83,8 @@ function show(button) {
     ...parties.flatMap((party) => [party.cloneNode(true), document.createElement("br")]),
   );
   for (const control of dialog.querySelectorAll("[data-command]")) {
-    control.hidden = !control.dataset.from.split(" ").includes(button.dataset.state);
+    const { from, locked } = control.dataset;
+    control.hidden = !from.split(" ").includes(button.dataset.state) || (locked && locked !== button.dataset.locked);
   }
   const absent = dialog.querySelector("#absent");
   absent?.replaceChildren(
