@@ -40,7 +40,7 @@ async def day(
     stops = await stops_of(held.database, who.subject)
     shown = await _chosen(held, stops, stop, now)
     if shown is None:
-        return pages.render(request, "no_day.html")
+        return pages.render(request, "no_day.html", chooses=_chooses(who))
     language = language_of(request)
     meetings = await current(held.database, held.live, shown["id"], who.subject)
     known = await _names(held, who, meetings, language)
@@ -54,6 +54,7 @@ async def day(
         others=[m for m in meetings if m is not first and m["state"] not in OVER],
         over=[m for m in meetings if m["state"] in OVER],
         me=str(who.subject),
+        chooses=_chooses(who),
         names=known,
         now=now,
         facts=_facts(who, shown, known, language),
@@ -67,6 +68,11 @@ async def day_names(request: Request, held: Held, who: Caller, stop: UUID) -> di
     await existing_stop(held.database, stop)
     meetings = await current(held.database, held.live, stop, who.subject)
     return await _names(held, who, meetings, language_of(request))
+
+
+def _chooses(who: Principal) -> bool:
+    """Say whether somebody chooses whom to meet."""
+    return who.role in ("delegate", "local")
 
 
 async def _chosen(

@@ -113,6 +113,16 @@ async def test_an_interpreter_sees_both_companies(
     assert "<strong>Sample Wind Co., Ltd.</strong>" in page
 
 
+@pytest.mark.parametrize(
+    ("role", "is_led"), [("delegate", True), ("local", True), ("interpreter", False)]
+)
+async def test_who_chooses_is_led_to_whom_to_meet(
+    browser: Any, person: Any, planned: Any, role: Any, is_led: bool
+) -> None:
+    answer = await browser.get("/day", person(role, uuid4()))
+    assert ('href="/meet"' in answer.text) == is_led
+
+
 async def test_a_day_has_nothing_of_others(
     browser: Any, person: Any, planned: Any, keep: Any, registration: Any
 ) -> None:

@@ -32,6 +32,17 @@ async def test_a_mission_leads_to_its_call_once_there_is_one(house: "House") -> 
     assert 'href="/missions/sample/apply"' in await house.page("/missions/sample")
 
 
+async def test_staff_is_led_to_wishes_and_participants_to_whom_to_meet(
+    house: "House", crowd: Crowd
+) -> None:
+    path = f"/desk/stops/{house.stop}"
+    wishes = f'href="/stops/{house.stop}/matching"'
+    for who in (house.boss, house.someone("partner_staff", partner_id=house.partner)):
+        assert wishes in await house.page(path, who)
+    assert wishes not in await house.page(path, house.someone("door_staff"))
+    assert 'href="/meet"' in await house.page("/status", house.person(crowd["chen"]))
+
+
 @pytest.mark.parametrize(
     ("role", "cleared"),
     [
