@@ -119,8 +119,9 @@ async def test_an_interpreter_sees_both_companies(
 async def test_who_chooses_is_led_to_whom_to_meet(
     browser: Any, person: Any, planned: Any, role: Any, is_led: bool
 ) -> None:
-    answer = await browser.get("/day", person(role, uuid4()))
-    assert ('href="/meet"' in answer.text) == is_led
+    for path in ("/day", f"/day?stop={planned.stop}"):
+        answer = await browser.get(path, person(role, uuid4()))
+        assert ('href="/meet"' in answer.text) == is_led
 
 
 async def test_a_day_has_nothing_of_others(
