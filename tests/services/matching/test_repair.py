@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point
+from services.matching.domain.repair.board import Board
+from services.matching.domain.repair.bounds import drops_forced
 from services.matching.domain.repair.day import Absence, Day, Disturbance, Pair, Place
+from services.matching.domain.repair.leaving import leaving
 from services.matching.domain.repair.proposal import Proposal, repair
 
 START = datetime(2030, 11, 7, 1, 0, tzinfo=UTC)
@@ -35,15 +38,8 @@ def meeting(pair: tuple[UUID, UUID], slot: int, point: UUID, *, locked: bool) ->
         local_id=pair[1],
         spot=Spot(at, at + SLOT, point, None),
         interpreter_needed=False,
-        state="scheduled",
-        revision=1,
-        delay_minutes=0,
-        delegate_attendance="unknown",
-        local_attendance="unknown",
         locked=locked,
         schedule_number=1,
-        started_at=None,
-        finished_at=None,
     )
 
 
@@ -210,3 +206,40 @@ def test_what_is_proven_is_what_trying_everything_finds(case: tuple[Day, Disturb
         assert found[:2] == best[:2]
     if proposal.moves_proven:
         assert found == best
+
+
+@settings(max_examples=150, deadline=None)
+@given(days())
+def test_no_repair_does_with_fewer_than_the_bounds_say(case: tuple[Day, Disturbance]) -> None:
+    day, happened = case
+    cancelled, unfitted, moved = least(day, happened)
+    board = Board(day, happened)
+    for piece in board.hit:
+        board.lift(piece)
+    lifted = [*board.hit, *board.wanted]
+    pending = [piece for piece in lifted if board.reach(piece)]
+    drops = cancelled + unfitted - (len(lifted) - len(pending))
+    found = leaving(board, pending, drops, 10.0)
+
+    assert drops_forced(board, pending) <= drops
+    touched = cancelled + moved + len(board.wanted)
+    assert found.count <= touched - len(lifted)
+
+
+@settings(max_examples=50, deadline=None)
+@given(days())
+def test_an_absence_of_a_point_closes_it_for_that_time_alone(
+    case: tuple[Day, Disturbance],
+) -> None:
+    day, _ = case
+    point, at = POINTS[0], day.movable_from
+    absence = Absence(point, at, at + SLOT)
+    proposal = repair(day, Disturbance((absence,)), lambda: 0.0)
+
+    held = after(day, proposal, with_offers=True)
+    movable = {one.people for one in day.meetings if may_move(day, one)}
+    assert not any(
+        spot.point_id == point and spot.starts_at == at and people in movable
+        for people, spot in held
+    )
+    assert nobody_twice(held)

@@ -4,64 +4,22 @@ A mask has a bit for each slot of the day. What cannot be moved is taken out of 
 beforehand, so that only what can be moved is ever looked at.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
 from services.matching.domain.meetings import NOT_BEGUN, Meeting, Spot
-from services.matching.domain.repair.day import Day, Disturbance, Pair
+from services.matching.domain.repair.day import (
+    Day,
+    Disturbance,
+    Pair,
+    closings,
+    overlaps,
+    slots_of_sessions,
+)
+from services.matching.domain.repair.pieces import NOBODY, Piece, Resources, Seat, bits
 
-NOBODY = -1
 _OVER = ("completed", "no_show")
-Seat = tuple[int, int, int]
-"""The numbers of a slot, a point of it, and an interpreter or `NOBODY`."""
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Give the numbers of the bits that are set, the lowest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-@dataclass(slots=True, eq=False)
-class Piece:
-    """A meeting that can be moved, or a pair that is to get one."""
-
-    number: int
-    people: tuple[int, int]
-    slots: int
-    """Where it may be at all: its session's slots, or none when it may not be moved."""
-    helpers: tuple[int, ...] | None
-    """Interpreters who can help; None where none is needed."""
-    meeting: Meeting | None
-    pair: Pair | None
-    home: Seat | None
-    seat: Seat | None
-    is_settled: bool = False
-    """The search has put it there."""
-
-
-@dataclass(slots=True)
-class _Resources:
-    """People and interpreters by number."""
-
-    number: dict[UUID, int] = field(default_factory=dict)
-    ids: list[UUID] = field(default_factory=list)
-    away: list[int] = field(default_factory=list)
-    held: list[int] = field(default_factory=list)
-
-    def of(self, resource_id: UUID) -> int:
-        found = self.number.get(resource_id)
-        if found is None:
-            found = self.number[resource_id] = len(self.ids)
-            self.ids.append(resource_id)
-            self.away.append(0)
-            self.held.append(0)
-        return found
 
 
 class Board:
@@ -71,11 +29,11 @@ class Board:
         self.day = day
         self.places = day.places
         self.count = len(day.places)
-        self.overlap = _overlaps(day)
+        self.overlap = overlaps(day)
         self.is_simple = all(mask == 1 << n for n, mask in enumerate(self.overlap))
         self._number = {(p.session_id, p.starts_at): n for n, p in enumerate(day.places)}
-        self._sessions = _sessions(day)
-        self._resources = _Resources()
+        self._sessions = slots_of_sessions(day)
+        self._resources = Resources()
         self.away, self.held = self._resources.away, self._resources.held
         self.ids = self._resources.ids
         self.holder: dict[int, Piece] = {}
@@ -85,11 +43,14 @@ class Board:
         """Meetings that it hits and that may not be moved, with the reason."""
         self.hit: list[Piece] = []
         self._able: dict[tuple[frozenset[str], frozenset[str]], tuple[int, ...]] = {}
-        self._closings = _closings(day, disturbance)
-        self._point_bits: dict[UUID, dict[UUID, int]] = {}
-        for place in day.places:
-            if place.session_id not in self._point_bits:
-                self._point_bits[place.session_id] = {p.id: n for n, p in enumerate(place.points)}
+        self._times: dict[tuple[datetime, datetime], int] = {}
+        """The slots that a time touches: the same few times come again and again."""
+        self._disturbed = 0
+        self._closings = closings(day, disturbance)
+        self._point_bits = {
+            place.session_id: {p.id: n for n, p in enumerate(place.points)}
+            for place in {one.session_id: one for one in day.places}.values()
+        }
         self.open_points = [self._open(number) for number in range(self.count)]
         self._take_away(disturbance)
         self._shut_away()
@@ -231,19 +192,25 @@ class Board:
         return free
 
     def _during(self, starts_at: datetime, ends_at: datetime) -> int:
-        return sum(
-            1 << n
-            for n, p in enumerate(self.places)
-            if p.starts_at < ends_at and starts_at < p.ends_at
-        )
+        found = self._times.get((starts_at, ends_at))
+        if found is None:
+            found = self._times[starts_at, ends_at] = sum(
+                1 << n
+                for n, p in enumerate(self.places)
+                if p.starts_at < ends_at and starts_at < p.ends_at
+            )
+        return found
 
     def _take_away(self, disturbance: Disturbance) -> None:
         for resource_id, times in self.day.away.items():
             for time in times:
                 self.away[self._resources.of(resource_id)] |= self._during(*time)
         for one in disturbance.absences:
-            number = self._resources.of(one.resource_id)
-            self.away[number] |= self._during(one.starts_at, one.ends_at)
+            during = self._during(one.starts_at, one.ends_at)
+            self.away[self._resources.of(one.resource_id)] |= during
+            self._disturbed |= during
+        for _, at in disturbance.closings:
+            self._disturbed |= sum(1 << n for n, p in enumerate(self.places) if p.ends_at > at)
 
     def _shut_away(self) -> None:
         """Take points that cannot be used for a time out of its slots."""
@@ -259,7 +226,7 @@ class Board:
         for meeting in self.day.meetings:
             slot = self._number.get((meeting.session_id, meeting.spot.starts_at))
             why = self._why_fixed(meeting, slot)
-            if why in _OVER and meeting.spot.ends_at <= self.day.movable_from:
+            if why and self._is_over(meeting, why):
                 continue
             if why or slot is None:
                 fixed.append((meeting, why))
@@ -273,6 +240,13 @@ class Board:
         self.hit = [piece for piece in self.pieces if self._is_hit(piece)]
         for piece in [p for p in self.pieces if p.slots == 0 and not self._is_hit(p)]:
             self._pin(piece)
+
+    def _is_over(self, meeting: Meeting, why: str) -> bool:
+        """Say whether nothing to come can need what a meeting holds, and nothing disturbs it."""
+        spot = meeting.spot
+        is_past = spot.ends_at <= self.day.movable_from
+        during = self._during(spot.starts_at, spot.ends_at)
+        return is_past and (why in _OVER or not during & self._disturbed)
 
     def _why_fixed(self, meeting: Meeting, slot: int | None) -> str:
         if meeting.state != "scheduled":
@@ -355,28 +329,3 @@ class Board:
                 if languages & key[0] and languages & key[1]
             )
         return self._able[key]
-
-
-def _overlaps(day: Day) -> Sequence[int]:
-    found = [0] * len(day.places)
-    for number, one in enumerate(day.places):
-        for other in range(number, len(day.places)):
-            if day.places[other].starts_at >= one.ends_at:
-                break
-            found[number] |= 1 << other
-            found[other] |= 1 << number
-    return found
-
-
-def _sessions(day: Day) -> dict[UUID, int]:
-    found: dict[UUID, int] = {}
-    for number, place in enumerate(day.places):
-        found[place.session_id] = found.get(place.session_id, 0) | 1 << number
-    return found
-
-
-def _closings(day: Day, disturbance: Disturbance) -> dict[UUID, datetime]:
-    found = {p.id: p.closed_from for place in day.places for p in place.points if p.closed_from}
-    for point, at in disturbance.closings:
-        found[point] = min(at, found.get(point, at))
-    return found

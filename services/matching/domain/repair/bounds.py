@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.matching.domain.repair.board import NOBODY, Board, Piece, bits
+from services.matching.domain.repair.board import Board
+from services.matching.domain.repair.pieces import NOBODY, Piece, bits
 
 SHARE_MAX = 3
 """One that moves makes room by each of its people and its interpreter."""
@@ -39,18 +40,33 @@ def matched(masks: Sequence[int], room: Mapping[int, int]) -> list[int]:
 def drops_forced(board: Board, pending: Sequence[Piece]) -> int:
     """Give how many of the day's meetings no repair can keep; `pending` are lifted.
 
-    Each person needs a slot of his or her own for each meeting, where both are there (Hall). The
-    meetings of different people of one side are different ones, so what they lack adds up. All
+    Each person needs a slot of his or her own for each meeting, where both are there (Hall). What
+    people lack adds up, but where one meeting that is dropped serves two who lack a slot. All
     meetings together need as many points as there are.
     """
     held = defaultdict(list)
     for piece in pending:
         for place, person in enumerate(piece.people):
             held[place, person].append(piece)
-    short = [0, 0]
+    short: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for (place, person), lifted in held.items():
-        short[place] += lacking(board, person, lifted)
-    return max(*short, _lack_of_points(board, pending))
+        short[place][person] = lacking(board, person, lifted)
+    lack = sum(short[0].values()) + sum(short[1].values())
+    return max(lack - _served_twice(board, pending, short), _lack_of_points(board, pending))
+
+
+def _served_twice(
+    board: Board, pending: Sequence[Piece], short: tuple[Mapping[int, int], Mapping[int, int]]
+) -> int:
+    """Count at most how often a meeting that is dropped is of two who both lack a slot."""
+    others = [person for person, count in short[1].items() for _ in range(count)]
+    masks = []
+    for person, count in short[0].items():
+        pieces = [*(p for p in pending if person in p.people), *_on_board(board, person)]
+        met = {one.people[1] for one in pieces}
+        mask = sum(1 << n for n, other in enumerate(others) if other in met)
+        masks += [mask] * count
+    return len(masks) - matched(masks, {}).count(-1)
 
 
 def lacking(board: Board, person: int, lifted: Sequence[Piece]) -> int:

@@ -73,3 +73,31 @@ class Day:
     waiting: Sequence[Pair]
     """Wishes without a meeting, the strongest first."""
     movable_from: datetime
+
+
+def overlaps(day: Day) -> Sequence[int]:
+    """Give, for each slot, a mask of those that overlap it, itself among them."""
+    found = [0] * len(day.places)
+    for number, one in enumerate(day.places):
+        for other in range(number, len(day.places)):
+            if day.places[other].starts_at >= one.ends_at:
+                break
+            found[number] |= 1 << other
+            found[other] |= 1 << number
+    return found
+
+
+def slots_of_sessions(day: Day) -> dict[UUID, int]:
+    """Give a mask of the slots of each session."""
+    found: dict[UUID, int] = {}
+    for number, place in enumerate(day.places):
+        found[place.session_id] = found.get(place.session_id, 0) | 1 << number
+    return found
+
+
+def closings(day: Day, disturbance: Disturbance) -> dict[UUID, datetime]:
+    """Say from when on each lost point is out of use."""
+    found = {p.id: p.closed_from for place in day.places for p in place.points if p.closed_from}
+    for point, at in disturbance.closings:
+        found[point] = min(at, found.get(point, at))
+    return found

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 from ortools.sat.python import cp_model
 
-from services.matching.domain.repair.board import NOBODY, Board, Piece, bits
+from services.matching.domain.repair.board import Board
+from services.matching.domain.repair.pieces import NOBODY, Piece, bits
+from services.matching.domain.repair.search import Clock
 
 PIECES_MAX = 160
 DROPPED_WEIGHT = 1_000
 SECONDS_MIN = 0.02
-"""For less it is not worth building a model."""
+"""For less it is not worth building a model, which takes a part of it."""
 
 Key = tuple[Piece, int, int]
 """A piece, a slot and an interpreter."""
@@ -39,10 +41,15 @@ def neighbourhood(board: Board, pending: Sequence[Piece]) -> list[Piece]:
 
 
 def solved(
-    board: Board, pending: Sequence[Piece], seconds: float
+    board: Board, pending: Sequence[Piece], least: tuple[int, int], time: tuple[Clock, float]
 ) -> list[tuple[Piece, int, int]] | None:
-    """Give where pieces of the neighbourhood go that are not dropped; None when none was found."""
-    if seconds < SECONDS_MIN:
+    """Give where pieces of the neighbourhood go that are not dropped; None when none was found.
+
+    `least`: the drops and the further moves that are known to be needed. `time`: the clock, and
+    when it must end.
+    """
+    clock, until = time
+    if until - clock() < SECONDS_MIN:
         return None
     free = neighbourhood(board, pending)
     model = cp_model.CpModel()
@@ -55,7 +62,13 @@ def solved(
         terms.append(DROPPED_WEIGHT * (1 - sum(mine)))
         if piece.seat:
             terms.append(sum(mine) - chosen.get((piece, piece.seat[0], piece.seat[2]), 0))
-    model.minimize(sum(terms))
+    cost = sum(terms)
+    # It need not show again what is known.
+    model.add(cost >= DROPPED_WEIGHT * least[0] + least[1])
+    model.minimize(cost)
+    seconds = until - clock()
+    if seconds < SECONDS_MIN / 2:
+        return None
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.max_time_in_seconds = seconds

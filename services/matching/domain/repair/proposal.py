@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.matching.domain.meetings import Meeting, Spot
-from services.matching.domain.repair.board import NOBODY, Board, Piece, bits
+from services.matching.domain.repair.board import Board
 from services.matching.domain.repair.bounds import lacking
 from services.matching.domain.repair.day import Day, Disturbance, Pair
+from services.matching.domain.repair.pieces import NOBODY, Piece, bits
+from services.matching.domain.repair.placing import Outcome
 from services.matching.domain.repair.search import Clock
-from services.matching.domain.repair.solve import Outcome, solve
+from services.matching.domain.repair.solve import solve
 from shared.events.base import Bilingual
 
 OFFERS_MAX = 10

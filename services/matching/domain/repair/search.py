@@ -10,7 +10,8 @@ Korf's (1985).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from services.matching.domain.repair.board import Board, Piece, Seat
+from services.matching.domain.repair.board import Board
+from services.matching.domain.repair.pieces import Piece, Seat
 
 Clock = Callable[[], float]
 """Seconds, from anywhere."""

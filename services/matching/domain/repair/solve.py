@@ -1,43 +1,21 @@
 """Solving: the search first, chains one by one where it is too much, and what is proven."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from services.matching.domain.repair import exact
-from services.matching.domain.repair.board import Board, Piece, Seat
+from services.matching.domain.repair.board import Board
 from services.matching.domain.repair.bounds import drops_forced, moves_forced, seated
-from services.matching.domain.repair.search import Clock, Plan, Search
+from services.matching.domain.repair.leaving import leaving
+from services.matching.domain.repair.pieces import Piece
+from services.matching.domain.repair.placing import Outcome, Time, following, one_by_one
+from services.matching.domain.repair.search import Clock, Search
 
-SECONDS_MAX = 0.42
+SECONDS_MAX = 0.4
 """All of it; the rest of half a second is for the proposal."""
 LEVEL_SECONDS_MAX = 0.12
-CHAIN_SECONDS_MAX = 0.03
 EXTRA_MAX = 4
-CHAIN_EXTRA_MAX = 2
 TOGETHER_MAX = 4
 """More that must move are put one by one before anything else is tried."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Where everything is to go, and what is proven of it."""
-
-    seats: dict[Piece, Seat] = field(default_factory=dict)
-    dropped: list[Piece] = field(default_factory=list)
-    drops_proven: bool = False
-    moves_proven: bool = False
-    is_nearest: bool = False
-    """Whether nothing that moves no more touches fewer people, or is nearer in time."""
-
-    @property
-    def moved(self) -> list[Piece]:
-        """List the meetings that go elsewhere."""
-        return [p for p, seat in self.seats.items() if p.meeting and seat != p.home]
-
-    @property
-    def cost(self) -> tuple[int, int]:
-        """Count what is dropped and what is moved."""
-        return len(self.dropped), len(self.moved)
 
 
 def solve(board: Board, clock: Clock) -> Outcome:
@@ -60,7 +38,7 @@ def solve(board: Board, clock: Clock) -> Outcome:
     return outcome
 
 
-def _solved(board: Board, lifted: Sequence[Piece], time: tuple[Clock, float]) -> Outcome:
+def _solved(board: Board, lifted: Sequence[Piece], time: Time) -> Outcome:
     # What is refused or can be nowhere is dropped whatever else is done.
     nowhere = [piece for piece in lifted if not board.reach(piece)]
     pending = [piece for piece in lifted if board.reach(piece)]
@@ -74,23 +52,33 @@ def _solved(board: Board, lifted: Sequence[Piece], time: tuple[Clock, float]) ->
     return outcome
 
 
-def _many(
-    board: Board, pending: Sequence[Piece], least: tuple[int, int], time: tuple[Clock, float]
-) -> Outcome:
-    """Put one by one; look for better in a neighbourhood, where the bounds do not meet that."""
+def _many(board: Board, pending: Sequence[Piece], least: tuple[int, int], time: Time) -> Outcome:
+    """Put one by one; where the bounds do not meet that, sharpen them and look for better."""
     clock, until = time
-    outcome = _one_by_one(board, pending, clock, until)
-    _judge(outcome, pending, *least)
-    if not outcome.moves_proven:
-        found = _by_neighbourhood(board, pending, until - clock())
-        if found is not None and found.cost < outcome.cost:
-            outcome = found
-            _judge(outcome, pending, *least)
-    return outcome
+    must, bound = least
+    best = one_by_one(board, pending, seated(board, pending), time)
+    _judge(best, pending, must, bound)
+    if best.moves_proven:
+        return best
+    found = leaving(board, pending, must, until - clock())
+    bound = max(bound, found.count)
+    ways: Sequence[Callable[[], Outcome | None]] = (
+        lambda: best,
+        lambda: following(board, pending, found, time),
+        lambda: _by_neighbourhood(board, pending, (must, bound), time),
+    )
+    for way in ways:
+        outcome = way()
+        if outcome is not None and outcome.cost <= best.cost:
+            best = outcome
+            _judge(best, pending, must, bound)
+        if best.moves_proven:
+            break
+    return best
 
 
 def _deepened(
-    board: Board, pending: Sequence[Piece], least: tuple[int, int], time: tuple[Clock, float]
+    board: Board, pending: Sequence[Piece], least: tuple[int, int], time: Time
 ) -> tuple[Outcome | None, int]:
     """Search with more and more moves; gives what it found, and the moves that are shown to need.
 
@@ -117,51 +105,10 @@ def _deepened(
     return None, bound
 
 
-def _one_by_one(board: Board, pending: Sequence[Piece], clock: Clock, until: float) -> Outcome:
-    """Put each where it moves the fewest, given those before; who finds no room is dropped."""
-    outcome = Outcome()
-    search = Search(board, clock)
-    was = {piece.number: piece.seat for piece in board.pieces if piece.seat}
-    for piece, slot in zip(pending, seated(board, pending), strict=True):
-        if slot >= 0 and board.free(piece) >> slot & 1:
-            _apply(board, Plan(((piece, board.seat_at(piece, slot)),), (), (0, 0, 0)), outcome)
-    stuck = [piece for piece in pending if piece not in outcome.seats]
-    for piece in sorted(stuck, key=lambda p: board.free(p).bit_count()):
-        plan = _chain(search, piece, clock, until)
-        if plan is None:
-            outcome.dropped.append(piece)
-        else:
-            _apply(board, plan, outcome)
-    for piece in list(outcome.seats):
-        piece.is_settled = False
-        board.lift(piece)
-    for piece in outcome.seats:
-        seat = was.get(piece.number)
-        if seat is not None:
-            board.put(piece, seat)
-    return outcome
-
-
-def _chain(search: Search, piece: Piece, clock: Clock, until: float) -> Plan | None:
-    for extra in range(CHAIN_EXTRA_MAX + 1):
-        plan = search.run([piece], extra, 0, min(until, clock() + CHAIN_SECONDS_MAX))
-        if plan is not None:
-            return plan
-    return None
-
-
-def _apply(board: Board, plan: Plan, outcome: Outcome) -> None:
-    for piece, _ in plan.seats:
-        if piece.seat is not None:
-            board.lift(piece)
-    for piece, seat in plan.seats:
-        board.put(piece, seat)
-        piece.is_settled = True
-        outcome.seats[piece] = seat
-
-
-def _by_neighbourhood(board: Board, pending: Sequence[Piece], seconds: float) -> Outcome | None:
-    found = exact.solved(board, pending, seconds)
+def _by_neighbourhood(
+    board: Board, pending: Sequence[Piece], least: tuple[int, int], time: Time
+) -> Outcome | None:
+    found = exact.solved(board, pending, least, time)
     if found is None:
         return None
     free = exact.neighbourhood(board, pending)
