@@ -48,6 +48,9 @@ Action = Literal[
     "veto.write",
     "veto.read",
     "veto.lift",
+    "feedback.write",
+    "outcome.read",
+    "outcome.write",
     "live.me",
     "live.stop",
     "contacts.read",
@@ -157,6 +160,11 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "veto.write": {"partner_staff": _own_invitee},
     "veto.read": _STAFF | {"partner_staff": _own_invitee},
     "veto.lift": _STAFF,
+    # The person of the scope is the one for whom somebody speaks.
+    "feedback.write": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
+    # The persons are those who represent the two companies.
+    "outcome.read": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
+    "outcome.write": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
     "live.me": _PEOPLE | {"interpreter": _self},
     "live.stop": _STOP_STAFF | {"screen": _own_stop},
     "contacts.read": {"service": _always},

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from services.matching.api import (
     barring,
+    feedback,
     meetings,
+    outcomes,
     people,
     quotas,
     repairs,
@@ -77,6 +79,8 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     rules.router,
                     versions.router,
                     meetings.router,
+                    feedback.router,
+                    outcomes.router,
                     repairs.router,
                     people.router,
                     board.router,

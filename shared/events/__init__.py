@@ -40,4 +40,9 @@ EVENTS: tuple[type[Event], ...] = (
     matching.RequestCancelled,
     matching.RequestExpired,
     matching.RequestSuperseded,
+    matching.MeetingReported,
+    matching.OutcomeReported,
+    matching.OutcomeVerified,
+    matching.OutcomeDisputed,
+    matching.OutcomeRetracted,
 )

@@ -14,6 +14,19 @@ MeetingState = Literal[
 ]
 Attendance = Literal["unknown", "present", "late", "absent"]
 RequestStatus = Literal["pending", "accepted", "declined", "cancelled", "expired", "superseded"]
+OutcomeKind = Literal[
+    "follow_up",
+    "sample_or_quote",
+    "nda",
+    "loi",
+    "mou",
+    "pilot",
+    "distribution",
+    "contract",
+    "joint_venture",
+    "investment",
+]
+OutcomeState = Literal["reported", "evidenced", "verified", "disputed", "retracted"]
 RequestOrigin = Literal["participant", "organizer", "recommendation"]
 
 
@@ -179,3 +192,60 @@ class RequestSuperseded(RequestEvent):
     """A newer request of the same person replaces this one."""
 
     TYPE = "matching.request.superseded.v1"
+
+
+class MeetingReported(_Matching):
+    """A side said whether its meeting was held; what it thinks stays private."""
+
+    TYPE = "matching.meeting_report.submitted.v1"
+    KEY = "report_id"
+
+    report_id: UUID
+    meeting_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    revision: int
+    side: Side
+    was_held: bool
+    occurred_at: datetime
+
+
+class OutcomeEvent(_Matching):
+    """Where a deal of two companies stands after a change, without its value."""
+
+    KEY = "outcome_id"
+
+    outcome_id: UUID
+    stop_id: UUID
+    mission_id: UUID
+    meeting_id: UUID | None = None
+    revision: int
+    state: OutcomeState
+    kind: OutcomeKind
+    delegate_organization_id: UUID
+    local_organization_id: UUID
+    occurred_at: datetime
+
+
+class OutcomeReported(OutcomeEvent):
+    """Somebody states what came of a meeting."""
+
+    TYPE = "matching.outcome.reported.v1"
+
+
+class OutcomeVerified(OutcomeEvent):
+    """The other side, or staff, confirms an outcome."""
+
+    TYPE = "matching.outcome.verified.v1"
+
+
+class OutcomeDisputed(OutcomeEvent):
+    """The other side, or staff, denies an outcome."""
+
+    TYPE = "matching.outcome.disputed.v1"
+
+
+class OutcomeRetracted(OutcomeEvent):
+    """An outcome is not counted any more."""
+
+    TYPE = "matching.outcome.retracted.v1"

@@ -21,6 +21,13 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("absence", "t.resource_id = $1"),
     ("availability", "t.resource_id = $1"),
     ("schedule_edit", "$1 IN (t.delegate_id, t.local_id)"),
+    ("meeting_report", "t.person_id = $1"),
+    ("outcome", "$1 IN (t.delegate_id, t.local_id)"),
+    (
+        "outcome_statement",
+        "t.stated_by = $1 OR t.outcome_id IN "
+        "(SELECT id FROM outcome WHERE $1 IN (delegate_id, local_id))",
+    ),
     ("withheld", "t.person_id = $1"),
     ("erased_person", "t.person_id = $1"),
 )
@@ -46,6 +53,11 @@ _FORGET = (
     "DELETE FROM precedence WHERE $1 IN "
     "(first_delegate_id, first_local_id, second_delegate_id, second_local_id)",
     "DELETE FROM repair WHERE $1 = ANY(people)",
+    # Whoever wrote it: it may name the person.
+    "UPDATE meeting_report SET note = NULL WHERE note IS NOT NULL AND meeting_id IN "
+    "(SELECT id FROM meeting WHERE $1 IN (delegate_id, local_id))",
+    "UPDATE outcome_statement SET note = NULL, evidence = '[]' WHERE stated_by = $1 "
+    "OR outcome_id IN (SELECT id FROM outcome WHERE $1 IN (delegate_id, local_id))",
 )
 
 # The version keeps what was told before, and comes again, from undoing this.

@@ -38,13 +38,15 @@ ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
     "booking absence availability precedence way interpreters_rest repair repair_rule "
-    "meeting withheld erased_person "
+    "outcome_statement outcome meeting_report meeting withheld erased_person "
     "schedule_edit schedule session_point meeting_point meeting_session "
     "preference company_preference quota personal_quota exclusion veto meeting_request "
     "participation participant interpreter programme_item stop mission "
     "outbox inbox dead_letter idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
+# What was said of outcomes is only added to, but for this.
+EMPTY = f"SET tradewind.ledger_ends = 'yes'; {EMPTY}"
 START = datetime(2023, 11, 7, 2, 0, tzinfo=UTC)
 NOW = datetime(2023, 11, 7, 1, 0, tzinfo=UTC)
 SLOT = timedelta(minutes=25)
