@@ -38,7 +38,7 @@ async def say(
 async def list_reports(
     meeting_id: UUID, held: Held, who: Caller
 ) -> dict[str, list[dict[str, Any]]]:
-    """List what was said of a meeting, as far as the caller may read it: the own side's words."""
+    """List what was said of a meeting: one's own side's words, for staff all."""
     async with held.database.reading() as connection:
         meeting = await looking.existing_meeting(connection, meeting_id)
         sides = await _sides(connection, who, meeting)

@@ -26,9 +26,9 @@ router = APIRouter(prefix="/api/v1", tags=["matching"])
 async def report(
     body: OutcomeBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
-    """State what came of two meeting: 201 opens a deal, 200 is a word more on the one there is.
+    """State what came of two meeting: a new deal, or a word more.
 
-    The same words from the other side confirm it. A second deal of the two companies is opened with
+    201 opens a deal, 200 is a word on the one there is. The same words from the other side confirm it. A second deal of the two companies is opened with
     `is_another`, once the one that waits for an answer has it.
     """
     async with held.database.reading() as connection:
