@@ -28,8 +28,9 @@ async def report(
 ) -> Response:
     """State what came of two meeting: a new deal, or a word more.
 
-    201 opens a deal, 200 is a word on the one there is. The same words from the other side confirm it. A second deal of the two companies is opened with
-    `is_another`, once the one that waits for an answer has it.
+    201 opens a deal, 200 is a word on the one there is. The same words from the other side
+    confirm it. A second deal of the two companies is opened with `is_another`, once the one that
+    waits for an answer has it.
     """
     async with held.database.reading() as connection:
         people = await store.parties(connection, [body.delegate_id, body.local_id])
@@ -54,7 +55,7 @@ async def report(
 async def list_outcomes(
     mission_id: UUID, held: Held, who: Caller, stop_id: UUID | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """List the deals of a mission, or a stop, that the caller may read, the last opened first."""
+    """List the deals that one may read, the last opened first."""
     found = await _listed(held, who, mission_id, stop_id)
     return {"items": [to_jsonable_python(ledger.view(one)) for one in found]}
 
@@ -63,9 +64,9 @@ async def list_outcomes(
 async def read_totals(
     mission_id: UUID, held: Held, who: Caller, stop_id: UUID | None = None
 ) -> dict[str, Any]:
-    """Count the deals that the caller may read, each once, and say what is verified.
+    """Count the deals that one may read, each once.
 
-    For the whole and for each stop. Values are per currency and never converted.
+    It says what of it is verified, for the whole and for each stop. Values are per currency and never converted.
     """
     found = await _listed(held, who, mission_id, stop_id)
     stops = sorted({one.outcome["stop_id"] for one in found})

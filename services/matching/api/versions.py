@@ -29,9 +29,9 @@ router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 @router.get("/schedules/{schedule_id}/differences")
 async def differences(schedule_id: UUID, held: Held, who: Caller) -> Response:
-    """Say for each person what publishing this version would change now, and what is in its way.
+    """Say for each person what publishing this version would change.
 
-    The version's revision is the ETag.
+    It says also what stands in its way now. The version's revision is the ETag.
     """
     row = await require_version(held, who, schedule_id)
     async with held.database.reading() as connection:
@@ -151,7 +151,7 @@ async def remove(
 async def lock(
     schedule_id: UUID, body: LockBody, held: Held, who: Caller, revision: IfMatch, now: Now
 ) -> Response:
-    """Keep a meeting of a provisional version where it is in later ones, or do not any more."""
+    """Keep a meeting of a provisional version where it is, or no longer."""
     order = await _ordered(held, who, (schedule_id, revision), now)
     return await _edited(held, order, "lock" if body.locked else "unlock", body.pair)
 
