@@ -10,7 +10,7 @@ from services.matching.store import schedules as store
 from shared.postgres import Database
 from shared.process import cancel
 
-START_SECONDS_MAX = 20
+START_SECONDS_MAX = 60
 """Loading the solver's library and reading a stop take seconds on a busy machine."""
 LOOK_SECONDS = 0.5
 LINE_BYTES_MAX = 1 << 24

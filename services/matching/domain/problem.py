@@ -222,3 +222,5 @@ class Progress(Facts):
     stage: Stage
     seconds: float
     solution: Solution
+    is_bounded: bool = True
+    """Whether the bound is one that was searched for, and not the sum of all there is."""

@@ -55,7 +55,8 @@ class Report(Facts):
     stage: Stage
     seconds: float
     objective: int
-    bound: int
+    bound: int | None
+    """None until it is known."""
     is_optimal: bool
     musts: int
     musts_most: int
@@ -76,7 +77,8 @@ class Report(Facts):
             musts_most=musts_most,
             conflicts=to_json(solution.conflicts).decode(),
             found=found,
-            **solution.model_dump(exclude={"placed", "conflicts"}),
+            bound=solution.bound if progress.is_bounded else None,
+            **solution.model_dump(exclude={"placed", "conflicts", "bound"}),
         )
 
     @property

@@ -56,6 +56,7 @@ class _Search:
         self._overlapping = problem.overlapping()
         self._placed: Sequence[Placed] = ()
         self._bound: int | None = None
+        """None until some search has told one."""
         self._breaks_bound = 0
         self._is_first_proved = True
         self._conflicts: tuple[Conflict, ...] = ()
@@ -98,11 +99,11 @@ class _Search:
             self._conflicts = tuple(conflicts(problem, lambda: self._clock() < ends))
 
     def _most_valuable(self, model: Model) -> None:
-        self._bound = model.most
         model.model.maximize(model.value)
         if found := self._searched(model, "value", self._left("value")):
             self._bound = int(found.bound)
-        self._bound = max(self._bound, value(self._problem, self._placed))
+        elif self._bound is None:
+            self._bound = model.most
 
     def _fairest(self, model: Model) -> None:
         """Of equal timetables the one in which the fewest have far fewer meetings than others."""
@@ -132,6 +133,7 @@ class _Search:
         model.hint(self._placed)
         solver = _solver(seconds, relaxed=relaxed)
         watch = _Watch(lambda found: self._hear(model, stage, found))
+        solver.best_bound_callback = lambda bound: self._hear_bound(stage, bound)
         self._say(stage)
         status = solver.solve(model.model, watch)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -142,8 +144,14 @@ class _Search:
     def _hear(self, model: Model, stage: Stage, found: Any) -> None:
         if self._clock() - self._told >= TELL_SECONDS:
             self._take(model.found(found))
-            if stage == "value":
-                self._bound = int(found.best_objective_bound)
+            self._hear_bound(stage, found.best_objective_bound)
+
+    def _hear_bound(self, stage: Stage, bound: float) -> None:
+        if stage == "value":
+            self._bound = int(bound)
+        elif stage == "waits":
+            self._breaks_bound = max(0, round(bound))
+        if self._clock() - self._told >= TELL_SECONDS:
             self._say(stage)
 
     def _take(self, room: Room) -> None:
@@ -174,7 +182,14 @@ class _Search:
             table_changes=changes(problem, placed),
             conflicts=self._conflicts,
         )
-        self._tell(Progress(stage=stage, seconds=self._told - self._began, solution=solution))
+        self._tell(
+            Progress(
+                stage=stage,
+                seconds=self._told - self._began,
+                solution=solution,
+                is_bounded=bound is not None,
+            )
+        )
         return solution
 
 
