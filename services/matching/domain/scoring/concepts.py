@@ -38,6 +38,8 @@ _KEPT_SHARE = 0.08
 _PARENTS = (0.45, 0.15)
 _RELATED = 0.25
 _ROOT = 0.4
+_EVENED = 0.75
+"""A text that names one thing loudly and another softly deals in both."""
 
 
 class Space:
@@ -69,7 +71,7 @@ class Space:
         part, whole = self._parts.near(names, counts)
         near += np.float32(_PART) * part + np.float32(_WHOLE) * whole
         near[near < max(_KEPT_SHARE * near.max(initial=0), np.sort(near)[-_KEPT])] = 0
-        spread: Floats = near @ self._spread
+        spread: Floats = (near @ self._spread) ** np.float32(_EVENED)
         return _scaled(spread, math.sqrt(CONCEPT_SHARE))
 
     def _words(self, names: Sequence[str], counts: Floats) -> Floats:
