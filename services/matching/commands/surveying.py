@@ -37,6 +37,7 @@ class Someone:
 class Survey:
     """All that is known of a stop's day."""
 
+    stop_id: UUID
     places: Sequence[Place]
     meetings: Sequence[Meeting]
     """Without the cancelled ones."""
@@ -115,6 +116,7 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
     people = {row["id"]: Someone(row["side"], frozenset(row["languages"])) for row in rows}
     held = await sessions.of_stop(connection, stop_id)
     return Survey(
+        stop_id=stop_id,
         places=await _places(connection, held),
         meetings=found,
         people=people,
@@ -141,11 +143,9 @@ async def day_of(
 ) -> Day:
     """Say a day as the search wants it; `wanted` are pairs that are to get a meeting."""
     waiting = known.waiting()
-    away = await meetings.bookings(
-        connection,
-        [*known.people, *known.interpreters, *{p.id for s in known.places for p in s.points}],
-        without=[one.id for one in known.meetings],
-    )
+    points = {point.id for place in known.places for point in place.points}
+    resources = [*known.people, *known.interpreters, *points]
+    away = await meetings.away_from(connection, known.stop_id, resources)
     pairs = [*(one.people for one in known.meetings), *wanted]
     return Day(
         places=known.places,

@@ -12,10 +12,12 @@ from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
 
+# In the order of a meeting's fields, its spot's in their place.
 MEETING = (
-    "id, stop_id, mission_id, session_id, delegate_id, local_id, point_id, interpreter_id, "
-    "interpreter_needed, starts_at, ends_at, state, revision, delay_minutes, "
-    "delegate_attendance, local_attendance, locked, schedule_number, started_at, finished_at"
+    "id, stop_id, mission_id, session_id, delegate_id, local_id, "
+    "starts_at, ends_at, point_id, interpreter_id, interpreter_needed, schedule_number, "
+    "state, revision, delay_minutes, delegate_attendance, local_attendance, locked, "
+    "started_at, finished_at"
 )
 
 
@@ -39,18 +41,18 @@ def _values(meeting: Meeting) -> tuple[object, ...]:
         meeting.session_id,
         meeting.delegate_id,
         meeting.local_id,
+        meeting.spot.starts_at,
+        meeting.spot.ends_at,
         meeting.spot.point_id,
         meeting.spot.interpreter_id,
         meeting.interpreter_needed,
-        meeting.spot.starts_at,
-        meeting.spot.ends_at,
+        meeting.schedule_number,
         meeting.state,
         meeting.revision,
         meeting.delay_minutes,
         meeting.delegate_attendance,
         meeting.local_attendance,
         meeting.locked,
-        meeting.schedule_number,
         meeting.started_at,
         meeting.finished_at,
     )
@@ -159,10 +161,30 @@ async def bookings(
         list(resources),
         list(without),
     )
+    return _times(rows)
+
+
+def _times(rows: Iterable[Row]) -> dict[UUID, list[tuple[datetime, datetime]]]:
     found: dict[UUID, list[tuple[datetime, datetime]]] = {}
     for row in rows:
         found.setdefault(row["resource_id"], []).append((row["starts_at"], row["ends_at"]))
     return found
+
+
+async def away_from(
+    connection: Connection, stop_id: UUID, resources: Iterable[UUID]
+) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    """Give when people, points and interpreters are away, or taken by meetings of other stops."""
+    rows = await connection.fetch(
+        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at "
+        "FROM booking JOIN meeting ON meeting.id = booking.meeting_id "
+        "WHERE meeting.stop_id <> $1 AND resource_id = ANY($2::uuid[]) UNION ALL "
+        "SELECT resource_id, lower(during), upper(during) FROM absence "
+        "WHERE resource_id = ANY($2::uuid[])",
+        stop_id,
+        list(resources),
+    )
+    return _times(rows)
 
 
 async def companies(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Row]:
@@ -184,8 +206,5 @@ async def languages(connection: Connection, people: Iterable[UUID]) -> list[list
 
 
 def _meeting(row: Any) -> Meeting:
-    facts = dict(row)
-    spot = Spot(
-        *(facts.pop(name) for name in ("starts_at", "ends_at", "point_id", "interpreter_id"))
-    )
-    return Meeting(spot=spot, **facts)
+    fields: tuple[Any, ...] = (*row[:6], Spot(*row[6:10]), *row[10:])
+    return Meeting(*fields)
