@@ -1,6 +1,6 @@
 """Whom to meet: what is recommended to a participant, wished and asked, also on behalf of one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from services.matching.pages.naming import company_words, names
 from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
 from services.matching.store import choosing as store
-from services.matching.store import facts
+from services.matching.store import conflicts, facts
 from services.matching.wish_bodies import MESSAGE_LENGTH_MAX
 from shared.access import Principal, Scope, may
 from shared.errors import NotFound
@@ -116,14 +116,16 @@ class View:
             chosen = await self._chosen(connection)
             sectors = await facts.sectors(connection, self.stop["mission_id"])
             shown, has_more = await self._shown(connection, chosen, asked, wrong)
-            known = await store.profiles_of(
-                connection, {self.person_id, *chosen.counterparts, *([done] if done else [])}
-            )
+            ruled_out = await self._conflicts(connection)
+            named = {self.person_id, *chosen.counterparts, *filter(None, [done])}
+            named |= {person for row in ruled_out for person in row[:2]}
+            known = await store.profiles_of(connection, named)
             context = {
                 "stops": await store.stops_of(connection, self.person_id),
                 "wanted": await store.companies(
                     connection, [one["organization_id"] for one in chosen.companies]
                 ),
+                "conflicts": ruled_out,
                 "has_more": has_more,
                 "sectors": sectors,
                 "shown": shown,
@@ -170,6 +172,13 @@ class View:
         )
         shown = [chosen.choice(profile, one) for one, profile in found[before:][:PAGE_LENGTH]]
         return shown, len(found) > before + PAGE_LENGTH
+
+    async def _conflicts(self, connection: Connection) -> Sequence[facts.Row]:
+        """Give this person's wishes that cannot be met, to whom may know why."""
+        mission_id, stop_id = self.stop["mission_id"], self.stop["id"]
+        if not may(self.who, "exclusion.write", Scope(mission_id, stop_id)):
+            return []
+        return await conflicts.of_stop(connection, mission_id, stop_id, self.person_id)
 
     async def _one(self, connection: Connection, chosen: Chosen, counterpart_id: UUID) -> Choice:
         found = await self.held.recommender.recommend(

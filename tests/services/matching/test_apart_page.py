@@ -168,6 +168,11 @@ async def test_wishes_that_cannot_be_met_are_listed_the_strongest_first(
     assert found[2:] == ["Sample Dave Co. → Sample Liu Co. Meet vetoed by a host"]
     # A host learns nothing of what others wish.
     assert conflicts(await page(house, host, "matching/apart")) == []
+    # The one whom it concerns is told in front of staff, and not oneself.
+    own = f"meet/{house.people['liu']}"
+    assert "Sample Dave Co. · Meet · vetoed by a host" in words(await page(house, house.boss, own))
+    for who in (house.person("liu"), host):
+        assert "vetoed" not in await page(house, who, own)
 
 
 async def test_a_wish_for_a_company_and_an_agreed_request_count_as_wishes(house: "House") -> None:
