@@ -30,9 +30,12 @@ from services.matching.pages import (
     limits,
     meet,
     meet_forms,
+    outcome_forms,
     overview,
     quality,
 )
+from services.matching.pages import feedback as feedback_pages
+from services.matching.pages import outcomes as outcome_pages
 from services.matching.pages import scheduling as scheduling_pages
 from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
@@ -87,6 +90,9 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     scheduling_pages.router,
                     version_pages.router,
                     quality.router,
+                    feedback_pages.router,
+                    outcome_pages.router,
+                    outcome_forms.router,
                     meet.router,
                     meet_forms.router,
                     overview.router,

@@ -66,7 +66,8 @@ async def read_totals(
 ) -> dict[str, Any]:
     """Count the deals that one may read, each once.
 
-    It says what of it is verified, for the whole and for each stop. Values are per currency and never converted.
+    It says what of it is verified, for the whole and for each stop. Values are per currency and
+    never converted.
     """
     found = await _listed(held, who, mission_id, stop_id)
     stops = sorted({one.outcome["stop_id"] for one in found})

@@ -149,6 +149,45 @@ async def meeting_of(connection: Connection, delegate_id: UUID, local_id: UUID) 
     )
 
 
+async def organizations(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """Read what companies are called."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (organization_id) organization_id AS id, organization, "
+        "native_organization FROM participant WHERE organization_id = ANY($1::uuid[]) "
+        "ORDER BY organization_id, version DESC",
+        list(ids),
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def stops(connection: Connection, mission_id: UUID) -> Sequence[Row]:
+    """List a mission's stops, in order."""
+    return await connection.fetch(
+        "SELECT id, mission_id, city, title, held_on, timezone FROM stop WHERE mission_id = $1 "
+        "ORDER BY held_on, slug",
+        mission_id,
+    )
+
+
+async def missions(connection: Connection) -> Sequence[Row]:
+    """List the missions, the last first; at most 50."""
+    return await connection.fetch(
+        "SELECT mission.id, mission.title FROM mission LEFT JOIN stop "
+        "ON stop.mission_id = mission.id GROUP BY mission.id "
+        "ORDER BY max(held_on) DESC NULLS LAST, mission.id LIMIT 50"
+    )
+
+
+async def met(connection: Connection, person_id: UUID) -> Sequence[Row]:
+    """List the meetings of somebody that were not cancelled or missed, in order of time."""
+    return await connection.fetch(
+        "SELECT id, stop_id, delegate_id, local_id, starts_at, state FROM meeting "
+        "WHERE $1 IN (delegate_id, local_id) AND state NOT IN ('cancelled', 'no_show') "
+        "ORDER BY starts_at, id LIMIT 500",
+        person_id,
+    )
+
+
 def _statement(row: Row) -> Statement:
     return Statement(
         revision=row["revision"],

@@ -1,0 +1,212 @@
+"""The ledger on pages: what came of a mission, and what somebody says of a deal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from services.matching import ledger
+from services.matching.commands import looking, outcomes
+from services.matching.commands.outcomes import Found
+from services.matching.domain.currencies import CURRENCIES
+from services.matching.domain.outcomes import (
+    KINDS,
+    Deal,
+    Speaker,
+    check_judgement,
+    check_retraction,
+    totals,
+)
+from services.matching.pages.naming import company_words
+from services.matching.pages.rendering import pages
+from services.matching.resources import Held, Resources
+from services.matching.store import meetings
+from services.matching.store import outcomes as store
+from shared.access import Principal
+from shared.errors import Refusal
+from shared.events.base import Side
+from shared.http import Body, Caller
+from shared.problems import status_of
+
+DEALS_MAX = 100
+USUAL = ("USD", "CNY", "EUR", "HKD")
+"""Currencies that a form offers first."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/outcomes")
+async def ledger_page(  # each is given by the framework
+    *,
+    request: Request,
+    held: Held,
+    who: Caller,
+    mission_id: UUID | None = None,
+    stop_id: UUID | None = None,
+    meeting: UUID | None = None,
+) -> Response:
+    """Show the deals that somebody may read, with totals, and let that person state one."""
+    return await show_ledger(request, held, who, (mission_id, stop_id, meeting))
+
+
+@router.get("/outcomes/{outcome_id}")
+async def deal_page(outcome_id: UUID, request: Request, held: Held, who: Caller) -> Response:
+    """Show a deal, what was said of it, and what this reader may say."""
+    return await show_deal(request, held, who, outcome_id)
+
+
+async def show_ledger(
+    request: Request,
+    held: Resources,
+    who: Principal,
+    where: tuple[UUID | None, UUID | None, UUID | None],
+    refusal: Refusal | None = None,
+    form: Body | None = None,
+) -> Response:
+    """Show the deals that somebody may read, and the form that was refused as it was sent."""
+    mission_id, stop_id, meeting_id = where
+    async with held.database.reading() as connection:
+        if meeting_id:
+            mission_id = (await looking.existing_meeting(connection, meeting_id)).mission_id
+        mission_id = mission_id or who.mission_id
+        choices = await store.missions(connection) if who.role == "mission_staff" else []
+        if mission_id is None and len(choices) == 1:
+            mission_id = choices[0]["id"]
+        if mission_id is None:
+            return pages.render(request, "outcomes_choose.html", missions=choices)
+        stops = await store.stops(connection, mission_id)
+        found = await ledger.visible(connection, who, await outcomes.listed(connection, mission_id))
+        shown = [one for one in found if stop_id in (None, one.outcome["stop_id"])]
+        names = await _names(connection, shown)
+        with_whom = await _with_whom(connection, who, meeting_id)
+    return pages.render(
+        request,
+        "outcomes.html",
+        status=status_of(refusal) if refusal else 200,
+        **company_words(request),
+        stops={stop["id"]: stop for stop in stops},
+        stop_id=stop_id,
+        mission_id=mission_id,
+        whole=totals(one.standing for one in shown),
+        by_stop=_by_stop(found, [stop["id"] for stop in stops]),
+        deals=shown[:DEALS_MAX],
+        number=len(shown),
+        names=names,
+        waits=lambda one: _may(who, one, "verify"),
+        with_whom=with_whom,
+        chosen=meeting_id,
+        kinds=KINDS,
+        currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
+        is_staff=who.role in ("mission_staff", "partner_staff"),
+        refusal=refusal,
+        form=form,
+        money=money,
+    )
+
+
+async def show_deal(
+    request: Request,
+    held: Resources,
+    who: Principal,
+    outcome_id: UUID,
+    refusal: Refusal | None = None,
+) -> Response:
+    """Show a deal; raises `NotFound` and `Forbidden`."""
+    async with held.database.reading() as connection:
+        found, people = await ledger.existing(connection, who, "outcome.read", outcome_id)
+        names = await _names(connection, [found])
+        stop = await looking.existing_stop(connection, found.outcome["stop_id"])
+    own = _own_side(who, people)
+    return pages.render(
+        request,
+        "outcome.html",
+        status=status_of(refusal) if refusal else 200,
+        **company_words(request),
+        found=found,
+        now=found.standing,
+        names=names,
+        stop=stop,
+        may={act: _may(who, found, act, own) for act in ("verify", "dispute", "retract")},
+        kinds=KINDS,
+        currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
+        is_staff=who.role in ("mission_staff", "partner_staff"),
+        refusal=refusal,
+        money=money,
+    )
+
+
+def _may(who: Principal, found: Found, act: str, side: Side | None = None) -> bool:
+    """Say whether a button for it is worth showing."""
+    side = side or {"delegate": "delegation", "local": "local"}.get(who.role)  # type: ignore[assignment]  # these are sides
+    by = Speaker(who.subject, who.role, side)
+    try:
+        if act == "retract":
+            check_retraction(found.standing, by)
+        elif act == "verify":
+            check_judgement(found.standing, "verify", by)
+        else:
+            check_judgement(found.standing, "dispute", by)
+    except Refusal:
+        return False
+    return True
+
+
+def _own_side(who: Principal, people: Sequence[store.Row]) -> Side | None:
+    """Say for which side a partner speaks, where it invited people of one alone."""
+    sides = {one["side"] for one in people if one["partner_id"] == who.partner_id}
+    return sides.pop() if who.role == "partner_staff" and len(sides) == 1 else None
+
+
+def _by_stop(found: Sequence[Found], stops: Sequence[UUID]) -> Mapping[UUID, Any]:
+    return {
+        stop: totals(one.standing for one in found if one.outcome["stop_id"] == stop)
+        for stop in stops
+    }
+
+
+async def _names(connection: Any, found: Sequence[Found]) -> Mapping[UUID, store.Row]:
+    ids = {
+        one.outcome[name]
+        for one in found
+        for name in ("delegate_organization_id", "local_organization_id")
+    }
+    return await store.organizations(connection, list(ids))
+
+
+async def _with_whom(
+    connection: Any, who: Principal, meeting_id: UUID | None
+) -> list[dict[str, Any]]:
+    """List the meetings of which somebody may state an outcome: one's own, or the one asked for."""
+    rows = [dict(row) for row in await store.met(connection, who.subject)]
+    if meeting_id and meeting_id not in {row["id"] for row in rows}:
+        meeting = await looking.existing_meeting(connection, meeting_id)
+        rows.append(
+            {
+                "id": meeting.id,
+                "delegate_id": meeting.delegate_id,
+                "local_id": meeting.local_id,
+            }
+        )
+    people = {row[name] for row in rows for name in ("delegate_id", "local_id")}
+    companies = await meetings.companies(connection, people)
+    return [
+        row
+        | {
+            "others": [
+                companies[row[name]]
+                for name in ("delegate_id", "local_id")
+                if row[name] != who.subject
+            ]
+        }
+        for row in rows
+    ]
+
+
+def money(deal: Deal) -> str:
+    """Write what a deal is worth: `USD 1,200,000`."""
+    if deal.value is None:
+        return ""
+    whole = deal.value == deal.value.to_integral_value()
+    return f"{deal.currency} {deal.value:,.{0 if whole else 2}f}"

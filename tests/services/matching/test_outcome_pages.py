@@ -1,0 +1,238 @@
+"""The pages of the ledger and of feedback: two taps, and who may say and see what."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from services.matching.domain.outcomes import Deal
+from services.matching.pages.outcomes import money
+from shared.access import Principal, Role
+from shared.http import SESSION_COOKIE
+
+if TYPE_CHECKING:
+    from tests.services.matching.conftest import House
+
+ORIGIN = "http://testserver"
+Form = Mapping[str, object]
+
+
+def browser(house: "House", who: Principal, language: str) -> dict[str, str]:
+    token = house.tokens.sign(who, "session", datetime.now(UTC))
+    return {
+        "Cookie": f"{SESSION_COOKIE}={token}",
+        "Origin": ORIGIN,
+        "Accept": "text/html",
+        "Accept-Language": language,
+    }
+
+
+async def page(
+    house: "House", path: str, who: Principal, *, language: str = "en", status: int = 200
+) -> str:
+    answer = await house.client.get(path, headers=browser(house, who, language))
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+async def send(house: "House", path: str, who: Principal, form: Form) -> httpx2.Response:
+    given = {name: str(value) for name, value in form.items()}
+    return await house.client.post(path, data=given, headers=browser(house, who, "en"))
+
+
+def words(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
+
+
+@pytest.fixture
+async def over(house: "House") -> UUID:
+    """A meeting of dora and liu that was held."""
+    await house.day()
+    meeting = await house.meeting("dora liu")
+    await house.order(meeting, "start", 1)
+    await house.order(meeting, "finish", 2)
+    return meeting
+
+
+async def said(house: "House") -> list[tuple[object, ...]]:
+    rows = await house.rows(
+        "SELECT side, was_held, usefulness, next_step, note FROM meeting_report ORDER BY revision"
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("language", "asks", "next_"),
+    [("en", "How useful was it?", "What comes next?"), ("zh", "多大帮助", "下一步是什么")],
+)
+async def test_two_taps_say_it_all(
+    house: "House", over: UUID, language: str, asks: str, next_: str
+) -> None:
+    dora, path = house.person("dora"), f"/meetings/{over}/feedback"
+    first = await page(house, path, dora, language=language)
+    assert asks in first
+    assert first.count('name="usefulness"') == 5
+    tapped = {"person": dora.subject, "was_held": "true", "usefulness": 4}
+    assert (await send(house, path, dora, tapped)).headers["Location"] == path
+    second = await page(house, path, dora, language=language)
+    assert next_ in second
+    await send(house, path, dora, {"person": dora.subject, "next_step": "meet_again"})
+    assert "4" in words(await page(house, path, dora, language=language))
+
+    assert (await said(house))[-1] == ("delegation", True, 4, "meet_again", None)
+    await send(house, path, dora, {"person": dora.subject, "note": "They call us."})
+    assert (await said(house))[-1] == ("delegation", True, 4, "meet_again", "They call us.")
+
+
+async def test_one_tap_says_that_it_did_not_take_place_and_can_be_changed(
+    house: "House", over: UUID
+) -> None:
+    liu, path = house.person("liu"), f"/meetings/{over}/feedback"
+    await send(house, path, liu, {"person": liu.subject, "was_held": "false"})
+    assert "did not take place" in words(await page(house, path, liu))
+    assert "How useful" in await page(house, f"{path}?again=true", liu)
+    again = {"person": liu.subject, "was_held": "true", "usefulness": 2}
+    await send(house, path, liu, again)
+    assert "What comes next" in await page(house, path, liu)
+
+
+async def test_the_other_side_reads_nothing_of_it(house: "House", over: UUID) -> None:
+    dora, path = house.person("dora"), f"/meetings/{over}/feedback"
+    tapped = {"person": dora.subject, "was_held": "true", "usefulness": 1}
+    await send(house, path, dora, tapped)
+
+    assert "How useful" in await page(house, path, house.person("liu"))
+
+
+async def test_staff_answers_for_somebody_and_strangers_do_not(house: "House", over: UUID) -> None:
+    liu, path = house.people["liu"], f"/meetings/{over}/feedback"
+    partner = house.someone("partner_staff", partner_id=house.partner)
+    for who in (house.boss, partner):
+        assert "You answer for Sample Liu Co." in words(
+            await page(house, f"{path}?person={liu}", who)
+        )
+    await send(house, path, partner, {"person": liu, "was_held": "true", "usefulness": 3})
+    assert await said(house) == [("local", True, 3, None, None)]
+    strangers = [
+        house.person("lin"),
+        house.someone("door_staff"),
+        house.someone("partner_staff", partner_id=uuid4()),
+    ]
+    for who in strangers:
+        await page(house, f"{path}?person={liu}", who, status=403)
+        answer = await send(house, path, who, {"person": liu, "was_held": "false"})
+        assert answer.status_code == 403
+
+
+async def test_before_the_meeting_the_page_asks_nothing(house: "House") -> None:
+    await house.day()
+    await house.rows("UPDATE meeting SET starts_at = now() + '1 h', ends_at = now() + '2 h'")
+    path = f"/meetings/{await house.meeting('dora lin')}/feedback"
+    text = await page(house, path, house.person("dora"))
+
+    assert "when the meeting has begun" in text
+    assert 'name="usefulness"' not in text
+
+
+async def test_a_deal_is_stated_and_confirmed_by_forms(house: "House", over: UUID) -> None:
+    dora, liu = house.person("dora"), house.person("liu")
+    assert "Sample Liu Co." in await page(house, f"/outcomes?meeting={over}", dora)
+    form = {
+        "meeting": over,
+        "kind": "contract",
+        "value": "1,250,000",
+        "currency": "USD",
+        "evidence": "https://example.com/contract",
+        "note": "Signed.",
+    }
+    stated = await send(house, "/outcomes", dora, form)
+    assert stated.status_code == 303, stated.text
+    deal = stated.headers["Location"]
+    text = words(await page(house, deal, liu))
+    assert "USD 1,250,000" in text
+    assert "Waits for your answer" in text
+    assert "Waits for your answer" not in words(await page(house, deal, dora))
+
+    assert (await send(house, f"{deal}/verify", liu, {"revision": 1})).status_code == 303
+    text = words(await page(house, deal, liu, language="zh"))
+    assert "已核实" in text
+    assert "合同" in text
+    total = words(await page(house, "/outcomes", house.boss))
+    assert "USD 1,250,000" in total
+
+
+async def test_what_is_refused_says_why_on_the_page(house: "House", over: UUID) -> None:
+    dora, liu = house.person("dora"), house.person("liu")
+    wrong = {"meeting": over, "kind": "contract", "value": "much", "currency": "USD"}
+    answer = await send(house, "/outcomes", dora, wrong)
+    assert answer.status_code == 422
+    assert "Look at the value" in words(answer.text)
+    stated = await send(house, "/outcomes", dora, {"meeting": over, "kind": "mou"})
+    deal = stated.headers["Location"]
+    own = await send(house, f"{deal}/verify", dora, {"revision": 1})
+    assert own.status_code == 409
+    assert "Nobody confirms the own word" in words(own.text)
+    another = {"meeting": over, "kind": "mou", "is_another": "true"}
+    waiting = await send(house, "/outcomes", liu, another)
+    assert "waits for your answer" in words(waiting.text)
+    moved_on = {"revision": 1, "kind": "loi"}
+    assert (await send(house, f"{deal}/report", liu, moved_on)).status_code == 303
+    late = await send(house, f"{deal}/report", liu, moved_on)
+    assert late.status_code == 412
+    assert "a moment ago" in words(late.text)
+
+
+async def test_each_reads_the_own_deals_and_no_other(house: "House", over: UUID) -> None:
+    dora = house.person("dora")
+    stated = await send(house, "/outcomes", dora, {"meeting": over, "kind": "mou"})
+    deal = stated.headers["Location"]
+    partner = house.someone("partner_staff", partner_id=house.partner)
+
+    for who in (house.boss, partner, house.person("liu")):
+        assert deal in await page(house, f"/outcomes?mission_id={house.mission}", who)
+    roles: list[Role] = ["door_staff", "interpreter", "screen"]
+    strangers = [house.person("lin"), *(house.someone(role) for role in roles)]
+    for who in strangers:
+        assert deal not in await page(house, f"/outcomes?mission_id={house.mission}", who)
+        await page(house, deal, who, status=403)
+        assert (await send(house, f"{deal}/verify", who, {"revision": 1})).status_code == 403
+
+
+async def test_staff_of_every_mission_chooses_one(house: "House") -> None:
+    every = house.someone("mission_staff", mission_id=None)
+    await house.rows(
+        'INSERT INTO mission VALUES (gen_random_uuid(), \'{"en": "Second", '
+        '"zh": "第二"}\', \'{}\', 1)'
+    )
+    text = await page(house, "/outcomes", every)
+
+    assert f"/outcomes?mission_id={house.mission}" in text
+    assert "Second" in text
+
+
+async def test_a_cookie_from_elsewhere_says_nothing(house: "House", over: UUID) -> None:
+    dora = house.person("dora")
+    headers = browser(house, dora, "en") | {"Origin": "http://elsewhere.example.com"}
+    path = f"/meetings/{over}/feedback"
+    form = {"person": str(dora.subject), "was_held": "true", "usefulness": "5"}
+    answer = await house.client.post(path, data=form, headers=headers)
+
+    assert answer.status_code == 403
+    assert await said(house) == []
+
+
+@pytest.mark.parametrize(
+    ("deal", "written"),
+    [
+        (Deal("mou"), ""),
+        (Deal("contract", Decimal(1200000), "USD"), "USD 1,200,000"),
+        (Deal("contract", Decimal("0.50"), "CNY"), "CNY 0.50"),
+    ],
+)
+def test_a_value_is_written_with_its_currency(deal: Deal, written: str) -> None:
+    assert money(deal) == written
