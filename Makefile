@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -56,3 +56,7 @@ bench-registration: ## registration beside pgbench (ARGS=--quick for a short loo
 bench-matching: ## how well offers and needs are matched (FILE=: graded texts of your own)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.matching $(FILE)
+
+bench-blocking: ## what a search for a schedule costs those who ask for something else meanwhile
+	@scripts/setup dev
+	@$(PYTHON) -m bench.blocking $(ARGS)

@@ -30,7 +30,7 @@ from services.matching.store import facts
 from shared.access import Principal, Tokens
 from shared.events import registration as r
 from shared.events.base import Bilingual
-from shared.postgres import Database
+from shared.postgres import Database, migrate
 
 DELEGATES, LOCALS, SLOTS, POINTS, INTERPRETERS = 16, 100, 10, 16, 7
 RATE = 20
@@ -86,6 +86,9 @@ async def service() -> AsyncIterator[Stop]:
         async with AsyncExitStack() as stack:
             server = await stack.enter_async_context(postgres(folder / "postgres"))
             url = await database(server.url, "matching")
+            # Nobody registers: its log is empty.
+            other = await database(server.url, "registration")
+            await migrate(other, [])
             port = free_port()
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -98,6 +101,7 @@ async def service() -> AsyncIterator[Stop]:
                     "TRADEWIND_PORT": str(port),
                     "TRADEWIND_DATABASE_URL": url,
                     "TRADEWIND_LOG_URL": "postgresql:",
+                    "TRADEWIND_LOG_DATABASES": json.dumps({"registration": other}),
                     "TRADEWIND_SECRET_KEY": SECRET,
                     "TRADEWIND_LOG_LEVEL": "error",
                 },

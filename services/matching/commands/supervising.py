@@ -31,7 +31,6 @@ async def supervised(database: Database, schedule_id: UUID, job: Job) -> tuple[E
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LINE_BYTES_MAX,
-        start_new_session=True,
     )
     assert process.stderr is not None
     cancelled = asyncio.create_task(_cancelled(database, schedule_id, process))
