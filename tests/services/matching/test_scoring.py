@@ -4,6 +4,8 @@ from itertools import permutations
 from uuid import UUID, uuid5
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.matching.domain.scoring import Profile, Recommendation, Scorer, terms
 from shared.events.base import Bilingual, Side
@@ -203,3 +205,38 @@ def test_one_is_matched_with_the_other_side_alone() -> None:
     local, neighbour = needing(), someone("n", "local", "offer", OFFERS["recycling"])
 
     assert Scorer([local, neighbour], SECTORS).ranked(local, [local, neighbour]) == []
+
+
+DELEGATES = st.builds(
+    someone,
+    st.uuids().map(str),
+    st.just("delegation"),
+    st.just("offer"),
+    st.sampled_from([None, *OFFERS.values()]),
+    st.sampled_from([("en",), ("en", "zh")]),
+    st.lists(st.sampled_from(list(SECTORS)), max_size=2, unique=True),
+)
+LOCALS = st.builds(
+    someone,
+    st.uuids().map(str),
+    st.just("local"),
+    st.just("need"),
+    st.sampled_from([None, *NEEDS.values()]),
+    st.sampled_from([("zh",), ("zh", "en")]),
+    st.lists(st.sampled_from(list(SECTORS)), max_size=2, unique=True),
+)
+
+
+@given(st.lists(DELEGATES, min_size=1, max_size=6), st.lists(LOCALS, max_size=9))
+def test_all_at_once_are_told_what_each_alone_is_told(
+    delegates: list[Profile], locals_: list[Profile]
+) -> None:
+    scorer = Scorer([*delegates, *locals_], SECTORS)
+    best = scorer.everybody(4)
+
+    for one in delegates:
+        assert best.of(one.id) == scorer.ranked(one, locals_, 4)
+        assert best.of(one.id) == [
+            score(one, next(p for p in locals_ if p.id == found.counterpart_id))
+            for found in best.of(one.id)
+        ]
