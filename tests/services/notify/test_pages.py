@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -67,6 +68,25 @@ async def test_a_day_shows_the_next_meeting_first_and_what_is_over_last(
     assert "样例风电有限公司" in page
     assert "Shanghai, UTC+8" in page
     assert "Example Hall" in page
+
+
+async def test_a_meeting_that_was_held_asks_its_two_how_it_was(
+    browser: Any, person: Any, planned: Any, keep: Any
+) -> None:
+    helper = planned.interpreter
+    held, to_come = (planned.meeting(number=n, interpreter_id=helper) for n in range(2))
+    await keep(held, to_come)
+    await keep(planned.then(held, "completed", interpreter_id=helper))
+
+    def asked(page: str) -> list[tuple[str, str]]:
+        found = re.findall(r'href="/meetings/([^/"]+)/feedback"( hidden)?', page)
+        return [(meeting, "hidden" if hidden else "shown") for meeting, hidden in found]
+
+    page = (await browser.get("/day", person("delegate", planned.delegate))).text
+    assert asked(page) == [(str(to_come.meeting_id), "hidden"), (str(held.meeting_id), "shown")]
+    # An interpreter is no party.
+    page = (await browser.get("/day", person("interpreter", helper))).text
+    assert {how for _, how in asked(page)} == {"hidden"}
 
 
 async def test_a_day_is_shown_in_chinese(

@@ -31,6 +31,8 @@ function card(meeting) {
   slot("with").replaceChildren(...partners(meeting).map(company));
   slot("state").className = `badge state-${meeting.state}`;
   slot("state").textContent = facts.texts[`state_${meeting.state}`] ?? meeting.state;
+  slot("feedback").href = `/meetings/${meeting.meeting_id}/feedback`;
+  slot("feedback").hidden = meeting.state !== "completed" || partners(meeting).length === meeting.parties.length;
   slot("late").hidden = !meeting.delay_minutes;
   slot("late").textContent = facts.texts.minutes_late.replace("{minutes}", meeting.delay_minutes);
   slot("interpreter").textContent =
