@@ -24,7 +24,7 @@ class Candidates:
     ) -> None:
         self._delegates = [person for person in known if person.side == "delegation"]
         self._locals = [person for person in known if person.side == "local"]
-        self._scorer = scorer
+        self._scores = scorer.table()
         self._wishes = wishes
         self._may_meet = may_meet
 
@@ -53,8 +53,8 @@ class Candidates:
         return bool((delegate.listings and other.listings) or self._wishes.worth(*pair))
 
     def _worth(self, delegate: Profile, other: Profile) -> int:
-        score = self._scorer.score(delegate, other).score
-        worth = score + self._wishes.worth(delegate.id, other.id)
+        pair = (delegate.id, other.id)
+        worth = self._scores[pair] + self._wishes.worth(*pair)
         # Of a company that is wished, whoever needs no interpreter.
         if self._wishes.is_for_a_company(delegate.id, other.id):
             worth += COMPANY_LANGUAGE_WORTH * bool(delegate.languages & other.languages)

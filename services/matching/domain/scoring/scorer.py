@@ -120,6 +120,15 @@ class Scorer:
         sheet = Sheet(self._sides[one.side].only(one.id), self._sides[other.side].only(other.id))
         return self._best(sheet, 1).of(one.id)[0]
 
+    def table(self) -> dict[tuple[UUID, UUID], int]:
+        """Score every delegate with every local at once, without reasons."""
+        sheet = Sheet(self._sides["delegation"].all(), self._sides["local"].all())
+        delegates, others = sheet.readers.people, sheet.others.people
+        readers = np.repeat(np.arange(len(delegates)), len(others))
+        scores = sheet.scores(readers, np.tile(np.arange(len(others)), len(delegates)))
+        pairs = ((one.id, other.id) for one in delegates for other in others)
+        return dict(zip(pairs, scores, strict=True))
+
     def ranked(
         self,
         one: Profile,
