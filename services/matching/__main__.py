@@ -33,9 +33,11 @@ from services.matching.pages import (
     outcome_forms,
     overview,
     quality,
+    repairs_forms,
 )
 from services.matching.pages import feedback as feedback_pages
 from services.matching.pages import outcomes as outcome_pages
+from services.matching.pages import repairs as repair_pages
 from services.matching.pages import scheduling as scheduling_pages
 from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
@@ -87,6 +89,8 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     repairs.router,
                     people.router,
                     board.router,
+                    repair_pages.router,
+                    repairs_forms.router,
                     scheduling_pages.router,
                     version_pages.router,
                     quality.router,

@@ -26,6 +26,13 @@ async def views(
     return [shown.repair(row, record) for row, record in zip(rows, records, strict=True)]
 
 
+def people_of(view: View) -> set[UUID]:
+    """Give whom a repair names as a side of a meeting, or is about."""
+    named = (*view["touched"], *view["left"], *view["additions"], *view["unfitted"])
+    parties = [party for one in (*named, *view["offers"]) for party in one["parties"]]
+    return {view["happened"]["subject_id"], *(party["participant_id"] for party in parties)}
+
+
 class _Shown:
     """Shows what is kept by ids, with labels and companies."""
 
