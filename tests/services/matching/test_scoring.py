@@ -94,6 +94,12 @@ def test_reasons_are_sentences_in_both_languages_with_the_sector_named() -> None
     assert "{" not in reason.text.en + reason.text.zh
 
 
+def test_a_reason_names_the_particular_field_rather_than_the_one_it_belongs_to() -> None:
+    (reason,) = score(offering(), needing()).reasons
+
+    assert reason.parameters["concept"] == "battery-recycling"
+
+
 def test_a_shared_language_is_worth_something_and_saves_the_interpreter() -> None:
     without, shared = score(offering(), needing()), score(offering(), needing(("zh", "en")))
 

@@ -68,7 +68,8 @@ class Fit:
         wanted, which = np.unique(want, return_inverse=True)
         numbers, near = (each[which] for each in self._wants.concepts(wanted))
         both = self._offers.vectors[offer[:, None], numbers] * near
-        best = both.argmax(axis=1)
+        # "Battery recycling" says more than "energy", which fits whatever fits that.
+        best = (both * space().particular[numbers]).argmax(axis=1)
         line = np.arange(len(best))
         concepts = np.where(both[line, best] >= CONCEPT_WORTH_SAYING, numbers[line, best], -1)
         same = self._same[offer, want]
