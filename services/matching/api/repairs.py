@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.matching.acting import author
-from services.matching.commands import looking, repairing, reviewing
+from services.matching.allowing import allow, allow_repair, end, shown
+from services.matching.commands import repairing, reviewing
 from services.matching.repair_bodies import RepairBody, RepairRuleBody
-from services.matching.resources import Held, Resources
+from services.matching.resources import Held
 from services.matching.store import absences
 from services.matching.store import repairs as store
-from shared.access import Action, Principal, Scope, may, require
-from shared.errors import NotFound
+from shared.access import may
 from shared.http import Caller, Now
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
@@ -106,40 +106,4 @@ async def list_absences(stop_id: UUID, held: Held, who: Caller) -> dict[str, lis
 @router.post("/absences/{absence_id}/end", status_code=204)
 async def end_absence(absence_id: UUID, held: Held, who: Caller) -> None:
     """Note that who was away is back, or will not be away."""
-    async with held.database.reading() as connection:
-        row = await absences.one(connection, absence_id)
-    if row is None:
-        raise NotFound("There is no such absence.")
-    await allow(held, who, row["stop_id"])
-    async with held.database.transaction() as connection:
-        await absences.end(connection, absence_id)
-
-
-async def allow(
-    held: Resources, who: Principal, stop_id: UUID, action: Action = "meeting.run"
-) -> Scope:
-    """Check the right to run a stop's day; raises `NotFound`, `Forbidden`."""
-    async with held.database.reading() as connection:
-        stop = await looking.existing_stop(connection, stop_id)
-    scope = Scope(stop["mission_id"], stop_id)
-    require(who, action, scope)
-    return scope
-
-
-async def allow_repair(held: Resources, who: Principal, repair_id: UUID) -> None:
-    """Check the right to decide about a repair; raises as `allow`."""
-    async with held.database.reading() as connection:
-        row = await repairing.existing(connection, repair_id)
-    await allow(held, who, row["stop_id"])
-
-
-async def shown(held: Resources, who: Principal, repair_id: UUID) -> dict[str, Any]:
-    """Show a repair to somebody; raises as `allow`."""
-    async with held.database.reading() as connection:
-        row = await repairing.existing(connection, repair_id)
-    scope = await allow(held, who, row["stop_id"])
-    async with held.database.reading() as connection:
-        (view,) = await reviewing.views(
-            connection, row["stop_id"], [row], in_full=may(who, "schedule.write", scope)
-        )
-    return view
+    await end(held, who, absence_id)

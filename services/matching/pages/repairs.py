@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.matching.api.repairs import allow, shown
+from services.matching.allowing import allow, shown
 from services.matching.commands import looking, reviewing
 from services.matching.domain.meetings import NOT_BEGUN, Meeting
 from services.matching.domain.repair.record import Kind

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from services.matching.acting import author
-from services.matching.api.repairs import allow, allow_repair, end_absence
+from services.matching.allowing import allow, allow_repair, end
 from services.matching.commands import repairing
 from services.matching.domain.repair.record import Kind
 from services.matching.pages.repairs import Asked, page
@@ -122,7 +122,7 @@ async def set_rule(stop_id: UUID, held: Held, who: Caller, meetings_max: Text = 
 @router.post("/stops/{stop_id}/repairs/absences/{absence_id}")
 async def is_back(stop_id: UUID, absence_id: UUID, held: Held, who: Caller) -> Response:
     """Note that somebody is back."""
-    await end_absence(absence_id, held, who)
+    await end(held, who, absence_id)
     return RedirectResponse(f"/stops/{stop_id}/repairs#away", 303)
 
 
