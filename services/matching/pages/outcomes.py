@@ -1,7 +1,8 @@
 """The ledger on pages: what came of a mission, and what somebody says of a deal."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -13,13 +14,13 @@ from services.matching.commands.outcomes import Found
 from services.matching.domain.currencies import CURRENCIES
 from services.matching.domain.outcomes import (
     KINDS,
-    Deal,
     Speaker,
     check_judgement,
     check_retraction,
     totals,
 )
 from services.matching.pages.naming import company_words
+from services.matching.pages.outcome_sheet import money, written
 from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
 from services.matching.store import meetings
@@ -29,6 +30,8 @@ from shared.errors import Refusal
 from shared.events.base import Side
 from shared.http import Body, Caller
 from shared.problems import status_of
+from shared.sheets import SHEET_TYPES
+from shared.web.pages import language_of
 
 DEALS_MAX = 100
 USUAL = ("USD", "CNY", "EUR", "HKD")
@@ -49,6 +52,33 @@ async def ledger_page(  # each is given by the framework
 ) -> Response:
     """Show the deals that somebody may read, with totals, and let that person state one."""
     return await show_ledger(request, held, who, (mission_id, stop_id, meeting))
+
+
+@router.get("/outcomes/all.{kind}")
+async def export(  # each is given by the framework
+    *,
+    kind: Literal["csv", "xlsx"],
+    mission_id: UUID,
+    request: Request,
+    held: Held,
+    who: Caller,
+    stop_id: UUID | None = None,
+) -> Response:
+    """Give the deals that somebody may read as a file."""
+    async with held.database.reading() as connection:
+        stops = {stop["id"]: stop for stop in await store.stops(connection, mission_id)}
+        everything = await outcomes.listed(connection, mission_id, stop_id)
+        found = await ledger.visible(connection, who, everything)
+        names = await _names(connection, found)
+    file = await asyncio.to_thread(written, kind, found, (stops, names), language_of(request))
+    return Response(
+        file,
+        media_type=SHEET_TYPES[kind],
+        headers={
+            "Content-Disposition": f'attachment; filename="outcomes.{kind}"',
+            "Cache-Control": "private, no-store",
+        },
+    )
 
 
 @router.get("/outcomes/{outcome_id}")
@@ -202,11 +232,3 @@ async def _with_whom(
         }
         for row in rows
     ]
-
-
-def money(deal: Deal) -> str:
-    """Write what a deal is worth: `USD 1,200,000`."""
-    if deal.value is None:
-        return ""
-    whole = deal.value == deal.value.to_integral_value()
-    return f"{deal.currency} {deal.value:,.{0 if whole else 2}f}"

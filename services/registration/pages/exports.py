@@ -25,22 +25,18 @@ from services.registration.asking import Sorted, narrowed
 from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.listing import Filter
-from services.registration.pages.exports_sheets import Cell, Csv, Sheet, Xlsx
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
 from services.registration.store import lists
 from services.registration.store import missions as store
 from shared.http import Caller, Now
 from shared.postgres import Connection
+from shared.sheets import SHEET_TYPES, Cell, Csv, Sheet, Xlsx
 from shared.web.pages import bilingual, language_of, zone_name
 
 CHUNK_BYTES = 65_536
 AT_ONCE_MAX = 2
 
-TYPES = {
-    "csv": "text/csv; charset=utf-8; header=present",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 COLUMNS = (
     "full_name",
     "native_name",
@@ -109,7 +105,7 @@ async def export(
             raise
     return StreamingResponse(
         _sent(file),
-        media_type=TYPES[kind],
+        media_type=SHEET_TYPES[kind],
         headers={
             "Content-Length": str(size),
             "Content-Disposition": _disposition(

@@ -1,5 +1,7 @@
 """The pages of the ledger and of feedback: two taps, and who may say and see what."""
 
+import csv
+import io
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,9 +11,10 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from openpyxl import load_workbook
 
 from services.matching.domain.outcomes import Deal
-from services.matching.pages.outcomes import money
+from services.matching.pages.outcome_sheet import money
 from shared.access import Principal, Role
 from shared.http import SESSION_COOKIE
 
@@ -201,6 +204,30 @@ async def test_each_reads_the_own_deals_and_no_other(house: "House", over: UUID)
         assert deal not in await page(house, f"/outcomes?mission_id={house.mission}", who)
         await page(house, deal, who, status=403)
         assert (await send(house, f"{deal}/verify", who, {"revision": 1})).status_code == 403
+
+
+@pytest.mark.parametrize(("language", "stage"), [("en", "Contract"), ("zh", "合同")])
+async def test_the_deals_one_may_read_are_a_file(
+    house: "House", over: UUID, language: str, stage: str
+) -> None:
+    form = {"meeting": over, "kind": "contract", "value": "1250000.50", "currency": "USD"}
+    await send(house, "/outcomes", house.person("dora"), form)
+
+    async def file(kind: str, who: Principal) -> httpx2.Response:
+        path = f"/outcomes/all.{kind}?mission_id={house.mission}"
+        answer = await house.client.get(path, headers=browser(house, who, language))
+        assert answer.status_code == 200
+        return answer
+
+    plain = await file("csv", house.boss)
+    head, row = csv.reader(io.StringIO(plain.content.decode("utf-8-sig")))
+    assert len(head) == len(row)
+    assert {stage, "1250000.50", "USD", "示例liu公司"} <= set(row)
+    book = load_workbook(io.BytesIO((await file("xlsx", house.boss)).content))
+    values = [cell.value for cell in book.worksheets[0][2]]
+    assert 1250000.5 in values
+    nothing = (await file("csv", house.person("lin"))).content.decode("utf-8-sig")
+    assert len(nothing.strip().splitlines()) == 1
 
 
 async def test_staff_of_every_mission_chooses_one(house: "House") -> None:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import openpyxl
 import pytest
 
-from services.registration.pages.exports_sheets import Csv
+from shared.sheets import Csv
 
 if TYPE_CHECKING:
     from shared.access import Principal

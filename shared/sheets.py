@@ -4,17 +4,22 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import IO, Protocol
 
 from xlsxwriter import Workbook
 
+SHEET_TYPES = {
+    "csv": "text/csv; charset=utf-8; header=present",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 CELL_LENGTH_MAX = 32_767
 COLUMN_WIDTH = 20
 
 # What a spreadsheet would calculate (OWASP: CSV injection), also in full width.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-Cell = str | datetime | None
+Cell = str | datetime | Decimal | None
 
 
 class Sheet(Protocol):
@@ -68,6 +73,8 @@ class Xlsx:
             for column, cell in enumerate(row):
                 if isinstance(cell, datetime):
                     self._sheet.write_datetime(self._row, column, cell, self._time)
+                elif isinstance(cell, Decimal):
+                    self._sheet.write_number(self._row, column, cell)
                 elif cell:
                     quoted = self._quoted if cell.startswith(FORMULA_STARTS) else None
                     self._sheet.write_string(self._row, column, cell[:CELL_LENGTH_MAX], quoted)
@@ -81,6 +88,8 @@ class Xlsx:
 def _plain(cell: Cell) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat(" ", "minutes")
+    if isinstance(cell, Decimal):
+        return str(cell)
     text = cell or ""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
