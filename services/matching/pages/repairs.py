@@ -33,7 +33,7 @@ KINDS: Sequence[Kind] = (
     "placement",
 )
 ABOUT_PEOPLE: Sequence[Kind] = ("late", "leaves_early", "placement")
-NEAR_MAX = 8
+NEAR_MAX = 6
 """How many people are offered before anybody is searched for."""
 FOUND_MAX = 30
 MINUTES = (5, 10, 15, 20, 30)
@@ -107,6 +107,7 @@ async def page(
     near = _near(day["found"], day["arrived"])
     people, sides = day["people"], day["sides"]
     running = [one for one in day["found"] if one.state == "in_progress"]
+    running.sort(key=lambda one: day["labels"][one.spot.point_id])
     delegates = [person for person, side in sides.items() if side == "delegation"]
     about = {*near, *delegates, *(person for one in running for person in one.people)}
     about |= {view["happened"]["subject_id"] for view in day["listed"]}
@@ -137,6 +138,7 @@ async def _day(connection: Connection, stop_id: UUID, now: datetime) -> dict[str
     """Read what the page shows of a stop's day."""
     sides = {row["id"]: row["side"] for row in await store.people_at(connection, stop_id)}
     rows = await store.of_stop(connection, stop_id)
+    away = await absences.of_stop(connection, stop_id)
     return {
         "found": await meetings.of_stop(connection, stop_id),
         "sides": sides,
@@ -146,7 +148,7 @@ async def _day(connection: Connection, stop_id: UUID, now: datetime) -> dict[str
             for row in await facts.places(connection, stop_id)
             if row["checked_in_at"]
         },
-        "away": await absences.of_stop(connection, stop_id),
+        "away": [one for one in away if one["ends_at"] > now],
         "listed": await reviewing.views(connection, stop_id, rows, in_full=False),
         "helpers": await facts.interpreters(connection, stop_id),
         "labels": await sessions.labels(connection, stop_id),
