@@ -4,7 +4,7 @@ from itertools import permutations
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.domain.scoring import Profile, Recommendation, Scorer, terms
@@ -233,6 +233,7 @@ LOCALS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(DELEGATES, min_size=1, max_size=6), st.lists(LOCALS, max_size=9))
 def test_all_at_once_are_told_what_each_alone_is_told(
     delegates: list[Profile], locals_: list[Profile]

@@ -38,7 +38,6 @@ _KEPT_SHARE = 0.08
 _PARENTS = (0.45, 0.15)
 _RELATED = 0.25
 _ROOT = 0.4
-_DEEPER = 1.5
 _EVENED = 0.75
 """A text that names one thing loudly and another softly deals in both."""
 
@@ -50,10 +49,8 @@ class Space:
         """Build the space; `without`: pairs of code and term that are left out."""
         self.codes = tuple(known.concepts)
         self.names = tuple(concept.name for concept in known.concepts.values())
-        self.particular = np.array(
-            [_DEEPER ** len(known.parents(c)) for c in self.codes], np.float32
-        )
-        """How much rather each concept is named than the one it belongs to."""
+        self.depths = np.array([len(known.parents(code)) for code in self.codes], np.float32)
+        """How many each concept belongs to: the more, the more particular it is."""
         self.dimensions = len(self.codes) + WORDS
         number = {code: n for n, code in enumerate(self.codes)}
         kept = [(number[code], term) for code, term in known.terms() if (code, term) not in without]

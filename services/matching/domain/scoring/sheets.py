@@ -19,6 +19,8 @@ SHARED_LANGUAGE = 50
 SCORE_MAX = 1000
 SIMILARITY_WORTH_SAYING = 0.12
 CONCEPT_WORTH_SAYING = 0.03
+PARTICULAR_SHARE = 0.4
+"""So near, of the nearest concept, is one that is named in its stead if it is more particular."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,10 @@ class Fit:
         wanted, which = np.unique(want, return_inverse=True)
         numbers, near = (each[which] for each in self._wants.concepts(wanted))
         both = self._offers.vectors[offer[:, None], numbers] * near
-        # "Battery recycling" says more than "energy", which fits whatever fits that.
-        best = (both * space().particular[numbers]).argmax(axis=1)
+        # "Battery recycling" says more than "batteries", which fits whatever fits that.
+        share = PARTICULAR_SHARE * both.max(axis=1, keepdims=True)
+        enough = both >= np.maximum(share, CONCEPT_WORTH_SAYING)
+        best = np.where(enough, space().depths[numbers] + both, -1).argmax(axis=1)
         line = np.arange(len(best))
         concepts = np.where(both[line, best] >= CONCEPT_WORTH_SAYING, numbers[line, best], -1)
         same = self._same[offer, want]
