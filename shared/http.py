@@ -42,7 +42,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def visitor(request: Request) -> Principal | None:
+def visitor_of(request: Request) -> Principal | None:
     """Say who calls: by bearer token, or by cookie for a request that comes from our own pages."""
     tokens: Tokens = request.app.state.tokens
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -62,7 +62,7 @@ def visitor(request: Request) -> Principal | None:
         return None
 
 
-def caller(who: Annotated[Principal | None, Depends(visitor)]) -> Principal:
+def signed_in(who: Principal | None) -> Principal:
     """Say who calls; raises `Unauthenticated` when nobody is signed in."""
     if who is None:
         raise Unauthenticated("Sign in first.")
@@ -74,7 +74,7 @@ def _is_from_our_pages(request: Request) -> bool:
     return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
 
 
-def revision(if_match: Annotated[str | None, Header()] = None) -> int:
+async def revision(if_match: Annotated[str | None, Header()] = None) -> int:
     """Read the revision the caller decided on from If-Match (RFC 9110, 13.1.1)."""
     if if_match is None:
         raise PreconditionMissing('Send the revision you decided on as If-Match: "7".')
@@ -89,9 +89,27 @@ def etag(revision: int) -> dict[str, str]:
     return {"ETag": f'"{revision}"'}
 
 
-Now = Annotated[datetime, Depends(now)]
-Caller = Annotated[Principal, Depends(caller)]
+async def _now() -> datetime:
+    return now()
+
+
+async def visitor(request: Request) -> Principal | None:
+    """Say who calls, as `visitor_of` does."""
+    return visitor_of(request)
+
+
+# Dependencies are coroutines, also those that wait for nothing: any other is handed to a thread,
+# which takes longer than it does, and keeps the process from ending when a loop fails.
+Now = Annotated[datetime, Depends(_now)]
 Visitor = Annotated[Principal | None, Depends(visitor)]
+
+
+async def caller(who: Visitor) -> Principal:
+    """Say who calls; raises `Unauthenticated` when nobody is signed in."""
+    return signed_in(who)
+
+
+Caller = Annotated[Principal, Depends(caller)]
 IfMatch = Annotated[int, Depends(revision)]
 
 

@@ -79,12 +79,19 @@ def key_of_call(call: Call, who: Principal | None) -> Key:
     """Read the key of a call in the express lane; raises `Malformed` when there is none."""
     value = call.headers.get(b"idempotency-key")
     if value is None:
-        return required_key(None)
+        return _required(None)
     return key_of(who, call.scope["method"], call.scope["path"], value.decode("latin-1"), call.body)
 
 
-def required_key(key: Annotated[Key | None, Depends(optional_key)]) -> Key:
+OptionalKey = Annotated[Key | None, Depends(optional_key)]
+
+
+async def required_key(key: OptionalKey) -> Key:
     """Read the Idempotency-Key header; raises `Malformed` when there is none."""
+    return _required(key)
+
+
+def _required(key: Key | None) -> Key:
     if key is None:
         raise Malformed(
             "Send an Idempotency-Key header, made once when the form opens.",
@@ -93,7 +100,6 @@ def required_key(key: Annotated[Key | None, Depends(optional_key)]) -> Key:
     return key
 
 
-OptionalKey = Annotated[Key | None, Depends(optional_key)]
 RequiredKey = Annotated[Key, Depends(required_key)]
 
 

@@ -83,7 +83,7 @@ def named(scope: Scope, who: Principal | None) -> str:
     return _address(client[0]) if client else ""
 
 
-def client(request: Request) -> str:
+async def client(request: Request) -> str:
     """Name who asks without a credential."""
     return client_of(request)
 

@@ -85,7 +85,7 @@ def _routes(service: Service) -> Iterator[APIRoute]:
 
 
 def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: str) -> None:
-    calls = set(_calls(route.dependant))
+    calls = set(calls_of(route.dependant))
     resource = route.path_format.removeprefix(PREFIX).split("/")[0].replace("-", "_")
     operation["operationId"] = f"{resource}_{route.name}"
     operation.setdefault("tags", [service])
@@ -107,11 +107,12 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     responses["503"] = {"$ref": "#/components/responses/Unavailable"}
 
 
-def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    """Give every dependency of a route, those of others among them."""
     for inner in dependant.dependencies:
         if inner.call:
             yield inner.call
-        yield from _calls(inner)
+        yield from calls_of(inner)
 
 
 def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any]]) -> None:
@@ -129,7 +130,7 @@ def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any
 
 
 def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[type[Refusal]]:
-    calls = set(_calls(route.dependant))
+    calls = set(calls_of(route.dependant))
     body = [parameter.field_info.annotation for parameter in route.dependant.body_params]
     parameters = [parameter["name"] for parameter in operation.get("parameters", [])]
     names = [*parameters, *(name for model in body for name in getattr(model, "model_fields", ()))]

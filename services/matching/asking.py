@@ -28,7 +28,7 @@ class Asked:
         return urlencode({k: v for k, v in (given | changes).items() if v != usual.get(k)})
 
 
-def _asked(
+async def _asked(
     show: Part = "recommended",
     q: Annotated[str, Query(max_length=WORDS_LENGTH_MAX)] = "",
     sector: Annotated[str, Query(max_length=WORDS_LENGTH_MAX)] = "",

@@ -25,7 +25,7 @@ class Resources:
     repair: Repair = in_a_thread
 
 
-def _resources(request: Request) -> Resources:
+async def _resources(request: Request) -> Resources:
     resources: Resources = request.app.state.matching
     return resources
 

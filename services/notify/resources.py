@@ -22,7 +22,7 @@ class Resources:
     has_mailbox: bool
 
 
-def _resources(request: Request) -> Resources:
+async def _resources(request: Request) -> Resources:
     resources: Resources = request.app.state.notify
     return resources
 

@@ -69,7 +69,7 @@ class Knock:
             await self.held.waiting.check_item(item_id, given, now)
 
 
-def knock(
+async def knock(
     request: Request,
     held: Held,
     client: Client,
@@ -91,7 +91,7 @@ def count_link_request(held: Resources, client: str, email: str) -> None:
     held.limits.links_to_address.take(email.strip().lower())
 
 
-def count_draft(held: Held, client: Client) -> None:
+async def count_draft(held: Held, client: Client) -> None:
     """Count an application that is begun; raises `TooMany`."""
     held.limits.drafts.take(client)
 

@@ -31,7 +31,7 @@ class Resources:
     forms: Forms = field(default_factory=Forms)
 
 
-def _resources(request: Request) -> Resources:
+async def _resources(request: Request) -> Resources:
     resources: Resources = request.app.state.registration
     return resources
 

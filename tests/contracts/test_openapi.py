@@ -1,3 +1,4 @@
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -5,10 +6,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi.routing import APIRoute
 
 from scripts.contracts.compatibility import violations
 from scripts.contracts.files import DOCS
-from scripts.contracts.openapi import PROBLEM, SERVICES, TAGS, routers
+from scripts.contracts.openapi import PROBLEM, SERVICES, TAGS, calls_of, routers
 from shared.access import Tokens
 from shared.http import create_app
 from shared.service import Service
@@ -116,3 +118,16 @@ def references(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for value in node:
             yield from references(value)
+
+
+def test_no_dependency_is_handed_to_a_thread() -> None:
+    found = [
+        f"{call.__module__}.{call.__qualname__}"
+        for service in SERVICES
+        for router in routers(service)
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for call in (route.endpoint, *calls_of(route.dependant))
+        if not inspect.iscoroutinefunction(call)
+    ]
+    assert sorted(set(found)) == []

@@ -30,7 +30,7 @@ class FileBody(Body):
     bytes: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)]
 
 
-def _count(held: Held, client: Client) -> None:
+async def _count(held: Held, client: Client) -> None:
     held.limits.files.take(client)
 
 

@@ -23,7 +23,7 @@ from shared.access import Action, Principal, Scope, require
 from shared.erased import refuse_erased
 from shared.errors import Unauthenticated
 from shared.express import Call, Express, Reply
-from shared.http import Caller, Now, Visitor, visitor
+from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
 from shared.idempotency import Answer, Key, RequiredKey, key_of_call
 from shared.ids import read_id
@@ -79,7 +79,7 @@ async def _add(
 async def _add_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane: this is the path that thousands press at once."""
     is_signed_in = b"authorization" in call.headers or b"cookie" in call.headers
-    who = visitor(call.request) if is_signed_in else None
+    who = visitor_of(call.request) if is_signed_in else None
     key = key_of_call(call, who)
     body = call.read(RegistrationBody)
     knock = Knock(call.state.registration, call.scope)

@@ -31,7 +31,7 @@ from shared.erased import refuse_erased
 from shared.errors import Fault, Invalid, Refusal, Unauthenticated
 from shared.events.base import Side
 from shared.express import Call, Express, Reply
-from shared.http import Body, Caller, Now, Visitor, caller, visitor
+from shared.http import Body, Caller, Now, Visitor, signed_in, visitor_of
 from shared.http import now as current_time
 from shared.idempotency import Key, RequiredKey, key_of_call
 from shared.problems import pointer
@@ -137,7 +137,7 @@ async def _add_list(
 
 async def _add_list_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane, where a wrong row does not spoil the others."""
-    who = caller(visitor(call.request))
+    who = signed_in(visitor_of(call.request))
     key = key_of_call(call, who)
     rows = _rows(call)
     held: Resources = call.state.registration
