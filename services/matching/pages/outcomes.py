@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -29,6 +30,7 @@ from shared.access import Principal
 from shared.errors import Refusal
 from shared.events.base import Side
 from shared.http import Body, Caller
+from shared.postgres import Connection
 from shared.problems import status_of
 from shared.sheets import SHEET_TYPES
 from shared.web.pages import language_of
@@ -110,7 +112,7 @@ async def show_ledger(
         found = await ledger.visible(connection, who, await outcomes.listed(connection, mission_id))
         shown = [one for one in found if stop_id in (None, one.outcome["stop_id"])]
         names = await _names(connection, shown)
-        with_whom = await _with_whom(connection, who, meeting_id)
+        with_whom = await _with_whom(connection, who, meeting_id, stop_id)
     return pages.render(
         request,
         "outcomes.html",
@@ -156,6 +158,7 @@ async def show_deal(
         **company_words(request),
         found=found,
         now=found.standing,
+        date_of=lambda moment: moment.astimezone(ZoneInfo(stop["timezone"])).date(),
         names=names,
         stop=stop,
         may={act: _may(who, found, act, own) for act in ("verify", "dispute", "retract")},
@@ -196,7 +199,7 @@ def _by_stop(found: Sequence[Found], stops: Sequence[UUID]) -> Mapping[UUID, Any
     }
 
 
-async def _names(connection: Any, found: Sequence[Found]) -> Mapping[UUID, store.Row]:
+async def _names(connection: Connection, found: Sequence[Found]) -> Mapping[UUID, store.Row]:
     ids = {
         one.outcome[name]
         for one in found
@@ -206,19 +209,19 @@ async def _names(connection: Any, found: Sequence[Found]) -> Mapping[UUID, store
 
 
 async def _with_whom(
-    connection: Any, who: Principal, meeting_id: UUID | None
+    connection: Connection, who: Principal, meeting_id: UUID | None, stop_id: UUID | None
 ) -> list[dict[str, Any]]:
-    """List the meetings of which somebody may state an outcome: one's own, or the one asked for."""
+    """List the meetings of which somebody may state an outcome: one's own, for staff a stop's."""
     rows = [dict(row) for row in await store.met(connection, who.subject)]
-    if meeting_id and meeting_id not in {row["id"] for row in rows}:
-        meeting = await looking.existing_meeting(connection, meeting_id)
-        rows.append(
-            {
-                "id": meeting.id,
-                "delegate_id": meeting.delegate_id,
-                "local_id": meeting.local_id,
-            }
-        )
+    found = [await looking.existing_meeting(connection, meeting_id)] if meeting_id else []
+    if stop_id and who.role in ("mission_staff", "partner_staff"):
+        found += await meetings.of_stop(connection, stop_id)
+    known = {row["id"] for row in rows}
+    rows += [
+        {"id": one.id, "delegate_id": one.delegate_id, "local_id": one.local_id}
+        for one in found
+        if one.id not in known and one.state not in ("cancelled", "no_show")
+    ]
     people = {row[name] for row in rows for name in ("delegate_id", "local_id")}
     companies = await meetings.companies(connection, people)
     return [

@@ -198,7 +198,7 @@ async def _page(
         )[:ROWS_MAX],
         people_told=len(by_person(found.changes)),
         counts=_counts(found.changes),
-        conflicts=[sentence(one, found.names).in_(language) for one in found.misfits],
+        conflicts=[(sentence(one, found.names).in_(language), one.entry) for one in found.misfits],
         reasons=_reasons(refusal, language),
         refusal=refusal,
         look=look,
