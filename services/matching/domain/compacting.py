@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from services.matching.domain.compact.layout import mask_of
 from services.matching.domain.compact.windows import crowded
 from services.matching.domain.problem import Placed, Problem, Span
 from services.matching.domain.timetable_model import Groups, Model
@@ -86,7 +87,7 @@ class Waiting:
         windows = []
         for first in range(len(day) - len(domains) + 1):
             inside = frozenset(range(first, first + len(domains)))
-            if crowded([frozenset(places & inside) for places in domains.values()]) is None:
+            if crowded([mask_of(places & inside) for places in domains.values()]) is None:
                 windows.append(self._model.new_bool_var(""))
                 for place in inside:
                     self._model.add(used[place] == 1).only_enforce_if(windows[-1])

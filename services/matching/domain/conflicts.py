@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ortools.sat.python import cp_model
 
+from services.matching.domain.compact.layout import mask_of
 from services.matching.domain.compact.windows import crowded
 from services.matching.domain.problem import Conflict, Problem, Quota
 from services.matching.domain.timetable_model import Model
@@ -94,7 +95,7 @@ def _crowded(problem: Problem) -> Iterator[Wanted]:
     told: set[int] = set()
     for places in by_person.values():
         left = [place for place in places if place not in told]
-        few = crowded([times[problem.musts[place][0]] for place in left])
+        few = crowded([mask_of(times[problem.musts[place][0]]) for place in left])
         if few is not None:
             told.add(left[few[0]])
             yield Wanted(tuple(left[one] for one in few), ())

@@ -4,90 +4,154 @@ Beside their variables a participant has a literal for each window that Hall's c
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import combinations, pairwise
 
 from pysat.card import CardEnc, EncType, ITotalizer
-from pysat.formula import CNF, WCNF, IDPool
+from pysat.formula import CNF
 
+from services.matching.domain.compact.layout import bits, layout
 from services.matching.domain.compact.problem import Agenda
-from services.matching.domain.compact.windows import windows
+from services.matching.domain.compact.windows import followed
+
+COUNTER = EncType.totalizer
 
 
 class Encoding:
-    """The clauses, each soft one a break, and `held[meeting][slot]`, the literal that says so."""
+    """The clauses, and a literal for each break that a schedule can do without."""
 
     def __init__(self, agenda: Agenda) -> None:
-        """Encode an agenda; ValueError for a spread that no participant without breaks anchors."""
-        self.agenda, self.clauses, self._pool = agenda, WCNF(), IDPool()
-        self.held = [
-            {slot: self._new() for slot in sorted(agenda.allowed(place))}
-            for place in range(len(agenda.meetings))
-        ]
+        """Encode an agenda."""
+        self.clauses: list[list[int]] = []
+        self.wanted: list[int] = []
+        """Each is true where somebody has a break less; several of one person come in order."""
+        self.alike: dict[int, int] = {}
+        """Assumed of a participant: no more breaks than the spread above those with the fewest."""
+        self.top = 0
+        """The highest variable."""
+        self._agenda, self._board = agenda, layout(agenda)
+        self._used: list[list[int]] = []
+        self._floors: dict[int, int] = {}
+        self.held = [{slot: self._new() for slot in bits(mask)} for mask in self._board.domains]
+        """For each meeting the literals of the slots in which it can be."""
         for literals in self.held:
             self.clauses.append(list(literals.values()))
             self._at_most_one(list(literals.values()))
-        for held in agenda.of().values():
-            self._participant(held)
+        people = dict.fromkeys(p for meeting in agenda.meetings for p in meeting.people)
+        for person, held in zip(people, self._board.held, strict=True):
+            self._participant(person, held)
         self._tables()
         for first, second in agenda.precedences:
             self._before(self.held[first], self.held[second])
 
+    def slots(self, model: Iterable[int]) -> tuple[int, ...]:
+        """Read a slot for each meeting from the literals that are true."""
+        true = {literal for literal in model if literal > 0}
+        return tuple(
+            next(slot for slot, literal in of.items() if literal in true) for of in self.held
+        )
+
     def _new(self) -> int:
-        return int(self._pool.id(object()))
+        self.top += 1
+        return self.top
 
     def _at_most_one(self, literals: Sequence[int]) -> None:
-        self.clauses.extend([[-one, -other] for one, other in combinations(literals, 2)])
+        self.clauses.extend([-one, -other] for one, other in combinations(literals, 2))
 
-    def _participant(self, held: Sequence[int]) -> None:
+    def _participant(self, person: int, held: Sequence[int]) -> None:
+        """Count somebody's slots: all day, and within what can only be early or late."""
         used = []
-        for slot in range(len(self.agenda.tables)):
+        for slot in range(self._board.slots):
             here = [self.held[place][slot] for place in held if slot in self.held[place]]
             used.append(self._new())
             self.clauses.append([-used[-1], *here])
-            self.clauses.extend([[-one, used[-1]] for one in here])
+            self.clauses.extend([-one, used[-1]] for one in here)
             self._at_most_one(here)
-        self._count(used, len(held), CardEnc.equals)
+        self._used.append(used)
+        self._at_most(used, len(held))
+        self._at_least(used, len(held))
+        domains = [self._board.domains[place] for place in held]
+        edges = {mask.bit_length() for mask in domains}
+        edges |= {(mask & -mask).bit_length() - 1 for mask in domains}
+        for cut in edges.intersection(range(1, self._board.slots)):
+            self._at_least(used[:cut], sum(mask >> cut == 0 for mask in domains))
+            self._at_least(used[cut:], sum((mask >> cut) << cut == mask for mask in domains))
         if len(held) > 1:
-            self._breaks(used, held)
+            self._breaks(person, used, held)
 
-    def _breaks(self, used: Sequence[int], held: Sequence[int]) -> None:
-        starts, whole = [used[0]], []
+    def _breaks(self, person: int, used: Sequence[int], held: Sequence[int]) -> None:
+        unbroken = self._windows(used, held)
+        runs_max = min(len(held), self._board.slots - len(held) + 1)
+        spread = self._agenda.spread
+        if self._is_anchored and spread is not None:
+            runs_max = min(runs_max, spread + 2)
+        if runs_max <= 1:
+            return
+        begins = [used[0]]
         for before, slot in pairwise(used):
-            starts.append(self._new())
-            self.clauses.append([starts[-1], before, -slot])
-        counter = ITotalizer(starts, ubound=len(held), top_id=self._pool.top)
-        self._pool.occupy(self._pool.top + 1, counter.top_id)
-        self.clauses.extend(counter.cnf.clauses)
-        more = counter.rhs[1 : len(held)]
-        counter.delete()
-        for first in windows(self.agenda, held):
-            whole.append(self._new())
-            inside = range(first, first + len(held))
-            self.clauses.extend(
-                [[-whole[-1], u if t in inside else -u] for t, u in enumerate(used)]
-            )
-        if more:
-            self.clauses.append([*whole, more[0]])
-        for literal in more:
-            self.clauses.append([-literal], weight=1)
-        if self.agenda.spread is not None:
-            if not self._is_anchored():
-                raise ValueError("nobody is certain to have no break")
-            self.clauses.extend([[-literal] for literal in more[self.agenda.spread :]])
+            begins.append(self._new())
+            self.clauses.append([begins[-1], before, -slot])
+        more = self._sums(begins, runs_max)[1:]
+        self.clauses.append([*unbroken, more[0]])
+        self.wanted.extend(-one for one in more)
+        if spread is not None and len(more) > spread:
+            self.alike[person] = self._new()
+            self._limit(self.alike[person], more[spread:])
+        if spread is not None and not self._is_anchored:
+            self._lift(used, begins)
 
+    def _windows(self, used: Sequence[int], held: Sequence[int]) -> list[int]:
+        """Give a literal for each way to have all of somebody's meetings follow one another."""
+        found = []
+        domains = [self._board.domains[place] for place in held]
+        for first in range(self._board.slots - len(held) + 1):
+            narrowed = followed(domains, first)
+            if not narrowed:
+                continue
+            found.append(self._new())
+            inside = range(first, first + len(held))
+            self.clauses.extend([-found[-1], u if t in inside else -u] for t, u in enumerate(used))
+            for place, before, mask in zip(held, domains, narrowed, strict=True):
+                if mask != before:
+                    self.clauses.append([-found[-1], *(self.held[place][t] for t in bits(mask))])
+        return found
+
+    @cached_property
     def _is_anchored(self) -> bool:
-        counts = [len(held) for held in self.agenda.of().values()]
-        return min(counts) <= 1 or max(counts) >= len(self.agenda.tables)
+        """Whether somebody is certain to have no break: then a fair spread is a limit for all."""
+        counts = [len(held) for held in self._board.held]
+        return min(counts) <= 1 or max(counts) >= self._board.slots
+
+    def _limit(self, alike: int, more: Sequence[int]) -> None:
+        """Forbid these breaks but for those that everybody has."""
+        for breaks, literal in enumerate(more, 1):
+            floor = [] if self._is_anchored else [self._floor(breaks)]
+            self.clauses.append([-alike, -literal, *floor])
+
+    def _lift(self, used: Sequence[int], begins: Sequence[int]) -> None:
+        """Let somebody have at least the breaks that everybody has."""
+        for (before, slot), begin in zip(pairwise(used), begins[1:], strict=True):
+            self.clauses.extend([[-begin, -before], [-begin, slot]])
+        without = self._sums([-begin for begin in begins], len(begins))
+        for breaks in range(1, len(begins)):
+            self.clauses.append([-self._floor(breaks), -without[len(begins) - breaks - 1]])
+
+    def _floor(self, breaks: int) -> int:
+        """Give the literal that everybody has so many breaks at least."""
+        if breaks not in self._floors:
+            self._floors[breaks] = self._new()
+        return self._floors[breaks]
 
     def _tables(self) -> None:
+        """Count in each slot the meetings, a mark for all of one participant, and who is there."""
         clusters, left = [], set(range(len(self.held)))
         while left:
-            by_person = self.agenda.of().values()
-            cluster = max((left.intersection(held) for held in by_person), key=len)
+            cluster = max((left.intersection(held) for held in self._board.held), key=len)
             clusters.append(sorted(cluster))
             left -= cluster
-        for slot, tables in enumerate(self.agenda.tables):
+        largest = max(len(people) for people in self._board.people)
+        for slot, tables in enumerate(self._board.tables):
             busy = defaultdict(list)
             for place, cluster_of in enumerate(clusters):
                 here = [self.held[one][slot] for one in cluster_of if slot in self.held[one]]
@@ -96,16 +160,33 @@ class Encoding:
             marks = []
             for here in busy.values():
                 marks.append(self._new())
-                self.clauses.extend([[-one, marks[-1]] for one in here])
-            if len(marks) > tables:
-                self._count(marks, tables, CardEnc.atmost)
-
-    def _count(self, literals: Sequence[int], bound: int, how: Callable[..., CNF]) -> None:
-        counted = how(list(literals), bound, vpool=self._pool, encoding=EncType.totalizer)
-        self.clauses.extend(counted.clauses)
+                self.clauses.extend([-one, marks[-1]] for one in here)
+            self._at_most(marks, tables)
+            self._at_most([used[slot] for used in self._used], largest * tables)
 
     def _before(self, first: dict[int, int], second: dict[int, int]) -> None:
         for slot, literal in second.items():
             self.clauses.append([-literal, *(one for at, one in first.items() if at < slot)])
         for slot, literal in first.items():
             self.clauses.append([-literal, *(one for at, one in second.items() if at > slot)])
+
+    def _at_most(self, literals: Sequence[int], bound: int) -> None:
+        if bound < len(literals):
+            self._add(CardEnc.atmost(list(literals), bound, top_id=self.top, encoding=COUNTER))
+
+    def _at_least(self, literals: Sequence[int], bound: int) -> None:
+        if bound > len(literals):
+            self.clauses.append([])
+        elif bound > 0:
+            self._add(CardEnc.atleast(list(literals), bound, top_id=self.top, encoding=COUNTER))
+
+    def _add(self, counted: CNF) -> None:
+        self.top = max(self.top, counted.nv)
+        self.clauses.extend(counted.clauses)
+
+    def _sums(self, literals: Sequence[int], bound: int) -> list[int]:
+        """Give literals that are true if at least 1, 2, ... `bound` of some are."""
+        with ITotalizer(list(literals), ubound=bound - 1, top_id=self.top) as counter:
+            self.top = max(self.top, counter.top_id)
+            self.clauses.extend(counter.cnf.clauses)
+            return list(counter.rhs[:bound])

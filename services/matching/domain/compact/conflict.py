@@ -1,0 +1,109 @@
+"""Why no schedule exists where pigeonholes do not tell: a smallest set that is too much.
+
+Smallest in that nothing of it can be left out: one after another is left out on trial, and what the
+proof did without is left out with it (Belov, Lynce and Marques-Silva 2012).
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Self
+
+from pysat.card import CardEnc
+
+from services.matching.domain.compact.cores import Late, Solver
+from services.matching.domain.compact.encoding import COUNTER, Encoding
+from services.matching.domain.compact.problem import Agenda
+from services.matching.domain.compact.windows import Cause, Kind
+
+
+def conflict(agenda: Agenda, seconds: float | None = None) -> Cause | None:
+    """Name meetings, or people who cannot wait alike; None if there are none, or time is over."""
+    until = None if seconds is None else time.monotonic() + seconds
+    try:
+        with Solver(_Holding(agenda).in_order(agenda.precedences).clauses, until) as solver:
+            if not solver.ask(range(1, len(agenda.meetings) + 1)):
+                return _of_meetings(agenda, solver)
+        return _of_spread(agenda, until)
+    except Late:
+        return None
+
+
+def _of_meetings(agenda: Agenda, solver: Solver) -> Cause:
+    few, is_least = _fewest(solver)
+    with Solver(_Holding(agenda).clauses) as unordered:
+        kind: Kind = "order" if unordered.ask(few) else "together"
+    meetings = tuple(sorted(one - 1 for one in few))
+    taking_part = Counter(person for one in meetings for person in agenda.meetings[one].people)
+    several = sorted(person for person, times in taking_part.items() if times > 1)
+    slots = frozenset().union(*(agenda.allowed(one) for one in meetings))
+    return Cause(kind, tuple(several), meetings, slots, is_least)
+
+
+def _of_spread(agenda: Agenda, until: float | None) -> Cause | None:
+    encoding = Encoding(agenda)
+    person_of = {literal: person for person, literal in encoding.alike.items()}
+    with Solver(encoding.clauses, until) as solver:
+        if solver.ask(list(person_of)):
+            return None
+        few, is_least = _fewest(solver)
+    people = tuple(sorted(person_of[one] for one in few))
+    meetings = sorted({one for person in people for one in agenda.of()[person]})
+    slots = frozenset().union(*(agenda.allowed(one) for one in meetings))
+    return Cause("spread", people, tuple(meetings), slots, is_least)
+
+
+def _fewest(solver: Solver) -> tuple[list[int], bool]:
+    """Give a core of which all is needed; and whether that is known, for time may be over."""
+    few = solver.core()
+    try:
+        for one in list(few):
+            if one in few and not solver.ask([other for other in few if other != one]):
+                few = solver.core()
+    except Late:
+        return few, False
+    return few, True
+
+
+class _Holding:
+    """Clauses that can be met if the meetings assumed are held: n + 1 says that meeting n is."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._top = len(agenda.meetings)
+        self.clauses: list[list[int]] = []
+        self._held = [self._meeting(agenda, place) for place in range(len(agenda.meetings))]
+        busy, taken = defaultdict(list), defaultdict(list)
+        for meeting, held in zip(agenda.meetings, self._held, strict=True):
+            for slot, literal in held.items():
+                taken[slot].append(literal)
+                for person in meeting.people:
+                    busy[person, slot].append(literal)
+        for literals in busy.values():
+            self._at_most_one(literals)
+        for slot, literals in taken.items():
+            self._at_most(literals, agenda.tables[slot])
+
+    def in_order(self, precedences: Iterable[tuple[int, int]]) -> Self:
+        """Hold the first of each pair before the second, if both are held."""
+        for first, second in precedences:
+            for slot, literal in self._held[second].items():
+                earlier = (one for at, one in self._held[first].items() if at < slot)
+                self.clauses.append([-literal, -(first + 1), -(second + 1), *earlier])
+        return self
+
+    def _meeting(self, agenda: Agenda, place: int) -> dict[int, int]:
+        held = {slot: self._top + n for n, slot in enumerate(sorted(agenda.allowed(place)), 1)}
+        self._top += len(held)
+        self.clauses.append([-(place + 1), *held.values()])
+        self._at_most_one(list(held.values()))
+        return held
+
+    def _at_most_one(self, literals: Sequence[int]) -> None:
+        self.clauses.extend([-one, -other] for one, other in combinations(literals, 2))
+
+    def _at_most(self, literals: list[int], bound: int) -> None:
+        if len(literals) > bound:
+            counted = CardEnc.atmost(literals, bound, top_id=self._top, encoding=COUNTER)
+            self._top = max(self._top, counted.nv)
+            self.clauses.extend(counted.clauses)

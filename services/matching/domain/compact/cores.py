@@ -1,0 +1,162 @@
+"""Least cost by unsatisfiable cores: OLL (Morgado, Dodaro and Marques-Silva 2014), unit weights.
+
+Over CaDiCaL (MIT licence). Cores that share nothing are all found before any is relaxed, and small
+ones made smaller: both after RC2 (Ignatiev, Morgado and Marques-Silva 2019).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+from pysat.card import ITotalizer
+from pysat.solvers import Cadical195
+
+SEARCH = {"phase": 0, "target": 2}
+"""Try false first, as most meetings are not in most slots, and go back to what went far."""
+TRIMS = 3
+CORE_MAX = 30
+"""Larger cores are left as they are: a smaller one would cost more than it saves."""
+CONFLICTS_SMALLER = 1_000
+CONFLICTS_FIRST = 2_000
+
+
+class Late(Exception):
+    """Time was over before the search ended."""
+
+
+class Solver:
+    """A SAT solver that can be asked until a time is over."""
+
+    def __init__(self, clauses: Iterable[Sequence[int]], until: float | None = None) -> None:
+        """Take the clauses; `until` is in seconds of `time.monotonic`."""
+        self._until, self._solver = until, Cadical195()
+        self._solver.configure(SEARCH)
+        for clause in clauses:
+            self._solver.add_clause(clause)
+
+    def __enter__(self) -> Self:
+        """Give the solver."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Free its memory."""
+        self._solver.delete()
+
+    def add(self, clauses: Iterable[Sequence[int]]) -> None:
+        """Add clauses."""
+        for clause in clauses:
+            self._solver.add_clause(clause)
+
+    def ask(self, assumed: Sequence[int]) -> bool:
+        """Say whether all that is assumed can be; Late if time is over first."""
+        if self._until is None:
+            return bool(self._solver.solve(list(assumed)))
+        budget = CONFLICTS_FIRST
+        while (left := self._until - time.monotonic()) > 0:
+            start = time.monotonic()
+            if (answer := self.try_(assumed, budget)) is not None:
+                return answer
+            # As many as the time left seems to allow, half of it at most: later ones are slower.
+            budget = int(budget * min(4.0, max(0.1, left / 2 / (time.monotonic() - start))))
+        raise Late
+
+    def try_(self, assumed: Sequence[int], conflicts: int) -> bool | None:
+        """As `ask`, but None if so many conflicts do not tell."""
+        self._solver.conf_budget(max(conflicts, 1))
+        answer: bool | None = self._solver.solve_limited(list(assumed))
+        return answer
+
+    def core(self) -> list[int]:
+        """Give some of what was assumed that cannot be together."""
+        return list(self._solver.get_core() or ())
+
+    def model(self) -> list[int]:
+        """Give the literals that are true in the last solution."""
+        return list(self._solver.get_model())
+
+
+class Cores:
+    """A search for the solution in which the most of `wanted` is true."""
+
+    def __init__(
+        self,
+        solver: Solver,
+        wanted: Sequence[int],
+        top: int,
+        hear: Callable[[list[int] | None, int], bool],
+    ) -> None:
+        """Search above the variable `top`.
+
+        `hear` is told of a solution, if there is a new one, and of how many of what is wanted are
+        false in any; it says whether that is good enough.
+        """
+        self._solver, self._top, self._hear = solver, top, hear
+        self._counters: dict[int, tuple[list[int], int]] = {}
+        """For what is assumed of an earlier core: its sums, and which of them this is."""
+        self._assumed = dict.fromkeys(wanted)
+        self._bound = 0
+
+    def search(self) -> bool:
+        """Search until the best is known, False if there is none; Late if time is over first."""
+        is_over = False
+        while not is_over:
+            cores, assumed = [], list(self._assumed)
+            while not self._solver.ask(assumed):
+                core = self._smaller(self._trimmed())
+                if not core:
+                    return False
+                cores.append(core)
+                self._bound += 1
+                self._hear(None, self._bound)
+                without = set(core)
+                assumed = [one for one in assumed if one not in without]
+            is_over = self._hear(self._solver.model(), self._bound) or not cores
+            for core in cores:
+                self._relax(core)
+        return True
+
+    def _trimmed(self) -> list[int]:
+        core = self._solver.core()
+        for _ in range(TRIMS):
+            before = len(core)
+            self._solver.ask(core)
+            core = self._solver.core()
+            if len(core) == before:
+                break
+        return core
+
+    def _smaller(self, core: list[int]) -> list[int]:
+        if not 1 < len(core) <= CORE_MAX:
+            return core
+        for one in list(core):
+            if one in core:
+                rest = [other for other in core if other != one]
+                if self._solver.try_(rest, CONFLICTS_SMALLER) is False:
+                    core = self._solver.core()
+        return core
+
+    def _relax(self, core: Sequence[int]) -> None:
+        for one in core:
+            del self._assumed[one]
+            if one in self._counters:
+                sums, at = self._counters.pop(one)
+                self._count(sums, at + 1)
+        if len(core) == 1:
+            self._solver.add([[-core[0]]])
+            return
+        with ITotalizer([-one for one in core], ubound=len(core) - 1, top_id=self._top) as counter:
+            self._top = max(self._top, counter.top_id)
+            self._solver.add(counter.cnf.clauses)
+            self._count(list(counter.rhs), 1)
+
+    def _count(self, sums: list[int], at: int) -> None:
+        """Assume that no more than `at` of a core are false."""
+        if at < len(sums):
+            self._assumed[-sums[at]] = None
+            self._counters[-sums[at]] = sums, at
