@@ -20,6 +20,7 @@ from services.matching.api import (
     wishes,
 )
 from services.matching.commands.erasing import sweep
+from services.matching.commands.recommending import place_for_ever
 from services.matching.commands.requesting import expire
 from services.matching.commands.scheduling import solve_for_ever
 from services.matching.consumer import TOPICS, consumer
@@ -110,6 +111,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                 "consumer": lambda: consumer(database).run(log, TOPICS),
                 "sweeper": lambda: for_ever(sweep, database),
                 "expirer": lambda: for_ever(expire, database),
+                "placer": lambda: place_for_ever(database),
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},

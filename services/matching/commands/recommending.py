@@ -1,16 +1,21 @@
 """Recommending: whom somebody should meet, and why."""
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.matching.domain.scoring import Profile, Recommendation, Scorer
-from services.matching.store import facts, meetings, wishes
+from services.matching.domain.scoring.concepts import vector
+from services.matching.store import choosing, facts, meetings, wishes
 from shared.events.base import Bilingual
-from shared.postgres import Connection
+from shared.postgres import Connection, Database
 
 STOPS_MAX = 16
+PLACED_AT_ONCE = 4
+"""So many texts take a few milliseconds; in between others are served."""
+LOOK_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class _Known:
     """The people of a stop at one time, weighed against one another."""
 
     fingerprint: tuple[int, ...]
-    people: dict[UUID, Profile]
+    versions: Mapping[UUID, int]
+    people: Mapping[UUID, Profile]
     sectors: Mapping[str, Bilingual]
     scorer: Scorer
 
@@ -64,25 +70,58 @@ class Recommender:
 
     async def _known(self, connection: Connection, stop: facts.Row) -> _Known:
         fingerprint = await facts.fingerprint(connection, stop["id"])
-        known = self._stops.pop(stop["id"], None)
+        known = self._stops.get(stop["id"])
         if known is None or known.fingerprint != fingerprint:
-            people = {one.id: one for one in await facts.profiles(connection, stop["id"])}
-            sectors = await facts.sectors(connection, stop["mission_id"])
-            known = _Known(fingerprint, people, sectors, _renewed(known, people, sectors))
+            known = await self._renewed(connection, stop, fingerprint)
         self._stops[stop["id"]] = known
+        self._stops.move_to_end(stop["id"])
         if len(self._stops) > STOPS_MAX:
             self._stops.popitem(last=False)
         return known
 
+    async def _renewed(
+        self, connection: Connection, stop: facts.Row, fingerprint: tuple[int, ...]
+    ) -> _Known:
+        """Read who changed since the stop was read last, and nobody else."""
+        sectors = await facts.sectors(connection, stop["mission_id"])
+        versions = await facts.versions(connection, stop["id"])
+        known = self._stops.get(stop["id"])
+        if known is None or known.sectors != sectors:
+            known = _Known((), {}, {}, sectors, Scorer((), sectors))
+        changed = [one for one, version in versions.items() if known.versions.get(one) != version]
+        fresh = await choosing.profiles_of(connection, changed)
+        await place(fresh.values())
+        people = {one: fresh.get(one) or known.people[one] for one in versions}
+        for gone in known.people.keys() - people.keys():
+            known.scorer.drop(gone)
+        # Who did not change is not read again; somebody else may have renewed this meanwhile.
+        for person in people.values():
+            known.scorer.put(person)
+        return _Known(fingerprint, versions, people, sectors, known.scorer)
 
-def _renewed(
-    known: _Known | None, people: Mapping[UUID, Profile], sectors: Mapping[str, Bilingual]
-) -> Scorer:
-    """Give a scorer of these people: where one is there, only who changed is read again."""
-    if known is None or known.sectors != sectors:
-        return Scorer(people.values(), sectors)
-    for gone in known.people.keys() - people.keys():
-        known.scorer.drop(gone)
-    for person in people.values():
-        known.scorer.put(person)
-    return known.scorer
+
+async def place(people: Iterable[Profile]) -> None:
+    """Place what these people list, a few texts at a time: each is remembered from then on."""
+    texts = [listing.text for person in people for listing in person.listings]
+    for number, text in enumerate(texts, start=1):
+        vector(text)
+        if number % PLACED_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def place_for_ever(database: Database) -> None:
+    """Place what companies list as events tell it, before anybody asks for recommendations."""
+    versions: Mapping[UUID, int] = {}
+    while True:
+        versions = await place_changed(database, versions)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def place_changed(database: Database, before: Mapping[UUID, int]) -> Mapping[UUID, int]:
+    """Place the listings of profiles whose version is not the one of before; give the new ones."""
+    async with database.reading() as connection:
+        now = await choosing.versions(connection)
+        changed = [one for one, version in now.items() if before.get(one) != version]
+        fresh = await choosing.profiles_of(connection, changed)
+    await place(fresh.values())
+    return now

@@ -34,6 +34,17 @@ async def profiles_of(connection: Connection, people: Iterable[UUID]) -> dict[UU
     return {row["id"]: profile(row) for row in rows}
 
 
+async def versions(connection: Connection) -> dict[UUID, int]:
+    """Give the version of each profile that is needed for a stop of these days, or to come."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.version FROM participant AS p WHERE p.id IN "
+        "(SELECT place.participant_id FROM participation AS place JOIN stop "
+        "ON stop.id = place.stop_id WHERE place.is_confirmed "
+        "AND stop.held_on >= current_date - 1)"
+    )
+    return {row["id"]: row["version"] for row in rows}
+
+
 async def planned(
     connection: Connection, stop_id: UUID, participant_id: UUID
 ) -> dict[UUID, dict[str, Any]]:

@@ -22,52 +22,53 @@ async def of_stop(
     """
     return await connection.fetch(
         """
-        WITH person AS (
-            SELECT DISTINCT p.id, p.organization_id FROM participant AS p
-            JOIN participation AS place ON place.participant_id = p.id
-            WHERE place.stop_id = $2 AND place.is_confirmed
-        ), stated AS (
-            SELECT participant_id, counterpart_id, kind FROM preference WHERE stop_id = $2
-            UNION SELECT about.participant_id, person.id, about.kind
-            FROM company_preference AS about
-            JOIN person ON person.organization_id = about.organization_id
-            WHERE about.stop_id = $2
-        ), wish AS (
-            SELECT participant_id, counterpart_id, kind FROM stated WHERE kind <> 'no_thanks'
-            UNION SELECT participant_id, counterpart_id, 'request' FROM meeting_request
-            WHERE stop_id = $2 AND status = 'accepted'
-        ), pair AS (
-            SELECT wish.*, least(wish.participant_id, wish.counterpart_id) AS one_id,
-                   greatest(wish.participant_id, wish.counterpart_id) AS other_id,
-                   least(mine.organization_id, theirs.organization_id) AS one_company,
-                   greatest(mine.organization_id, theirs.organization_id) AS other_company
-            FROM wish JOIN person AS mine ON mine.id = wish.participant_id
-            JOIN person AS theirs ON theirs.id = wish.counterpart_id
-            WHERE $3::uuid IS NULL OR $3 IN (wish.participant_id, wish.counterpart_id)
+        WITH refused AS (
+            SELECT participant_id AS one_id, counterpart_id AS other_id FROM preference
+            WHERE stop_id = $2 AND kind = 'no_thanks'
+            UNION SELECT about.participant_id, p.id FROM company_preference AS about
+            JOIN participant AS p ON p.organization_id = about.organization_id
+            AND p.mission_id = $1 WHERE about.stop_id = $2 AND about.kind = 'no_thanks'
         ), excluded AS (
-            SELECT DISTINCT kind, least(one_id, other_id) AS one_id,
-                   greatest(one_id, other_id) AS other_id FROM exclusion
+            SELECT kind, one_id, other_id FROM exclusion
             WHERE mission_id = $1 AND (stop_id IS NULL OR stop_id = $2) AND lifted_at IS NULL
-        ), vetoed AS (
-            SELECT least(one_id, other_id) AS one_id, greatest(one_id, other_id) AS other_id
-            FROM veto WHERE stop_id = $2 AND lifted_at IS NULL
+        ), apart AS (
+            SELECT one_id, other_id, 'excluded' AS why FROM excluded WHERE kind = 'people'
+            UNION SELECT one.id, other.id, 'excluded' FROM excluded
+            JOIN participant AS one ON one.organization_id = excluded.one_id
+            AND one.mission_id = $1
+            JOIN participant AS other ON other.organization_id = excluded.other_id
+            AND other.mission_id = $1 WHERE kind = 'companies'
+            UNION SELECT one_id, other_id, 'vetoed' FROM veto
+            WHERE stop_id = $2 AND lifted_at IS NULL
+            UNION SELECT one_id, other_id, 'refused' FROM refused
+        ), pair AS (
+            SELECT one_id AS participant_id, other_id AS counterpart_id, why FROM apart
+            UNION SELECT other_id, one_id, why FROM apart
         ), barred AS (
-            SELECT pair.participant_id, pair.counterpart_id, pair.kind, 'excluded' AS why FROM pair
-            JOIN excluded USING (one_id, other_id) WHERE excluded.kind = 'people'
-            UNION SELECT pair.participant_id, pair.counterpart_id, pair.kind, 'excluded' FROM pair
-            JOIN excluded ON excluded.kind = 'companies' AND excluded.one_id = pair.one_company
-            AND excluded.other_id = pair.other_company
-            UNION SELECT pair.participant_id, pair.counterpart_id, pair.kind, 'vetoed' FROM pair
-            JOIN vetoed USING (one_id, other_id)
-            UNION SELECT pair.participant_id, pair.counterpart_id, pair.kind, 'refused' FROM pair
-            JOIN stated ON stated.kind = 'no_thanks'
-            AND least(stated.participant_id, stated.counterpart_id) = pair.one_id
-            AND greatest(stated.participant_id, stated.counterpart_id) = pair.other_id
+            -- Few pairs are apart: each is looked up among what is wished, by key.
+            SELECT pair.*, stated.kind FROM pair CROSS JOIN LATERAL
+                (SELECT kind FROM preference WHERE stop_id = $2 AND kind <> 'no_thanks'
+                 AND participant_id = pair.participant_id
+                 AND counterpart_id = pair.counterpart_id) AS stated
+            UNION SELECT pair.*, about.kind FROM company_preference AS about
+            JOIN participant AS p ON p.organization_id = about.organization_id
+            JOIN pair ON pair.participant_id = about.participant_id
+            AND pair.counterpart_id = p.id
+            WHERE about.stop_id = $2 AND about.kind <> 'no_thanks'
+            UNION SELECT pair.*, 'request' FROM meeting_request AS asked
+            JOIN pair USING (participant_id, counterpart_id)
+            WHERE asked.stop_id = $2 AND asked.status = 'accepted'
         )
-        SELECT barred.*, EXISTS (SELECT FROM meeting WHERE stop_id = $2 AND state <> 'cancelled'
+        SELECT participant_id, counterpart_id, kind, why, EXISTS (SELECT FROM meeting
+            WHERE stop_id = $2 AND state <> 'cancelled'
             AND delegate_id IN (barred.participant_id, barred.counterpart_id)
             AND local_id IN (barred.participant_id, barred.counterpart_id)) AS is_planned
-        FROM barred ORDER BY array_position(ARRAY['must_meet', 'request', 'meet'], kind),
+        FROM barred WHERE ($3::uuid IS NULL OR $3 IN (participant_id, counterpart_id))
+        AND EXISTS (SELECT FROM participation AS place WHERE place.is_confirmed
+            AND place.participant_id = barred.participant_id AND place.stop_id = $2)
+        AND EXISTS (SELECT FROM participation AS place WHERE place.is_confirmed
+            AND place.participant_id = barred.counterpart_id AND place.stop_id = $2)
+        ORDER BY array_position(ARRAY['must_meet', 'request', 'meet'], kind),
             participant_id, counterpart_id, why LIMIT $4
         """,
         mission_id,

@@ -228,6 +228,18 @@ async def fingerprint(connection: Connection, stop_id: UUID) -> tuple[int, ...]:
     return tuple(row)
 
 
+async def versions(connection: Connection, stop_id: UUID) -> dict[UUID, int]:
+    """Give the version of the profile of everybody who has a place among the stop's meetings."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.version FROM participant AS p WHERE p.id IN "
+        "(SELECT place.participant_id FROM participation AS place JOIN programme_item AS item "
+        "ON item.id = place.programme_item_id WHERE place.stop_id = $1 AND place.is_confirmed "
+        "AND item.kind = 'matchmaking')",
+        stop_id,
+    )
+    return {row["id"]: row["version"] for row in rows}
+
+
 async def places(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     """List who has a place at which item of the stop, and whether they arrived."""
     return await connection.fetch(
