@@ -19,6 +19,9 @@ COPY shared shared
 COPY services services
 RUN python -m compileall -q shared services
 
+# Annealing is compiled once in a container; without a place for its code, in every search.
+ENV NUMBA_CACHE_DIR=/tmp/numba
+
 ENV PYTHONUNBUFFERED=1
 USER 10001:10001
 EXPOSE 8000
