@@ -98,6 +98,7 @@ async def quality(schedule_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
             "bound": proof.bound,
             "gap": proof.gap,
             "is_optimal": proof.is_optimal,
+            "breaks_bound": proof.breaks_bound,
             "is_edited": proof.is_edited,
         },
     }

@@ -20,6 +20,8 @@ class Proof:
     objective: int | None
     bound: int | None
     is_optimal: bool | None
+    breaks_bound: int | None
+    """How often somebody waits at least, with these meetings."""
     is_edited: bool
     """Whether it was changed by hand since: the value is of what the solver left."""
 
@@ -74,6 +76,7 @@ async def judge(connection: Connection, row: looking.Row) -> Judgement:
             objective=schedule["objective"],
             bound=schedule["bound"],
             is_optimal=schedule["is_optimal"],
+            breaks_bound=schedule["breaks_bound"],
             is_edited=row["revision"] > 1,
         ),
         names=await fitting.names(connection, stop_id, known),

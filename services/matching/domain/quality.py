@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 from uuid import UUID
 
 from services.matching.domain.fitting import SIDES, Room
+from services.matching.domain.pace import Pace, longest_run, paces
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.versions import Entry
 from services.matching.domain.wishes import Wishes
@@ -73,6 +73,19 @@ class Days(Facts):
     """How often somebody's next meeting of a session is at another point."""
 
 
+class Personal(Facts):
+    """What the version is to one person."""
+
+    participant_id: UUID
+    side: Side
+    wishes: int
+    wishes_met: int
+    meetings: int
+    breaks: int
+    idle_slots: int
+    table_changes: int
+
+
 class Interpreting(Facts):
     """How much the interpreters have to do."""
 
@@ -100,6 +113,7 @@ class Quality(Facts):
     guaranteed: Guaranteed
     sides: tuple[Spread, ...]
     days: Days
+    personal: tuple[Personal, ...]
     interpreting: Interpreting
     tables: Tables
 
@@ -126,6 +140,7 @@ def judged(entries: Sequence[Entry], setting: Setting) -> Quality:
     """Judge a version."""
     pairs = {frozenset(entry.people) for entry in entries} | setting.elsewhere
     wishes = [*_wishes(setting, pairs)]
+    personal = tuple(_personal(entries, setting, wishes))
     counts = Counter(person for entry in entries for person in entry.people)
     return Quality(
         meetings=len(entries),
@@ -133,7 +148,8 @@ def judged(entries: Sequence[Entry], setting: Setting) -> Quality:
         unmet=tuple(wish for wish, is_met in wishes if not is_met),
         guaranteed=_guaranteed(setting, counts),
         sides=tuple(_spread(side, setting.people, counts) for side in SIDES),
-        days=_pace(entries, setting.rooms),
+        days=_days(personal),
+        personal=personal,
         interpreting=_interpreting(entries, setting),
         tables=_tables(entries, setting.rooms),
     )
@@ -220,25 +236,34 @@ def _spread(side: Side, people: Mapping[UUID, Side], counts: Counter[UUID]) -> S
     )
 
 
-def _pace(entries: Sequence[Entry], rooms: Mapping[UUID, Room]) -> Days:
-    numbers = {room.session_id: _numbers(room) for room in rooms.values()}
-    breaks: Counter[UUID] = Counter()
-    idle = changes = 0
-    days = _days(entries)
-    for (person, session), day in days.items():
-        for one, after in pairwise(day):
-            number = numbers[session]
-            waited = number[after.starts_at] - number[one.starts_at] - 1
-            idle += waited
-            breaks[person] += waited > 0
-            changes += one.point_id != after.point_id
+def _days(personal: Sequence[Personal]) -> Days:
     return Days(
-        people=len({person for person, _ in days}),
-        breaks=breaks.total(),
-        idle_slots=idle,
-        most_breaks=max(breaks.values(), default=0),
-        table_changes=changes,
+        people=sum(one.meetings > 0 for one in personal),
+        breaks=sum(one.breaks for one in personal),
+        idle_slots=sum(one.idle_slots for one in personal),
+        most_breaks=max((one.breaks for one in personal), default=0),
+        table_changes=sum(one.table_changes for one in personal),
     )
+
+
+def _personal(
+    entries: Sequence[Entry], setting: Setting, wishes: Sequence[tuple[Unfulfilled, bool]]
+) -> Iterator[Personal]:
+    """Give everybody's part, with a place or without, the fewest meetings first."""
+    found = paces(entries, setting.rooms)
+    stated = Counter(wish.participant_id for wish, _ in wishes)
+    met = Counter(wish.participant_id for wish, is_met in wishes if is_met)
+    sides: dict[UUID, Side] = dict(setting.people)
+    for entry in entries:
+        sides.update(zip(entry.people, SIDES, strict=True))
+    for person in sorted(sides, key=lambda one: (found.get(one, Pace()).meetings, one)):
+        yield Personal(
+            participant_id=person,
+            side=sides[person],
+            wishes=stated[person],
+            wishes_met=met[person],
+            **asdict(found.get(person, Pace())),
+        )
 
 
 def _interpreting(entries: Sequence[Entry], setting: Setting) -> Interpreting:
@@ -253,7 +278,7 @@ def _interpreting(entries: Sequence[Entry], setting: Setting) -> Interpreting:
         interpreters=len(helpers),
         meetings=len(helped),
         slots=len(helpers) * len(slots),
-        longest_run=max(map(_longest_run, by_helper.values()), default=0),
+        longest_run=max(map(longest_run, by_helper.values()), default=0),
     )
 
 
@@ -267,24 +292,3 @@ def _tables(entries: Sequence[Entry], rooms: Mapping[UUID, Room]) -> Tables:
     }
     used = {(entry.starts_at, entry.point_id) for entry in entries}
     return Tables(used=len(used), open=len(places | used))
-
-
-def _days(entries: Iterable[Entry]) -> dict[tuple[UUID, UUID], list[Entry]]:
-    """Give each person's meetings of each session, in order of time."""
-    found: dict[tuple[UUID, UUID], list[Entry]] = {}
-    for entry in sorted(entries, key=lambda entry: entry.starts_at):
-        for person in entry.people:
-            found.setdefault((person, entry.session_id), []).append(entry)
-    return found
-
-
-def _numbers(room: Room) -> dict[object, int]:
-    return {slot.starts_at: number for number, slot in enumerate(room.slots)}
-
-
-def _longest_run(day: Sequence[Entry]) -> int:
-    longest = run = 1
-    for one, after in pairwise(day):
-        run = run + 1 if one.ends_at >= after.starts_at else 1
-        longest = max(longest, run)
-    return longest

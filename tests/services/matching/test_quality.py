@@ -159,6 +159,22 @@ def test_waiting_is_counted_in_runs_and_a_planned_break_is_none() -> None:
     assert (over_the_break.breaks, over_the_break.idle_slots) == (0, 0)
 
 
+def test_everybodys_part_is_told_the_worst_off_first() -> None:
+    wishes = Wishes([Wish(LIU, DORA, "meet"), Wish(DORA, LIN, "must_meet")])
+    found = quality(entry(DORA, LIN, 1), entry(DORA, LUO, 3, T2), wishes=wishes).personal
+
+    assert [(one.participant_id, one.meetings) for one in found] == [
+        (DAVE, 0),
+        (LIU, 0),
+        (LIN, 1),
+        (LUO, 1),
+        (DORA, 2),
+    ]
+    dora, liu = found[-1], found[1]
+    assert (dora.breaks, dora.idle_slots, dora.table_changes) == (1, 1, 1)
+    assert (dora.wishes, dora.wishes_met, liu.wishes, liu.wishes_met) == (1, 1, 1, 0)
+
+
 def test_interpreters_have_a_pause_where_the_session_has_one() -> None:
     found = quality(
         entry(DORA, LIN, 1, T1, IVY),
@@ -206,5 +222,6 @@ def test_a_report_adds_up(found: list[Entry]) -> None:
     assert all(side.least <= side.mean <= side.most for side in report.sides)
     assert all(0 <= side.gini < 1 for side in report.sides)
     assert report.days.breaks <= report.days.idle_slots
+    assert sum(one.meetings for one in report.personal) == 2 * len(found)
     assert report.tables.used == len(found) <= report.tables.open
     assert report.interpreting.meetings <= report.interpreting.slots
