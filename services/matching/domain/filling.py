@@ -12,6 +12,7 @@ from uuid import UUID
 from services.matching.domain.problem import (
     Candidate,
     FreeInterpreter,
+    Languages,
     Pair,
     Placed,
     Problem,
@@ -39,6 +40,7 @@ class Room:
 
     def __post_init__(self) -> None:
         self._at: dict[Pair, int] = {}
+        self._able_at: dict[tuple[Languages, int], list[UUID]] = {}
         self._spoken: dict[UUID, list[Span]] = defaultdict(list)
         self._before: dict[Pair, list[Pair]] = defaultdict(list)
         self._after: dict[Pair, list[Pair]] = defaultdict(list)
@@ -62,11 +64,11 @@ class Room:
             return False
         if not self._is_in_order(candidate.pair, time):
             return False
-        helpers = [
-            one.id
-            for one in able(self.problem, candidate, time)
-            if (kind is None or one.id in kind) and self._is_rested(one.id, time)
-        ]
+        helpers = (
+            one
+            for one in self._able(candidate, time)
+            if (kind is None or one in kind) and self._is_rested(one, time)
+        )
         now = (candidate.now_point_id, candidate.now_interpreter_id)
         # Where it was, then what the delegate had last: both spare everybody the walk.
         wanted = [now] if time == candidate.now_at else []
@@ -84,6 +86,12 @@ class Room:
             return False
         self._hold(candidate, time, point, interpreter)
         return True
+
+    def _able(self, candidate: Candidate, time: int) -> list[UUID]:
+        key = (candidate.languages, time)
+        if key not in self._able_at:
+            self._able_at[key] = [one.id for one in able(self.problem, candidate, time)]
+        return self._able_at[key]
 
     def _hold(self, candidate: Candidate, time: int, point: UUID, interpreter: UUID | None) -> None:
         self.last[candidate.delegate_id] = (point, interpreter)
@@ -143,8 +151,9 @@ class Room:
         return not too_long([*spans, self.problem.times[time]], self.problem.rest)
 
     def _pick(self, among: Iterable[UUID], time: int, wanted: Sequence[UUID | None]) -> UUID | None:
-        free = [one for one in among if self._is_free(one, time)]
-        return next((one for one in wanted if one in free), free[0] if free else None)
+        found = [*among]
+        first = (one for one in wanted if one in found and self._is_free(one, time))
+        return next(first, None) or next((one for one in found if self._is_free(one, time)), None)
 
 
 def greedy(problem: Problem, overlapping: Sequence[frozenset[int]]) -> Room:

@@ -53,6 +53,10 @@ Pair = tuple[UUID, UUID]
 """A delegate and a local participant."""
 
 
+Languages = tuple[tuple[str, ...], tuple[str, ...]]
+"""What the two speak."""
+
+
 class Candidate(Facts):
     """A pair that may meet, what that is worth, and at which times both can (indices)."""
 
@@ -60,7 +64,7 @@ class Candidate(Facts):
     local_id: UUID
     worth: int
     times: tuple[int, ...]
-    languages: tuple[tuple[str, ...], tuple[str, ...]]
+    languages: Languages
     now_at: int | None = None
     """Where the schedule in force has it: staying there is worth something."""
     now_point_id: UUID | None = None

@@ -15,11 +15,12 @@ from ortools.sat.python import cp_model
 from services.matching.domain.compacting import Waiting, kept_problem
 from services.matching.domain.conflicts import conflicts
 from services.matching.domain.filling import Room, greedy
+from services.matching.domain.narrowing import CHOICES_MAX, choices, narrowed
 from services.matching.domain.problem import Conflict, Placed, Problem, Progress, Solution, Stage
 from services.matching.domain.quotas import kept
 from services.matching.domain.tables import changes, seated
 from services.matching.domain.timetable_model import Model, musts, value
-from services.matching.domain.waits import breaks
+from services.matching.domain.waits import breaks, lines
 
 Clock = Callable[[], float]
 Tell = Callable[[Progress], None]
@@ -29,7 +30,12 @@ SHARES = {"first": 0.4, "value": 0.6, "waits": 1.0}
 FAIRNESS_SHARE = 0.1
 """It is rarely proved, and rarely much is found."""
 EXPLAINING_SHARE = 0.2
+NARROWING_SHARE = 0.15
+GAP_MIN = 0.001
+"""A large stop's time is not spent on less: on what others gain by fewer waits."""
 TELL_SECONDS = 0.5
+TELL_SHARE = 0.1
+"""At most this part of the time goes into telling: the more there is to tell, the more rarely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,13 @@ class _Search:
     def __init__(self, problem: Problem, tell: Tell, clock: Clock) -> None:
         self._problem = problem
         self._tell, self._clock = tell, clock
-        self._began = self._told = clock()
+        self._began = self._next = clock()
+        self._days = lines(problem)
         self._overlapping = problem.overlapping()
         self._placed: Sequence[Placed] = ()
         self._bound: int | None = None
         """None until some search has told one."""
+        self._is_narrow = False
         self._breaks_bound = 0
         self._is_first_proved = True
         self._conflicts: tuple[Conflict, ...] = ()
@@ -64,15 +72,25 @@ class _Search:
     def run(self) -> Solution:
         self._take(greedy(self._problem, self._overlapping))
         self._say("filling")
-        model = Model(self._problem, self._overlapping)
+        model = Model(self._narrowed(), self._overlapping)
         self._keep_most(model, "musts", model.musts, len(model.musts), musts)
         self._keep_most(model, "minima", model.kept, model.kept_most, kept)
         self._explain(len(model.musts), model.kept_most)
         self._most_valuable(model)
-        self._fairest(model)
+        if not self._is_narrow:
+            self._fairest(model)
         self._fewest_waits()
         self._placed = seated(self._problem, self._placed)
         return self._say("tables")
+
+    def _narrowed(self) -> Problem:
+        """Give what is searched: of a large stop the pairs that are likely to meet."""
+        problem = self._problem
+        if choices(problem.candidates) <= CHOICES_MAX:
+            return problem
+        fewer, self._bound = narrowed(problem, NARROWING_SHARE * problem.seconds_max)
+        self._is_narrow = True
+        return fewer
 
     def _keep_most(
         self,
@@ -100,10 +118,21 @@ class _Search:
 
     def _most_valuable(self, model: Model) -> None:
         model.model.maximize(model.value)
+        if self._is_narrow and self._gap() < GAP_MIN:
+            return
         if found := self._searched(model, "value", self._left("value")):
-            self._bound = int(found.bound)
+            self._bounded(found.bound)
         elif self._bound is None:
             self._bound = model.most
+
+    def _gap(self) -> float:
+        bound = self._bound or 0
+        return (bound - value(self._problem, self._placed)) / bound if bound else 1.0
+
+    def _bounded(self, bound: float) -> None:
+        # Of fewer pairs it says nothing about all.
+        if not self._is_narrow:
+            self._bound = int(bound)
 
     def _fairest(self, model: Model) -> None:
         """Of equal timetables the one in which the fewest have far fewer meetings than others."""
@@ -115,7 +144,7 @@ class _Search:
     def _fewest_waits(self) -> None:
         """Keep who meets whom, and let as few as can be wait."""
         problem = kept_problem(self._problem, self._placed)
-        if not problem.candidates or not breaks(self._problem, self._placed):
+        if not problem.candidates or not breaks(self._problem, self._placed, self._days):
             return
         model = Model(problem, self._overlapping)
         model.model.minimize(Waiting(model, self._problem).sum)
@@ -142,16 +171,16 @@ class _Search:
         return _Found(solver.best_objective_bound, status == cp_model.OPTIMAL)
 
     def _hear(self, model: Model, stage: Stage, found: Any) -> None:
-        if self._clock() - self._told >= TELL_SECONDS:
+        if self._clock() >= self._next:
             self._take(model.found(found))
             self._hear_bound(stage, found.best_objective_bound)
 
     def _hear_bound(self, stage: Stage, bound: float) -> None:
         if stage == "value":
-            self._bound = int(bound)
+            self._bounded(bound)
         elif stage == "waits":
             self._breaks_bound = max(0, round(bound))
-        if self._clock() - self._told >= TELL_SECONDS:
+        if self._clock() >= self._next:
             self._say(stage)
 
     def _take(self, room: Room) -> None:
@@ -167,7 +196,7 @@ class _Search:
         )
 
     def _say(self, stage: Stage) -> Solution:
-        self._told = self._clock()
+        began = self._clock()
         problem, placed = self._problem, self._placed
         worth = value(problem, placed)
         bound = None if self._bound is None else max(worth, self._bound)
@@ -177,7 +206,7 @@ class _Search:
             bound=bound if bound is not None else worth,
             is_optimal=self._is_first_proved and bound is not None and worth >= bound,
             musts=musts(problem, placed),
-            breaks=breaks(problem, placed),
+            breaks=breaks(problem, placed, self._days),
             breaks_bound=self._breaks_bound,
             table_changes=changes(problem, placed),
             conflicts=self._conflicts,
@@ -185,11 +214,13 @@ class _Search:
         self._tell(
             Progress(
                 stage=stage,
-                seconds=self._told - self._began,
+                seconds=began - self._began,
                 solution=solution,
                 is_bounded=bound is not None,
             )
         )
+        now = self._clock()
+        self._next = now + max(TELL_SECONDS, (now - began) / TELL_SHARE)
         return solution
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from ortools.sat.python import cp_model
 
 from services.matching.domain.filling import Kind, Room, able, homes, points_of
-from services.matching.domain.problem import Candidate, Placed, Problem, Span
+from services.matching.domain.problem import Candidate, Languages, Placed, Problem, Span
 from services.matching.domain.runs import shortest_too_long
 
 FIRST_MEETING_WORTH = 2_500
@@ -50,6 +50,7 @@ class Model:
         self.problem = problem
         self.overlapping = overlapping
         self.kinds = kinds(problem, overlapping)
+        self._helping_at: dict[tuple[Languages, int], list[Kind | None]] = {}
         self.choices = {choice: self.model.new_bool_var("") for choice in self._choices()}
         self.of_pair = Groups()
         for choice, variable in self.choices.items():
@@ -109,11 +110,14 @@ class Model:
                 for kind in self._helping(candidate, time):
                     yield from (Choice(place, time, kind, owner) for owner in owners)
 
-    def _helping(self, candidate: Candidate, time: int) -> list[Kind | None]:
+    def _helping(self, candidate: Candidate, time: int) -> Sequence[Kind | None]:
         if not candidate.needs_interpreter:
             return [None]
-        helpers = {one.id for one in able(self.problem, candidate, time)}
-        return [kind for kind in self.kinds if kind & helpers]
+        key = (candidate.languages, time)
+        if key not in self._helping_at:
+            helpers = {one.id for one in able(self.problem, candidate, time)}
+            self._helping_at[key] = [kind for kind in self.kinds if kind & helpers]
+        return self._helping_at[key]
 
     def _constrain(self) -> None:
         by_point, by_resource = Groups(), Groups()

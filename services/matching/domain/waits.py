@@ -1,6 +1,6 @@
 """Waits: how often somebody has nothing to do between two meetings while a slot goes by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -49,13 +49,15 @@ def _days(spans: Iterable[tuple[datetime, datetime]]) -> Iterator[Line]:
         yield tuple(day)
 
 
-def breaks(problem: Problem, placed: Sequence[Placed]) -> int:
-    """Count the waits of all participants in a timetable; those of interpreters do not count."""
+def breaks(problem: Problem, placed: Sequence[Placed], days: Mapping[UUID, Sequence[Line]]) -> int:
+    """Count the waits of all participants in a timetable; those of interpreters do not count.
+
+    `days` are their lines.
+    """
     meetings: dict[UUID, list[Span]] = {}
     for one in placed:
         for person in one.pair:
             meetings.setdefault(person, []).append(problem.times[one.time])
-    days = lines(problem)
     return sum(
         _waits(days[person], [*own, *problem.held.get(person, ())])
         for person, own in meetings.items()
@@ -65,7 +67,7 @@ def breaks(problem: Problem, placed: Sequence[Placed]) -> int:
 def _waits(days: Sequence[Line], own: Sequence[Span]) -> int:
     order = sorted(own, key=lambda one: one.starts_at)
     return sum(
-        later.starts_at - one.ends_at < NIGHT
+        timedelta(0) < later.starts_at - one.ends_at < NIGHT
         and any(
             one.ends_at <= slot.starts_at and slot.ends_at <= later.starts_at
             for day in days

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.matching.domain import narrowing, timetable
 from services.matching.domain.filling import greedy
 from services.matching.domain.problem import (
     Candidate,
@@ -22,7 +23,7 @@ from services.matching.domain.problem import (
 )
 from services.matching.domain.tables import changes, seated
 from services.matching.domain.timetable import solve
-from services.matching.domain.waits import breaks
+from services.matching.domain.waits import breaks, lines
 
 START = datetime(2023, 11, 7, 1, 0, tzinfo=UTC)
 DELEGATES = [UUID(int=100 + n) for n in range(3)]
@@ -331,7 +332,7 @@ def test_a_break_of_the_session_and_a_night_are_no_waits(at: Sequence[int], wait
     placed = solve(problem.model_copy(update={"candidates": tuple(candidates)})).placed
 
     assert len(placed) == len(at)
-    assert breaks(problem, placed) == waits
+    assert breaks(problem, placed, lines(problem)) == waits
 
 
 def test_what_the_schedule_in_force_holds_is_not_moved_for_fewer_waits() -> None:
@@ -376,3 +377,31 @@ def test_people_keep_their_table_where_they_can() -> None:
     assert changes(problem, found) < changes(problem, crossed)
     assert {(one.pair, one.time) for one in found} == {(one.pair, one.time) for one in crossed}
     assert list(faults(problem, found)) == []
+
+
+@settings(slow, max_examples=40)
+@given(problems())
+def test_what_a_large_stop_is_narrowed_to_has_an_honest_bound(problem: Problem) -> None:
+    whole = solve(problem)
+    fewer, bound = narrowing.narrowed(problem, 5)
+
+    assert whole.objective <= bound
+    assert len(fewer.candidates) == len(problem.candidates)
+
+
+@settings(slow, max_examples=40)
+@given(problems(), st.integers(1, 12))
+def test_a_narrow_search_keeps_all_rules_and_what_comes_first(problem: Problem, most: int) -> None:
+    musts = {pair for must in problem.musts for pair in must}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(narrowing, "CHOICES_MAX", most)
+        patch.setattr(timetable, "CHOICES_MAX", most)
+        fewer, _ = narrowing.narrowed(problem, 5)
+        solution = solve(problem)
+
+    assert musts <= {one.pair for one in fewer.candidates}
+    assert list(faults(problem, solution.placed)) == []
+    first = greedy(problem, problem.overlapping()).placed
+    assert held_musts(problem, first) <= solution.musts
+    assert solution.objective <= solution.bound
+    assert not solution.is_optimal or solution.objective == solve(problem).objective
