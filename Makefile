@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-schedule bench-blocking bench-push
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -60,3 +60,7 @@ bench-matching: ## how well offers and needs are matched (FILE=: graded texts of
 bench-blocking: ## what a search for a schedule costs those who ask for something else meanwhile
 	@scripts/setup dev
 	@$(PYTHON) -m bench.blocking $(ARGS)
+
+bench-schedule: ## how soon a schedule is there, and how compact it becomes, beside CP-SAT (ARGS=--quick)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.schedule $(ARGS)
