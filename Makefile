@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-schedule bench-blocking bench-push
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -52,6 +52,10 @@ compose-smoke: ## bring the deployment up in containers, and ask it one question
 bench-registration: ## registration beside pgbench (ARGS=--quick for a short look)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.registration $(ARGS)
+
+bench-push: ## live streams beside centrifuge and a loop in C (needs cc and go; ARGS="--streams 2000")
+	@scripts/setup dev
+	@$(PYTHON) -m bench.push $(ARGS)
 
 bench-matching: ## how well offers and needs are matched (FILE=: graded texts of your own)
 	@scripts/setup dev

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from services.notify.domain.live import Place, Position
 from services.notify.wires import Wire, Wires
@@ -62,6 +63,8 @@ class Ring:
         self.head = 0
         """The number of the next change."""
         self._first = 0
+        self._forgotten = 0
+        """The number after the latest of the forgotten changes that were for all."""
         self._places: list[Place] = []
         self._changes: list[Change] = []
         self._of: dict[str, deque[tuple[int, bytes]]] = {}
@@ -85,28 +88,32 @@ class Ring:
             return None
         return self._first + bisect_right(self._places, place)
 
-    def has(self, number: int) -> bool:
-        """Say whether the changes from a number on are all here."""
-        return self._first <= number <= self.head
+    def has(self, whom: str, number: int) -> bool:
+        """Say whether all that may be told to somebody from a number on is still here.
+
+        What is for one person is told at once, so it cannot have been forgotten before.
+        """
+        return number >= (self._first if whom == EVERYBODY else self._forgotten)
 
     def content(self, whom: str, number: int) -> bytes:
         """Join what concerns somebody from a number on, in order."""
         if whom == EVERYBODY:
-            return self._shared(EVERYBODY, number)
-        own = [*self._later(whom, number)]
+            return self._shared(EVERYBODY, self.head - number)
+        own, to_all = [*self._later(whom, number)], [*self._later(ALL, number)]
         if not own:
-            return self._shared(ALL, number)
-        return b"".join(frame for _, frame in sorted([*own, *self._later(ALL, number)]))
+            return self._shared(ALL, len(to_all))
+        return b"".join(frame for _, frame in sorted([*own, *to_all]))
 
-    def _shared(self, whom: str, number: int) -> bytes:
-        """Join once what many get."""
-        known = self._joined.get((whom, number))
+    def _shared(self, whom: str, count: int) -> bytes:
+        """Join once what many get: the latest so many."""
+        known = self._joined.get((whom, count))
         if known is None:
             if whom == EVERYBODY:
-                frames = [change.frame for change in self._changes[number - self._first :]]
+                found = islice(reversed(self._changes), count)
+                frames = [change.frame for change in found]
             else:
-                frames = [frame for _, frame in sorted(self._later(whom, number))]
-            known = self._joined[whom, number] = b"".join(frames)
+                frames = [frame for _, frame in islice(reversed(self._of.get(ALL, ())), count)]
+            known = self._joined[whom, count] = b"".join(reversed(frames))
         return known
 
     def _later(self, whom: str, number: int) -> Iterable[tuple[int, bytes]]:
@@ -119,7 +126,9 @@ class Ring:
         for change in self._changes[:count]:
             for whom in change.whom:
                 of_them = self._of[whom]
-                of_them.popleft()
+                number, _ = of_them.popleft()
+                if whom == ALL:
+                    self._forgotten = number + 1
                 if not of_them:
                     del self._of[whom]
         self.known_from = self._places[count - 1]
@@ -196,7 +205,7 @@ class Channel:
     def _bring(self, listener: Listener) -> None:
         """Bring a listener to the end."""
         number, listener.cursor = listener.cursor, self.ring.head
-        if not self.ring.has(number):
+        if not self.ring.has(listener.whom, number):
             self.wires.close(listener)
         elif content := self.ring.content(listener.whom, number):
             self.wires.send(listener, content)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from services.notify import hub as hubs
-from services.notify.channel import KEPT_MAX
+from services.notify.channel import EVERYBODY, KEPT_MAX
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
@@ -165,8 +165,22 @@ async def test_the_ring_forgets_what_is_old_and_says_so(
     ring = (await hub.channel(world.stop)).ring
     late = await follow(world.stop, None, snapshot.id)
     assert [one.event for one in read(await anext(late))] == ["resync", "snapshot"]
-    assert not ring.has(0)
-    assert ring.has(ring.head - KEPT_MAX)
+    assert not ring.has(EVERYBODY, 0)
+    assert ring.has(EVERYBODY, ring.head - KEPT_MAX)
+
+
+async def test_who_heard_nothing_for_long_is_told_of_the_next_change_that_is_theirs(
+    follow: Follow, read: Any, begun: Live, world: Any
+) -> None:
+    mine, everybody = await follow(world.stop, world.delegate), await follow(world.stop)
+    await anext(everybody)
+    others = world.meeting(parties=world.parties(uuid4(), uuid4()))
+    for first in range(1, 2 * KEPT_MAX + 100, 100):
+        changes = [world.then(others, "called", revision=first + n) for n in range(100)]
+        await begun.apply(world.stop, [Entry.of(change) for change in changes])
+        await heard(everybody, read, 100)
+    await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
+    assert [one.event for one in await heard(mine, read, 1)] == ["change"]
 
 
 async def test_a_closed_hub_ends_all_and_takes_nobody(
