@@ -16,6 +16,15 @@ OPEN = ("pending", "accepted")
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """A company with several representatives at a stop: any of them can be wished."""
+
+    organization_id: UUID
+    people: int
+    kind: PreferenceKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A counterpart as the one who chooses sees it: nothing of what the other side stated."""
 
@@ -27,6 +36,8 @@ class Choice:
     """The open request of the two, whoever asked."""
     meeting: Facts | None = None
     recommendation: Recommendation | None = None
+    company: Company | None = None
+    """Where others represent it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,16 @@ class Chosen:
             *(one["participant_id"] for one in self.received),
         }
 
-    def choice(self, profile: Profile, recommendation: Recommendation | None = None) -> Choice:
-        """Give a counterpart with all that concerns the two."""
+    def choice(
+        self,
+        profile: Profile,
+        recommendation: Recommendation | None = None,
+        company: tuple[UUID, int] | None = None,
+    ) -> Choice:
+        """Give a counterpart with all that concerns the two.
+
+        `company`: which one, and how many people it has here.
+        """
         stated = self.preferences.get(profile.id)
         return Choice(
             profile=profile,
@@ -112,7 +131,14 @@ class Chosen:
             ),
             meeting=self.meetings.get(profile.id),
             recommendation=recommendation,
+            company=self._company(*company) if company else None,
         )
+
+    def _company(self, organization_id: UUID, people: int) -> Company | None:
+        if people == 1:
+            return None
+        kinds = {one["organization_id"]: one["kind"] for one in self.companies}
+        return Company(organization_id, people, kinds.get(organization_id))
 
 
 def matches(one: Profile, words: str, sector: str, sectors: Mapping[str, Bilingual]) -> bool:

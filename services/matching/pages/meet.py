@@ -170,7 +170,13 @@ class View:
             before + PAGE_LENGTH + 1,
             lambda one: matches(one, asked.q, asked.sector, sectors),
         )
-        shown = [chosen.choice(profile, one) for one, profile in found[before:][:PAGE_LENGTH]]
+        found_here = found[before:][:PAGE_LENGTH]
+        companies = await store.companies_of(
+            connection, self.stop["id"], [profile.id for _, profile in found_here]
+        )
+        shown = [
+            chosen.choice(profile, one, companies.get(profile.id)) for one, profile in found_here
+        ]
         return shown, len(found) > before + PAGE_LENGTH
 
     async def _conflicts(self, connection: Connection) -> Sequence[facts.Row]:
@@ -185,7 +191,8 @@ class View:
             connection, self.stop, self.person_id, 1, lambda one: one.id == counterpart_id
         )
         for recommendation, profile in found:
-            return chosen.choice(profile, recommendation)
+            companies = await store.companies_of(connection, self.stop["id"], [profile.id])
+            return chosen.choice(profile, recommendation, companies.get(profile.id))
         known = await store.profiles_of(connection, [counterpart_id])
         if counterpart_id not in known or counterpart_id not in chosen.counterparts:
             raise NotFound("There is nobody of this id on the other side here.")

@@ -70,6 +70,22 @@ async def companies(connection: Connection, organizations: Iterable[UUID]) -> di
     return {row["organization_id"]: row for row in rows}
 
 
+async def companies_of(
+    connection: Connection, stop_id: UUID, people: Iterable[UUID]
+) -> dict[UUID, tuple[UUID, int]]:
+    """Give the company of each of these people, and how many represent it at the stop."""
+    rows = await connection.fetch(
+        "SELECT p.id, p.organization_id, count(DISTINCT place.participant_id) AS people "
+        "FROM participant AS p JOIN participant AS other USING (organization_id) "
+        "JOIN participation AS place ON place.participant_id = other.id "
+        "AND place.stop_id = $1 AND place.is_confirmed "
+        "WHERE p.id = ANY($2::uuid[]) GROUP BY p.id",
+        stop_id,
+        list(people),
+    )
+    return {row["id"]: (row["organization_id"], row["people"]) for row in rows}
+
+
 async def people_at(
     connection: Connection, stop_id: UUID, side: Side, words: str = "", limit: int = 1_000
 ) -> Sequence[Row]:

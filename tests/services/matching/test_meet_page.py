@@ -242,3 +242,30 @@ async def test_what_no_form_of_ours_sends_is_refused_with_a_page(
     answer = await send(house, dora, f"{of(house, 'dora')}/preferences", **whom, **form)
     assert answer.status_code == 422
     assert answer.headers["Content-Type"].startswith("text/html")
+
+
+async def test_anybody_of_a_company_with_several_people_is_wished_on_its_card(
+    house: "House",
+) -> None:
+    dora = house.person("dora")
+    assert "from this company" not in await page(house, dora, of(house, "dora"))
+    found = await house.rows(
+        "SELECT organization_id, organization FROM participant WHERE id = $1", house.people["lin"]
+    )
+    company = r.OrganizationFacts(
+        organization_id=found[0]["organization_id"],
+        name=found[0]["organization"],
+        country="CN",
+        sectors=("hydrogen",),
+    )
+    await house.hear((house.confirmed("luo", organization=company), 2))
+    text = await page(house, dora, of(house, "dora"))
+    for name in ("lin", "luo"):
+        assert "Anybody of the 2 from this company" in words(card(text, house.people[name]))
+    assert "from this company" not in card(text, house.people["liu"])
+
+    form = {"organization_id": company.organization_id, "kind": "meet"}
+    sent = await send(house, dora, f"{of(house, 'dora')}/companies", **form)
+    text = card(await followed(house, dora, sent), house.people["luo"])
+    assert 'value="meet" aria-pressed="true"' in text[text.index("from this company") :]
+    assert 'aria-pressed="true"' not in text[: text.index("from this company")]
