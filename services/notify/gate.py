@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
-from services.notify.channel import Channel
+from services.notify.audience import Audience
 from services.notify.commands.following import Beginning
 from services.notify.domain.live import Position
 from services.notify.hub import Hub
@@ -40,7 +40,7 @@ class _Waiting:
     knock: Knock
     person_id: UUID
     stop_id: UUID
-    channel: Channel
+    audience: Audience
     seen: Position
 
 
@@ -73,12 +73,12 @@ class Gate:
             who = visitor_of(request)
         except (ValueError, Refusal):
             return None
-        channel = self._hub.known(stop_id)
-        if seen is None or channel is None or channel.after(seen) is None:
+        audience = self._hub.known(stop_id)
+        if seen is None or audience is None or audience.after(seen) is None:
             return None
         if who is None or not may(who, "live.me", access.Scope(person_ids=(who.subject,))):
             return None
-        return _Waiting(knock, who.subject, stop_id, channel, seen)
+        return _Waiting(knock, who.subject, stop_id, audience, seen)
 
     async def _let_in(self) -> None:
         try:
@@ -105,8 +105,8 @@ class Gate:
             return asked
 
     def _open(self, one: _Waiting) -> bool:
-        number = one.channel.after(one.seen)
-        if number is None or self._hub.known(one.stop_id) is not one.channel:
+        number = one.audience.after(one.seen)
+        if number is None or self._hub.known(one.stop_id) is not one.audience:
             return False
         fd = one.knock.take_over()
         if fd is None:
@@ -114,6 +114,6 @@ class Gate:
         scope = one.knock.scope
         given = Headers(scope=scope).get("x-request-id", "")
         scope.setdefault("state", {})["request_id"] = usable_request_id(given)
-        beginning = Beginning(one.channel, str(one.person_id), b"", number)
+        beginning = Beginning(one.audience, str(one.person_id), b"", number)
         beginning.listen(fd, self._head(scope))
         return True

@@ -10,7 +10,7 @@ from uuid import UUID
 import redis.asyncio
 import structlog
 
-from services.notify.channel import KEPT_MAX, Change, Channel, Listener
+from services.notify.audience import KEPT_MAX, Audience, Change, Listener
 from services.notify.domain.live import Place, Position, frame, stream_key
 from services.notify.wires import Wires
 from shared.redis import BLOCK_MILLISECONDS
@@ -33,7 +33,7 @@ def retry() -> bytes:
 
 
 class Hub:
-    """The channels of the stops that somebody listens to, and how far each was read."""
+    """The audiences of the stops that somebody listens to, and how far each was read."""
 
     def __init__(
         self, reader: "redis.asyncio.Redis", commands: "redis.asyncio.Redis", name: str
@@ -43,7 +43,7 @@ class Hub:
         self._wake_key = f"live:wake:{name}"
         self._woken_at = "0-0"
         self._wires = Wires[Listener]()
-        self._channels: dict[UUID, Channel] = {}
+        self._audiences: dict[UUID, Audience] = {}
         self._read_to: dict[UUID, str] = {}
         self._quiet_since: dict[UUID, float] = {}
         self._loop = asyncio.get_running_loop()
@@ -54,26 +54,26 @@ class Hub:
         """Count the open streams."""
         return len(self._wires)
 
-    async def channel(self, stop_id: UUID) -> Channel:
+    async def audience(self, stop_id: UUID) -> Audience:
         """Begin to read a stop, or go on.
 
         What the caller reads from Redis afterwards overlaps with what is gathered: there is no gap.
         """
-        if stop_id not in self._channels:
+        if stop_id not in self._audiences:
             found = await self._latest(stop_id)
             # From here to the end nothing may wait.
-            if stop_id not in self._channels:
-                channel = self._channels[stop_id] = Channel(self._wires)
+            if stop_id not in self._audiences:
+                audience = self._audiences[stop_id] = Audience(self._wires)
                 self._read_to[stop_id] = "0-0"
-                self._take_in(stop_id, channel, found)
+                self._take_in(stop_id, audience, found)
                 await self.wake()
         if self._is_closed:
             raise ConnectionError("This process is stopping; connect again.")
-        return self._channels[stop_id]
+        return self._audiences[stop_id]
 
-    def known(self, stop_id: UUID) -> Channel | None:
-        """Give the channel of a stop that is read already."""
-        return None if self._is_closed else self._channels.get(stop_id)
+    def known(self, stop_id: UUID) -> Audience | None:
+        """Give the audience of a stop that is read already."""
+        return None if self._is_closed else self._audiences.get(stop_id)
 
     def close(self) -> None:
         """End all streams and open no more. May be called from a signal handler."""
@@ -115,38 +115,38 @@ class Hub:
             yield
         finally:
             self._wires.close_all(retry)
-            self._channels.clear()
+            self._audiences.clear()
             self._read_to.clear()
             self._quiet_since.clear()
 
     def _let_go(self) -> None:
         """Read no more what nobody has listened to for long."""
         now = self._loop.time()
-        for stop_id, channel in [*self._channels.items()]:
-            if len(channel):
+        for stop_id, audience in [*self._audiences.items()]:
+            if len(audience):
                 self._quiet_since.pop(stop_id, None)
             elif now - self._quiet_since.setdefault(stop_id, now) > LINGER_SECONDS:
-                del self._channels[stop_id], self._read_to[stop_id], self._quiet_since[stop_id]
+                del self._audiences[stop_id], self._read_to[stop_id], self._quiet_since[stop_id]
 
     def _take(self, found: Mapping[str, Entries]) -> None:
         if found.get(self._wake_key):
             self._woken_at = found[self._wake_key][-1][0]
-        for stop_id, channel in [*self._channels.items()]:
-            self._take_in(stop_id, channel, found.get(stream_key(stop_id), ()))
+        for stop_id, audience in [*self._audiences.items()]:
+            self._take_in(stop_id, audience, found.get(stream_key(stop_id), ()))
 
-    def _take_in(self, stop_id: UUID, channel: Channel, entries: Entries) -> None:
+    def _take_in(self, stop_id: UUID, audience: Audience, entries: Entries) -> None:
         changes: list[Change] = []
         for place, fields in entries:
             self._read_to[stop_id] = place
             position = Position(fields["e"], Place.of(place))
-            if position.epoch != channel.epoch:
+            if position.epoch != audience.epoch:
                 # Redis was filled again: who listens must start anew.
                 changes.clear()
-                channel.begin_anew(position, retry)
+                audience.begin_anew(position, retry)
             if (live := fields.get("d")) is not None:
                 whom = tuple(fields.get("to", "").split())
                 changes.append(Change(position, whom, frame("change", position, live)))
-        channel.take(changes)
+        audience.take(changes)
 
 
 def _entries(answer: Any) -> dict[str, Entries]:  # RESP2 or RESP3

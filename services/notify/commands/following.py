@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.notify.channel import EVERYBODY, Channel, Listener
+from services.notify.audience import EVERYBODY, Audience, Listener
 from services.notify.commands.keeping import catch_up
 from services.notify.domain.live import Position, frame, snapshot
 from services.notify.hub import Hub, retry
@@ -19,17 +19,17 @@ AGREE_EVERY_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What somebody gets first, and from which change on the channel goes on."""
+    """What somebody gets first, and from which change on the audience goes on."""
 
-    channel: Channel
+    audience: Audience
     whom: str
     first: bytes
     number: int
 
     def listen(self, fd: int, head: bytes = b"") -> Listener:
         """Let it go on over a socket, which is taken over; `head` comes before all."""
-        listener = Listener(self.channel, self.whom)
-        self.channel.listen(listener, fd, head + retry() + self.first, self.number)
+        listener = Listener(self.audience, self.whom)
+        self.audience.listen(listener, fd, head + retry() + self.first, self.number)
         return listener
 
 
@@ -41,21 +41,21 @@ async def begin(
 ) -> Beginning:
     """Find what somebody missed, or everything; an outage is raised, as `ConnectionError`."""
     database, live, hub = sources
-    channel = await hub.channel(stop_id)
+    audience = await hub.audience(stop_id)
     whom = str(person_id) if person_id else EVERYBODY
     seen = Position.read(last_event_id) if last_event_id else None
-    if seen is not None and (number := channel.after(seen)) is not None:
-        return Beginning(channel, whom, b"", number)
+    if seen is not None and (number := audience.after(seen)) is not None:
+        return Beginning(audience, whom, b"", number)
     async with _agreeing():
         while True:
             caught = await catch_up(database, live, stop_id, person_id, seen)
-            number = channel.after(caught.position)
+            number = audience.after(caught.position)
             if number is not None:
                 first = _first(caught, is_resync=bool(last_event_id))
-                return Beginning(channel, whom, first, number)
-            # The channel has yet to read what Redis has told already.
+                return Beginning(audience, whom, first, number)
+            # The audience has yet to read what Redis has told already.
             await asyncio.sleep(AGREE_EVERY_SECONDS)
-            channel = await hub.channel(stop_id)
+            audience = await hub.audience(stop_id)
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from services.notify.api import deliveries, people
 from services.notify.api import live as live_api
-from services.notify.channel import Listener
+from services.notify.audience import Listener
 from services.notify.commands import keeping
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry

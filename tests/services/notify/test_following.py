@@ -109,14 +109,14 @@ async def test_a_change_between_listening_and_reading_comes_once(
 ) -> None:
     first = world.meeting()
     await keep(first)
-    channel = resources.hub.channel
+    audience = resources.hub.audience
 
-    async def channel_and_miss(stop_id: Any) -> Any:
-        found = await channel(stop_id)
+    async def audience_and_miss(stop_id: Any) -> Any:
+        found = await audience(stop_id)
         await keep(world.then(first, "called"))
         return found
 
-    monkeypatch.setattr(resources.hub, "channel", channel_and_miss)
+    monkeypatch.setattr(resources.hub, "audience", audience_and_miss)
     frames = await follow(world.stop)
     (snapshot,) = await events(frames, read)
     assert [m["revision"] for m in snapshot.data["meetings"]] == [2]

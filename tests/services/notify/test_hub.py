@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from services.notify import hub as hubs
-from services.notify.channel import EVERYBODY, KEPT_MAX
+from services.notify.audience import EVERYBODY, KEPT_MAX
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
@@ -77,17 +77,17 @@ async def test_what_came_together_is_one_write(
 async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_order(
     follow: Follow, read: Any, begun: Live, world: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.channel.SLICE", 2)
+    monkeypatch.setattr("services.notify.audience.SLICE", 2)
     streams = [await follow(world.stop) for _ in range(9)]
     mine = await follow(world.stop, world.delegate)
-    channel = await hub.channel(world.stop)
+    audience = await hub.audience(world.stop)
     meetings = [world.meeting(parties=world.parties()) for _ in range(3)]
     for meeting in meetings:
         await begun.apply(world.stop, [Entry.of(meeting)])
     wanted = [str(meeting.meeting_id) for meeting in meetings]
     for stream in (mine, *streams):
         assert [c.data["meeting_id"] for c in await heard(stream, read, 3)] == wanted
-    assert len(channel) == 10
+    assert len(audience) == 10
 
 
 async def test_who_leaves_is_forgotten_and_the_others_go_on(
@@ -108,13 +108,13 @@ async def test_a_stop_without_listeners_is_read_for_a_while_and_then_no_more(
     follow: Follow, hub: Hub, begun: Live, world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = await follow(world.stop)
-    channel = await hub.channel(world.stop)
+    audience = await hub.audience(world.stop)
     await stream.aclose()
     await begun.apply(world.stop, [Entry.of(world.meeting())])
     async with asyncio.timeout(5):
-        while not channel.ring.head:
+        while not audience.ring.head:
             await asyncio.sleep(0.001)
-    assert hub.known(world.stop) is channel
+    assert hub.known(world.stop) is audience
     monkeypatch.setattr(hubs, "LINGER_SECONDS", 0)
     for _ in range(2):
         await follow(world.other_stop)
@@ -144,7 +144,7 @@ async def test_what_was_announced_before_is_known_to_a_process_that_begins(
     sources = (resources.database, resources.live, other_hub)
     found = await begin(sources, world.stop, None, snapshot.id)
     assert (found.first, found.number) == (b"", 1)
-    assert b'"revision":2' in found.channel.ring.content(found.whom, found.number)
+    assert b'"revision":2' in found.audience.ring.content(found.whom, found.number)
 
 
 async def test_the_ring_forgets_what_is_old_and_says_so(
@@ -162,7 +162,7 @@ async def test_the_ring_forgets_what_is_old_and_says_so(
         await begun.apply(world.stop, changes)
         found += await heard(stream, read, len(changes))
     assert [change.data["revision"] for change in found] == list(range(1, revision + 1))
-    ring = (await hub.channel(world.stop)).ring
+    ring = (await hub.audience(world.stop)).ring
     late = await follow(world.stop, None, snapshot.id)
     assert [one.event for one in read(await anext(late))] == ["resync", "snapshot"]
     assert not ring.has(EVERYBODY, 0)
@@ -193,7 +193,7 @@ async def test_a_closed_hub_ends_all_and_takes_nobody(
     async with asyncio.timeout(1):
         assert (await anext(stream)).startswith(b"retry: ")
     with pytest.raises(ConnectionError):
-        await hub.channel(world.stop)
+        await hub.audience(world.stop)
     assert hub.known(world.stop) is None
 
 

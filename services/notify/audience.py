@@ -1,4 +1,4 @@
-"""Channels: what was announced at a stop lately, and who hears of it.
+"""Audiences: what was announced at a stop lately, and who hears of it.
 
 Whoever listens has a cursor into what was announced, and is always brought from there to the end:
 each hears everything that is theirs once and in order, however it came about that they are told.
@@ -36,21 +36,21 @@ class Change:
 class Listener(Wire):
     """An open stream of somebody at a stop."""
 
-    __slots__ = ("channel", "cursor", "whom")
+    __slots__ = ("audience", "cursor", "whom")
 
-    def __init__(self, channel: "Channel", whom: str) -> None:
+    def __init__(self, audience: "Audience", whom: str) -> None:
         super().__init__()
-        self.channel = channel
+        self.audience = audience
         self.whom = whom
         self.cursor = 0
 
     def close(self) -> None:
         """End the stream from this side."""
-        self.channel.wires.close(self)
+        self.audience.wires.close(self)
 
     def left(self) -> None:
-        """Be forgotten by the channel."""
-        self.channel.forget(self)
+        """Be forgotten by the audience."""
+        self.audience.forget(self)
 
 
 class Ring:
@@ -136,7 +136,7 @@ class Ring:
         self._first += count
 
 
-class Channel:
+class Audience:
     """A stop's ring, and those who listen to it in this process."""
 
     def __init__(self, wires: Wires[Listener]) -> None:
