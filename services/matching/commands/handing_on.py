@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from services.matching.commands import fitting
 from services.matching.domain.barring import Pair
-from services.matching.domain.fitting import as_entry, misfits_of
+from services.matching.domain.fitting import as_entry, as_meeting, misfits_of
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Taken
 from services.matching.domain.versions import Entry, is_fixed
@@ -79,22 +79,5 @@ def _by_hand(entries: Iterable[Entry], current: Iterable[Meeting]) -> list[Entry
 def _locked(meeting: Meeting | None, entry: Entry, stop: Mapping[str, UUID]) -> Meeting:
     if meeting:
         return replace(meeting, spot=entry.spot, session_id=entry.session_id, locked=True)
-    return Meeting(
-        id=uuid4(),
-        stop_id=stop["id"],
-        mission_id=stop["mission_id"],
-        session_id=entry.session_id,
-        delegate_id=entry.delegate_id,
-        local_id=entry.local_id,
-        spot=entry.spot,
-        interpreter_needed=entry.interpreter_needed,
-        state="scheduled",
-        revision=1,
-        delay_minutes=0,
-        delegate_attendance="unknown",
-        local_attendance="unknown",
-        locked=True,
-        schedule_number=0,
-        started_at=None,
-        finished_at=None,
-    )
+    # Of no version yet.
+    return as_meeting(entry, uuid4(), (stop["id"], stop["mission_id"]), number=0)

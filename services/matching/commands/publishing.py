@@ -11,6 +11,7 @@ import asyncpg
 from services.matching.commands import looking
 from services.matching.commands.fitting import refuse_misfits
 from services.matching.commands.telling import tell
+from services.matching.domain.fitting import as_meeting
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.versions import Entry, differences
 from services.matching.store import facts, meetings, versions
@@ -133,25 +134,8 @@ def _revised(meeting: Meeting, version: _Version, **changes: Any) -> Meeting:
 
 
 def _new(entry: Entry, version: _Version) -> Meeting:
-    return Meeting(
-        id=uuid4(),
-        stop_id=version.stop["id"],
-        mission_id=version.stop["mission_id"],
-        session_id=entry.session_id,
-        delegate_id=entry.delegate_id,
-        local_id=entry.local_id,
-        spot=entry.spot,
-        interpreter_needed=entry.interpreter_needed,
-        state="scheduled",
-        revision=1,
-        delay_minutes=0,
-        delegate_attendance="unknown",
-        local_attendance="unknown",
-        locked=entry.locked,
-        schedule_number=version.number,
-        started_at=None,
-        finished_at=None,
-    )
+    stop = version.stop["id"], version.stop["mission_id"]
+    return as_meeting(entry, uuid4(), stop, version.number)
 
 
 def _content(schedule: asyncpg.Record) -> dict[str, Any]:

@@ -150,6 +150,23 @@ def as_entry(meeting: Meeting) -> Entry:
     )
 
 
+def as_meeting(entry: Entry, meeting_id: UUID, stop: tuple[UUID, UUID], number: int) -> Meeting:
+    """Give an entry as the meeting it becomes; `stop` is its id and its mission's."""
+    stop_id, mission_id = stop
+    return Meeting(
+        id=meeting_id,
+        stop_id=stop_id,
+        mission_id=mission_id,
+        session_id=entry.session_id,
+        delegate_id=entry.delegate_id,
+        local_id=entry.local_id,
+        spot=entry.spot,
+        interpreter_needed=entry.interpreter_needed,
+        locked=entry.locked,
+        schedule_number=number,
+    )
+
+
 def _pairs(entries: Iterable[Entry]) -> set[tuple[UUID, UUID]]:
     return {entry.people for entry in entries}
 

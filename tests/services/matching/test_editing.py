@@ -1,3 +1,4 @@
+import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -217,6 +218,34 @@ async def test_an_edit_of_a_revision_that_is_gone_is_refused(house: "House") -> 
     await publishing.publish(house.database, schedule, lambda: house.slot(1), 2)
     over = await edit(house, schedule, "move", place(house, "dave luo", 4), 2)
     assert (over.status_code, over.json()["code"]) == (409, "illegal_state")
+
+
+async def test_of_edits_at_once_on_one_revision_one_is_taken(house: "House") -> None:
+    schedule = await house.proposed()
+    wanted = [("dora lin", 1), ("dave luo", 2), ("dave liu", 3), ("dora luo", 4)]
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(
+            *(edit(house, schedule, "add", place(house, *one)) for one in wanted)
+        )
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
+    assert len(await entries(house, schedule)) == 1
+
+
+async def test_an_edit_and_publishing_at_once_leave_what_one_of_them_saw(house: "House") -> None:
+    for number in range(1, 4):
+        schedule = await house.proposed(house.entry("dave luo", number, "T2"))
+        body = place(house, "dave luo", number, "T1")
+        publishing_ = publishing.publish(house.database, schedule, lambda: house.slot(1), 1)
+        edited, published = await asyncio.gather(
+            edit(house, schedule, "move", body), publishing_, return_exceptions=True
+        )
+        assert isinstance(edited, httpx2.Response)
+        (entry,) = (await house.get(f"/schedules/{schedule}"))["entries"]
+        if isinstance(published, Stale):
+            assert (edited.status_code, entry["point"]) == (200, "T1")
+        else:
+            assert (edited.status_code, entry["point"]) == (409, "T2")
 
 
 async def test_a_review_is_over_once_something_is_edited(house: "House") -> None:

@@ -2,9 +2,7 @@
 
 import csv
 import io
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -16,40 +14,17 @@ from openpyxl import load_workbook
 from services.matching.domain.outcomes import Deal
 from services.matching.pages.outcome_sheet import money
 from shared.access import Principal, Role
-from shared.http import SESSION_COOKIE
+from tests.services.matching.browsing import headers, page, words
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-ORIGIN = "http://testserver"
 Form = Mapping[str, object]
-
-
-def browser(house: "House", who: Principal, language: str) -> dict[str, str]:
-    token = house.tokens.sign(who, "session", datetime.now(UTC))
-    return {
-        "Cookie": f"{SESSION_COOKIE}={token}",
-        "Origin": ORIGIN,
-        "Accept": "text/html",
-        "Accept-Language": language,
-    }
-
-
-async def page(
-    house: "House", path: str, who: Principal, *, language: str = "en", status: int = 200
-) -> str:
-    answer = await house.client.get(path, headers=browser(house, who, language))
-    assert answer.status_code == status, answer.text
-    return answer.text
 
 
 async def send(house: "House", path: str, who: Principal, form: Form) -> httpx2.Response:
     given = {name: str(value) for name, value in form.items()}
-    return await house.client.post(path, data=given, headers=browser(house, who, "en"))
-
-
-def words(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
+    return await house.client.post(path, data=given, headers=headers(house, who, "en"))
 
 
 @pytest.fixture
@@ -77,15 +52,15 @@ async def test_two_taps_say_it_all(
     house: "House", over: UUID, language: str, asks: str, next_: str
 ) -> None:
     dora, path = house.person("dora"), f"/meetings/{over}/feedback"
-    first = await page(house, path, dora, language=language)
+    first = await page(house, dora, path, language=language)
     assert asks in first
     assert first.count('name="usefulness"') == 5
     tapped = {"person": dora.subject, "was_held": "true", "usefulness": 4}
     assert (await send(house, path, dora, tapped)).headers["Location"] == path
-    second = await page(house, path, dora, language=language)
+    second = await page(house, dora, path, language=language)
     assert next_ in second
     await send(house, path, dora, {"person": dora.subject, "next_step": "meet_again"})
-    assert "4" in words(await page(house, path, dora, language=language))
+    assert "4" in words(await page(house, dora, path, language=language))
 
     assert (await said(house))[-1] == ("delegation", True, 4, "meet_again", None)
     await send(house, path, dora, {"person": dora.subject, "note": "They call us."})
@@ -97,11 +72,11 @@ async def test_one_tap_says_that_it_did_not_take_place_and_can_be_changed(
 ) -> None:
     liu, path = house.person("liu"), f"/meetings/{over}/feedback"
     await send(house, path, liu, {"person": liu.subject, "was_held": "false"})
-    assert "did not take place" in words(await page(house, path, liu))
-    assert "How useful" in await page(house, f"{path}?again=true", liu)
+    assert "did not take place" in words(await page(house, liu, path))
+    assert "How useful" in await page(house, liu, f"{path}?again=true")
     again = {"person": liu.subject, "was_held": "true", "usefulness": 2}
     await send(house, path, liu, again)
-    assert "What comes next" in await page(house, path, liu)
+    assert "What comes next" in await page(house, liu, path)
 
 
 async def test_the_other_side_reads_nothing_of_it(house: "House", over: UUID) -> None:
@@ -109,7 +84,7 @@ async def test_the_other_side_reads_nothing_of_it(house: "House", over: UUID) ->
     tapped = {"person": dora.subject, "was_held": "true", "usefulness": 1}
     await send(house, path, dora, tapped)
 
-    assert "How useful" in await page(house, path, house.person("liu"))
+    assert "How useful" in await page(house, house.person("liu"), path)
 
 
 async def test_staff_answers_for_somebody_and_strangers_do_not(house: "House", over: UUID) -> None:
@@ -117,7 +92,7 @@ async def test_staff_answers_for_somebody_and_strangers_do_not(house: "House", o
     partner = house.someone("partner_staff", partner_id=house.partner)
     for who in (house.boss, partner):
         assert "You answer for Sample Liu Co." in words(
-            await page(house, f"{path}?person={liu}", who)
+            await page(house, who, f"{path}?person={liu}")
         )
     await send(house, path, partner, {"person": liu, "was_held": "true", "usefulness": 3})
     assert await said(house) == [("local", True, 3, None, None)]
@@ -127,7 +102,7 @@ async def test_staff_answers_for_somebody_and_strangers_do_not(house: "House", o
         house.someone("partner_staff", partner_id=uuid4()),
     ]
     for who in strangers:
-        await page(house, f"{path}?person={liu}", who, status=403)
+        await page(house, who, f"{path}?person={liu}", status=403)
         answer = await send(house, path, who, {"person": liu, "was_held": "false"})
         assert answer.status_code == 403
 
@@ -136,7 +111,7 @@ async def test_before_the_meeting_the_page_asks_nothing(house: "House") -> None:
     await house.day()
     await house.rows("UPDATE meeting SET starts_at = now() + '1 h', ends_at = now() + '2 h'")
     path = f"/meetings/{await house.meeting('dora lin')}/feedback"
-    text = await page(house, path, house.person("dora"))
+    text = await page(house, house.person("dora"), path)
 
     assert "when the meeting has begun" in text
     assert 'name="usefulness"' not in text
@@ -144,7 +119,7 @@ async def test_before_the_meeting_the_page_asks_nothing(house: "House") -> None:
 
 async def test_a_deal_is_stated_and_confirmed_by_forms(house: "House", over: UUID) -> None:
     dora, liu = house.person("dora"), house.person("liu")
-    assert "Sample Liu Co." in await page(house, f"/outcomes?meeting={over}", dora)
+    assert "Sample Liu Co." in await page(house, dora, f"/outcomes?meeting={over}")
     form = {
         "meeting": over,
         "kind": "contract",
@@ -156,16 +131,16 @@ async def test_a_deal_is_stated_and_confirmed_by_forms(house: "House", over: UUI
     stated = await send(house, "/outcomes", dora, form)
     assert stated.status_code == 303, stated.text
     deal = stated.headers["Location"]
-    text = words(await page(house, deal, liu))
+    text = words(await page(house, liu, deal))
     assert "USD 1,250,000" in text
     assert "Waits for your answer" in text
-    assert "Waits for your answer" not in words(await page(house, deal, dora))
+    assert "Waits for your answer" not in words(await page(house, dora, deal))
 
     assert (await send(house, f"{deal}/verify", liu, {"revision": 1})).status_code == 303
-    text = words(await page(house, deal, liu, language="zh"))
+    text = words(await page(house, liu, deal, language="zh"))
     assert "已核实" in text
     assert "合同" in text
-    total = words(await page(house, "/outcomes", house.boss))
+    total = words(await page(house, house.boss, "/outcomes"))
     assert "USD 1,250,000" in total
 
 
@@ -197,12 +172,12 @@ async def test_each_reads_the_own_deals_and_no_other(house: "House", over: UUID)
     partner = house.someone("partner_staff", partner_id=house.partner)
 
     for who in (house.boss, partner, house.person("liu")):
-        assert deal in await page(house, f"/outcomes?mission_id={house.mission}", who)
+        assert deal in await page(house, who, f"/outcomes?mission_id={house.mission}")
     roles: list[Role] = ["door_staff", "interpreter", "screen"]
     strangers = [house.person("lin"), *(house.someone(role) for role in roles)]
     for who in strangers:
-        assert deal not in await page(house, f"/outcomes?mission_id={house.mission}", who)
-        await page(house, deal, who, status=403)
+        assert deal not in await page(house, who, f"/outcomes?mission_id={house.mission}")
+        await page(house, who, deal, status=403)
         assert (await send(house, f"{deal}/verify", who, {"revision": 1})).status_code == 403
 
 
@@ -215,7 +190,7 @@ async def test_the_deals_one_may_read_are_a_file(
 
     async def file(kind: str, who: Principal) -> httpx2.Response:
         path = f"/outcomes/all.{kind}?mission_id={house.mission}"
-        answer = await house.client.get(path, headers=browser(house, who, language))
+        answer = await house.client.get(path, headers=headers(house, who, language))
         assert answer.status_code == 200
         return answer
 
@@ -236,7 +211,7 @@ async def test_staff_of_every_mission_chooses_one(house: "House") -> None:
         'INSERT INTO mission VALUES (gen_random_uuid(), \'{"en": "Second", '
         '"zh": "第二"}\', \'{}\', 1)'
     )
-    text = await page(house, "/outcomes", every)
+    text = await page(house, every, "/outcomes")
 
     assert f"/outcomes?mission_id={house.mission}" in text
     assert "Second" in text
@@ -244,10 +219,10 @@ async def test_staff_of_every_mission_chooses_one(house: "House") -> None:
 
 async def test_a_cookie_from_elsewhere_says_nothing(house: "House", over: UUID) -> None:
     dora = house.person("dora")
-    headers = browser(house, dora, "en") | {"Origin": "http://elsewhere.example.com"}
+    elsewhere = headers(house, dora) | {"Origin": "http://elsewhere.example.com"}
     path = f"/meetings/{over}/feedback"
     form = {"person": str(dora.subject), "was_held": "true", "usefulness": "5"}
-    answer = await house.client.post(path, data=form, headers=headers)
+    answer = await house.client.post(path, data=form, headers=elsewhere)
 
     assert answer.status_code == 403
     assert await said(house) == []

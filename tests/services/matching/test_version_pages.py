@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -11,22 +10,10 @@ import pytest
 
 from services.matching.pages.quality import percent
 from shared.access import Principal, Role
-from shared.http import SESSION_COOKIE
+from tests.services.matching.browsing import headers, words
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Registration
-
-ORIGIN = "http://testserver"
-
-
-def browser(house: "House", who: Principal, language: str) -> dict[str, str]:
-    token = house.tokens.sign(who, "session", datetime.now(UTC))
-    return {
-        "Cookie": f"{SESSION_COOKIE}={token}",
-        "Origin": ORIGIN,
-        "Accept": "text/html",
-        "Accept-Language": language,
-    }
 
 
 async def page(
@@ -39,7 +26,7 @@ async def page(
     status: int = 200,
 ) -> str:
     address = f"/stops/{house.stop}/board/schedules/{schedule}{part}"
-    answer = await house.client.get(address, headers=browser(house, who or house.boss, language))
+    answer = await house.client.get(address, headers=headers(house, who or house.boss, language))
     assert answer.status_code == status, answer.text
     return answer.text
 
@@ -54,12 +41,8 @@ async def send(
     address = f"/stops/{house.stop}/board/schedules/{schedule}/{part}"
     given = {name: str(value) for name, value in form.items()}
     return await house.client.post(
-        address, data=given, headers=browser(house, who or house.boss, "en")
+        address, data=given, headers=headers(house, who or house.boss, "en")
     )
-
-
-def words(text: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
 
 
 def pair(house: "House", names: str) -> dict[str, UUID]:
