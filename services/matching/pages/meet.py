@@ -1,7 +1,7 @@
 """Whom to meet: what is recommended to a participant, wished and asked, also on behalf of one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -150,6 +150,11 @@ class View:
             request, "meet_card.html", **context, one=choice, sectors=sectors, wrong=None
         )
 
+    @property
+    def _host(self) -> UUID | None:
+        partner_id = self.who.partner_id
+        return partner_id if partner_id in self.stop["hosts"] else None
+
     async def _chosen(self, connection: Connection) -> Chosen:
         return await choosing.chosen(connection, self.stop["id"], self.person_id, self.now)
 
@@ -217,6 +222,6 @@ class View:
             "key": lambda: uuid4().hex,
             "base": f"/stops/{self.stop['id']}/meet/{self.person_id}",
             "message_length_max": MESSAGE_LENGTH_MAX,
-            "may_bar": may(self.who, "exclusion.write", scope),
-            "may_limit": may(self.who, "quota.write", scope),
+            "may_bar": may(self.who, "exclusion.write", scope)
+            or may(self.who, "veto.write", replace(scope, partner_id=self._host)),
         }

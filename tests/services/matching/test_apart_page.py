@@ -142,6 +142,19 @@ async def test_what_lacks_is_said_and_the_reason_is_kept(
     assert await house.rows("SELECT FROM exclusion") == []
 
 
+async def test_a_card_leads_to_the_form_with_each_on_its_side(
+    house: "House", host: Principal
+) -> None:
+    dora, liu = house.people["dora"], house.people["liu"]
+    link = f"/stops/{house.stop}/matching/apart?one={dora}&amp;other={liu}#new"
+    for who, me in ((house.boss, dora), (house.boss, liu), (host, liu)):
+        assert link in await page(house, who, f"meet/{me}")
+    another = house.someone("partner_staff", partner_id=house.partner)
+    await house.hear((house.stop_planned(), 3))
+    for who in (another, house.person("liu")):
+        assert "/matching/apart" not in await page(house, who, f"meet/{liu}")
+
+
 async def test_two_of_one_side_are_no_pair(house: "House") -> None:
     answer = await keep(house, house.boss, "lin luo", "people")
     assert answer.status_code == 422
