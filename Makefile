@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push bench-b2b
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -68,3 +68,7 @@ bench-blocking: ## what a search for a schedule costs those who ask for somethin
 bench-schedule: ## how soon a schedule is there, and how compact it becomes, beside CP-SAT (ARGS=--quick)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.schedule $(ARGS)
+
+bench-b2b: ## schedules with the fewest breaks, beside the literature (DIR=: instances; ARGS=--no-peer)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.b2b $(DIR) $(ARGS)
