@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push bench-b2b
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push bench-b2b bench-repair
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -72,3 +72,7 @@ bench-schedule: ## how soon a schedule is there, and how compact it becomes, bes
 bench-b2b: ## schedules with the fewest breaks, beside the literature (DIR=: instances; ARGS=--no-peer)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.b2b $(DIR) $(ARGS)
+
+bench-repair: ## how fast and how well disturbed days are repaired (ARGS=--quick)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.repair $(ARGS)

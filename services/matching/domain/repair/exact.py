@@ -15,7 +15,7 @@ from services.matching.domain.repair.search import Clock
 
 PIECES_MAX = 160
 DROPPED_WEIGHT = 1_000
-SECONDS_MIN = 0.02
+SECONDS_MIN = 0.12
 """For less it is not worth building a model, which takes a part of it."""
 
 Key = tuple[Piece, int, int]

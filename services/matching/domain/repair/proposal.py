@@ -14,6 +14,8 @@ from services.matching.domain.repair.search import Clock
 from services.matching.domain.repair.solve import solve
 from shared.events.base import Bilingual
 
+SECONDS_MAX = 0.4
+"""For the search; the rest of half a second is for the proposal."""
 OFFERS_MAX = 10
 WAITING_MAX = 200
 """How many wishes are looked at for what becomes free, the strongest first."""
@@ -106,8 +108,9 @@ def repair(day: Day, disturbance: Disturbance, clock: Clock) -> Proposal:
     In this order: the fewest meetings dropped, the fewest moved, the fewest people touched, the
     least shift in time. It takes half a second by `clock` at most, and says what it has proven.
     """
+    until = clock() + SECONDS_MAX
     board = Board(day, disturbance)
-    outcome = solve(board, clock)
+    outcome = solve(board, (clock, until))
     return _proposal(board, outcome)
 
 

@@ -8,29 +8,26 @@ from services.matching.domain.repair.bounds import drops_forced, moves_forced, s
 from services.matching.domain.repair.leaving import leaving
 from services.matching.domain.repair.pieces import Piece
 from services.matching.domain.repair.placing import Outcome, Time, following, one_by_one
-from services.matching.domain.repair.search import Clock, Search
+from services.matching.domain.repair.search import Search
 
-SECONDS_MAX = 0.4
-"""All of it; the rest of half a second is for the proposal."""
 LEVEL_SECONDS_MAX = 0.12
 EXTRA_MAX = 4
 TOGETHER_MAX = 4
 """More that must move are put one by one before anything else is tried."""
 
 
-def solve(board: Board, clock: Clock) -> Outcome:
-    """Repair a board: few dropped, then few moved, few people, near slots; in half a second.
+def solve(board: Board, time: Time) -> Outcome:
+    """Repair a board: few dropped, then few moved, few people, near slots.
 
     The board is left as it was but for the pieces that are hit, which are lifted.
     """
-    until = clock() + SECONDS_MAX
     for piece in board.hit:
         board.lift(piece)
-    outcome = _solved(board, [*board.hit, *board.wanted], (clock, until))
+    outcome = _solved(board, [*board.hit, *board.wanted], time)
     cancelled = sum(piece.meeting is not None for piece in outcome.dropped)
     if board.wanted and cancelled:
         # Nobody's meeting is given up for one that is only wished.
-        alone = _solved(board, board.hit, (clock, until))
+        alone = _solved(board, board.hit, time)
         if len(alone.dropped) < cancelled or not alone.drops_proven:
             alone.dropped += board.wanted
             alone.drops_proven = alone.moves_proven = alone.is_nearest = False
