@@ -1,11 +1,11 @@
 """Quotas: how many meetings each side, and single people, are guaranteed and may have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
@@ -31,11 +31,30 @@ Number = Annotated[str, Form(max_length=NUMBER_LENGTH_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """The two numbers of a form as they were typed."""
+
+    minimum: str
+    maximum: str
+
+    def read(self, least: str | None) -> dict[str, str | None]:
+        """Give what was meant: a maximum that is empty is none, a minimum is `least`."""
+        return {"minimum": self.minimum.strip() or least, "maximum": self.maximum.strip() or None}
+
+
+def _typed(minimum: Number = "", maximum: Number = "") -> Typed:
+    return Typed(minimum, maximum)
+
+
+Numbers = Annotated[Typed, Depends(_typed)]
+
+
+@dataclass(frozen=True, slots=True)
 class Wrong:
     """Numbers that were not taken: of a side or a person, as they were typed, and what is wrong."""
 
     whose: str
-    typed: Mapping[str, str]
+    typed: Typed
     faults: Sequence[Fault]
 
     def about(self, name: str) -> str:
@@ -53,48 +72,39 @@ async def limits(
 
 
 @router.post("/stops/{stop_id}/matching/quotas/sides/{side}")
-async def limit_side(  # noqa: PLR0913  # each is given by the framework
-    *,
-    stop_id: UUID,
-    side: Side,
-    request: Request,
-    held: Held,
-    who: Caller,
-    minimum: Number = "",
-    maximum: Number = "",
+async def limit_side(  # each is given by the framework
+    *, stop_id: UUID, side: Side, request: Request, held: Held, who: Caller, typed: Numbers
 ) -> Response:
     """Set how many meetings everybody of a side has."""
     stop = await _stop(held, who, stop_id)
-    given = {"minimum": minimum.strip() or "0", "maximum": maximum.strip() or None}
     try:
-        body = SideQuotaBody.model_validate({"stop_id": stop_id, "side": side, **given})
+        about = {"stop_id": stop_id, "side": side}
+        body = SideQuotaBody.model_validate(about | typed.read("0"))
         await limiting.limit_side(held.database, body.model_dump())
     except (ValidationError, Invalid) as error:
-        wrong = Wrong(side, {"minimum": minimum, "maximum": maximum}, _faults(error))
+        wrong = Wrong(side, typed, _faults(error))
         return await _page(request, held, who, stop, wrong=wrong)
     return RedirectResponse(f"/stops/{stop_id}/matching/quotas?saved={side}", 303)
 
 
 @router.post("/stops/{stop_id}/matching/quotas/people/{participant_id}")
-async def limit_person(  # noqa: PLR0913  # each is given by the framework
+async def limit_person(  # each is given by the framework
     *,
     stop_id: UUID,
     participant_id: UUID,
     request: Request,
     held: Held,
     who: Caller,
-    minimum: Number = "",
-    maximum: Number = "",
+    typed: Numbers,
 ) -> Response:
     """Set how many meetings one person has; what is empty is as for the side."""
     stop = await _stop(held, who, stop_id)
-    given = {"minimum": minimum.strip() or None, "maximum": maximum.strip() or None}
-    about = {"stop_id": stop_id, "participant_id": participant_id}
     try:
-        body = PersonalQuotaBody.model_validate(about | given)
+        about = {"stop_id": stop_id, "participant_id": participant_id}
+        body = PersonalQuotaBody.model_validate(about | typed.read(None))
         await limiting.limit_person(held.database, body.model_dump())
     except (ValidationError, Invalid) as error:
-        wrong = Wrong(str(participant_id), {"minimum": minimum, "maximum": maximum}, _faults(error))
+        wrong = Wrong(str(participant_id), typed, _faults(error))
         return await _page(request, held, who, stop, person=participant_id, wrong=wrong)
     query = f"saved=person&person={participant_id}#person"
     return RedirectResponse(f"/stops/{stop_id}/matching/quotas?{query}", 303)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.matching.acting import require_for
@@ -54,42 +54,6 @@ async def mine(held: Held, who: Caller, now: Now, request: Request) -> Response:
     if stop is None:
         return pages.render(request, "no_meet.html")
     return RedirectResponse(f"/stops/{stop['id']}/meet/{who.subject}", 303)
-
-
-@router.get("/stops/{stop_id}/meet/{participant_id}")
-async def meet(  # noqa: PLR0913  # each is given by the framework
-    *,
-    stop_id: UUID,
-    participant_id: UUID,
-    request: Request,
-    held: Held,
-    who: Caller,
-    asked: AskedFor,
-    now: Now,
-    done: UUID | None = None,
-    refused: Annotated[str, Query(max_length=CODE_LENGTH_MAX)] = "",
-) -> Response:
-    """Show a part of the page: recommendations, wishes, or requests."""
-    stop = await require_for(held, who, "preference.write", stop_id, participant_id)
-    view = View(held, who, stop, participant_id, now)
-    return await view.page(request, asked, done=done, refused=refused)
-
-
-@router.get("/stops/{stop_id}/meet/{participant_id}/cards/{counterpart_id}")
-async def card(  # noqa: PLR0913  # each is given by the framework
-    *,
-    stop_id: UUID,
-    participant_id: UUID,
-    counterpart_id: UUID,
-    request: Request,
-    held: Held,
-    who: Caller,
-    asked: AskedFor,
-    now: Now,
-) -> Response:
-    """Show one counterpart's card alone; the page asks for it after something was stated."""
-    stop = await require_for(held, who, "preference.write", stop_id, participant_id)
-    return await View(held, who, stop, participant_id, now).card(request, asked, counterpart_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +113,11 @@ class View:
         return pages.render(
             request, "meet_card.html", **context, one=choice, sectors=sectors, wrong=None
         )
+
+    @property
+    def base(self) -> str:
+        """Give the path of this page."""
+        return f"/stops/{self.stop['id']}/meet/{self.person_id}"
 
     @property
     def _host(self) -> UUID | None:
@@ -220,8 +189,35 @@ class View:
             "name": lambda person: name(person, language),
             "moment": lambda at: on_day(at, self.stop["timezone"], language),
             "key": lambda: uuid4().hex,
-            "base": f"/stops/{self.stop['id']}/meet/{self.person_id}",
+            "base": self.base,
             "message_length_max": MESSAGE_LENGTH_MAX,
             "may_bar": may(self.who, "exclusion.write", scope)
             or may(self.who, "veto.write", replace(scope, partner_id=self._host)),
         }
+
+
+async def _view(stop_id: UUID, participant_id: UUID, held: Held, who: Caller, now: Now) -> View:
+    stop = await require_for(held, who, "preference.write", stop_id, participant_id)
+    return View(held, who, stop, participant_id, now)
+
+
+Allowed = Annotated[View, Depends(_view)]
+"""One person's choosing, for that person and who may act for him or her; others are refused."""
+
+
+@router.get("/stops/{stop_id}/meet/{participant_id}")
+async def meet(
+    request: Request,
+    view: Allowed,
+    asked: AskedFor,
+    done: UUID | None = None,
+    refused: Annotated[str, Query(max_length=CODE_LENGTH_MAX)] = "",
+) -> Response:
+    """Show a part of the page: recommendations, wishes, or requests."""
+    return await view.page(request, asked, done=done, refused=refused)
+
+
+@router.get("/stops/{stop_id}/meet/{participant_id}/cards/{counterpart_id}")
+async def card(request: Request, view: Allowed, asked: AskedFor, counterpart_id: UUID) -> Response:
+    """Show one counterpart's card alone; the page asks for it after something was stated."""
+    return await view.card(request, asked, counterpart_id)
