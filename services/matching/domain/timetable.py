@@ -12,11 +12,22 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
+from services.matching.domain.agendas import Laid, laid
+from services.matching.domain.compact.anytime import SMALL, anytime
+from services.matching.domain.compact.maxsat import Compact
 from services.matching.domain.compacting import Waiting, kept_problem
 from services.matching.domain.conflicts import conflicts
 from services.matching.domain.filling import Room, greedy
 from services.matching.domain.narrowing import CHOICES_MAX, choices, narrowed
-from services.matching.domain.problem import Conflict, Placed, Problem, Progress, Solution, Stage
+from services.matching.domain.problem import (
+    Conflict,
+    Placed,
+    Problem,
+    Progress,
+    Solution,
+    Span,
+    Stage,
+)
 from services.matching.domain.quotas import kept
 from services.matching.domain.tables import changes, seated
 from services.matching.domain.timetable_model import Model, musts, value
@@ -33,6 +44,8 @@ EXPLAINING_SHARE = 0.2
 NARROWING_SHARE = 0.15
 GAP_MIN = 0.001
 """A large stop's time is not spent on less: on what others gain by fewer waits."""
+HELPED_MAX = 5_000
+"""Pairs times slots with few interpreters that CP-SAT makes better than annealing does."""
 TELL_SECONDS = 0.5
 TELL_SHARE = 0.1
 """At most this part of the time goes into telling: the more there is to tell, the more rarely."""
@@ -60,6 +73,10 @@ class _Search:
         self._tell, self._clock = tell, clock
         self._began = self._next = clock()
         self._days = lines(problem)
+        self._line = tuple(
+            Span(starts_at=one.starts_at, ends_at=one.ends_at)
+            for one in sorted(problem.times, key=lambda one: one.starts_at)
+        )
         self._overlapping = problem.overlapping()
         self._placed: Sequence[Placed] = ()
         self._bound: int | None = None
@@ -146,10 +163,40 @@ class _Search:
         problem = kept_problem(self._problem, self._placed)
         if not problem.candidates or not breaks(self._problem, self._placed, self._days):
             return
+        agenda = laid(problem, self._overlapping, self._placed)
+        # Where interpreters are few, who helps whom is part of the search as long as it is small.
+        is_fit = agenda is not None and (
+            agenda.helpers is None or choices(problem.candidates) > HELPED_MAX
+        )
+        if agenda is not None and is_fit and agenda.people > SMALL:
+            self._anneal(agenda)
+            return
         model = Model(problem, self._overlapping)
         model.model.minimize(Waiting(model, self._problem).sum)
         if found := self._searched(model, "waits", self._left("waits"), relaxed=False):
             self._breaks_bound = max(0, round(found.bound))
+
+    def _anneal(self, agenda: Laid) -> None:
+        """Let fewer wait by the engine that takes many people, and few rules."""
+
+        def hear(found: Compact) -> None:
+            if found.slots is not None:
+                self._take_calmer(agenda.room(found.slots, self._overlapping))
+                if self._clock() >= self._next:
+                    self._say("waits")
+
+        self._say("waits")
+        found = anytime(agenda.agenda, self._left("waits"), hear, self._clock)
+        hear(found)
+        # Where somebody may be in some sessions alone, fewer slots go by than on this line.
+        if agenda.helpers is None and all(days == [self._line] for days in self._days.values()):
+            self._breaks_bound = found.bound
+
+    def _take_calmer(self, room: Room) -> None:
+        """Take a timetable of the same meetings in which fewer wait."""
+        count = breaks(self._problem, room.placed, self._days)
+        if count < breaks(self._problem, self._placed, self._days):
+            self._take(room)
 
     def _left(self, part: str) -> float:
         ends = self._began + SHARES[part] * self._problem.seconds_max
