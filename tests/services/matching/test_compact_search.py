@@ -10,14 +10,15 @@ from services.matching.domain.compact.problem import Agenda, Meeting
 from services.matching.domain.compact.windows import Cause
 
 SLOTS = st.frozensets(st.integers(0, 3), min_size=1)
-PAIRS = st.lists(st.integers(0, 3), min_size=2, max_size=2, unique=True).map(tuple)
+PEOPLE = st.lists(st.integers(0, 3), min_size=2, max_size=3, unique=True).map(tuple)
+"""A pair, with an interpreter or without."""
 ORDERS = st.lists(st.sampled_from([(0, 1), (1, 2), (2, 0), (1, 0)]), max_size=2, unique=True)
 
 
 def agendas(*spreads: int | None) -> st.SearchStrategy[Agenda]:
     return st.builds(
         Agenda,
-        st.lists(st.builds(Meeting, PAIRS, SLOTS), min_size=3, max_size=4).map(tuple),
+        st.lists(st.builds(Meeting, PEOPLE, SLOTS), min_size=3, max_size=4).map(tuple),
         st.tuples(*[st.integers(1, 3)] * 4),
         st.dictionaries(st.integers(0, 3), SLOTS, max_size=1),
         ORDERS.map(tuple),

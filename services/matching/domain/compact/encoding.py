@@ -3,7 +3,6 @@
 Beside their variables a participant has a literal for each window that Hall's condition leaves.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -144,25 +143,28 @@ class Encoding:
         return self._floors[breaks]
 
     def _tables(self) -> None:
-        """Count in each slot the meetings, a mark for all of one participant, and who is there."""
+        """Count who is there in each slot, which is enough if all meetings are of one size."""
+        sizes = {len(people) for people in self._board.people}
+        for slot, tables in enumerate(self._board.tables):
+            self._at_most([used[slot] for used in self._used], max(sizes) * tables)
+        if len(sizes) > 1:
+            self._clusters()
+
+    def _clusters(self) -> None:
+        """Count the meetings in each slot by a mark for all of one participant."""
         clusters, left = [], set(range(len(self.held)))
         while left:
-            cluster = max((left.intersection(held) for held in self._board.held), key=len)
-            clusters.append(sorted(cluster))
-            left -= cluster
-        largest = max(len(people) for people in self._board.people)
+            largest = max((left.intersection(held) for held in self._board.held), key=len)
+            clusters.append(sorted(largest))
+            left -= largest
         for slot, tables in enumerate(self._board.tables):
-            busy = defaultdict(list)
-            for place, cluster_of in enumerate(clusters):
-                here = [self.held[one][slot] for one in cluster_of if slot in self.held[one]]
-                if here:
-                    busy[place] = here
             marks = []
-            for here in busy.values():
-                marks.append(self._new())
-                self.clauses.extend([-one, marks[-1]] for one in here)
+            for cluster in clusters:
+                here = [self.held[one][slot] for one in cluster if slot in self.held[one]]
+                if here:
+                    marks.append(self._new())
+                    self.clauses.extend([-one, marks[-1]] for one in here)
             self._at_most(marks, tables)
-            self._at_most([used[slot] for used in self._used], largest * tables)
 
     def _before(self, first: dict[int, int], second: dict[int, int]) -> None:
         for slot, literal in second.items():
