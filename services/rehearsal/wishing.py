@@ -105,7 +105,12 @@ class Wishing:
     async def _ask(self, client: Client, person: str, other: str) -> None:
         asked = await client.post(
             "/api/v1/requests",
-            {"stop_id": self.stop.id, "participant_id": person, "counterpart_id": other},
+            {
+                "stop_id": self.stop.id,
+                "participant_id": person,
+                "counterpart_id": other,
+                "is_recommended": True,
+            },
             key=f"request {self.stop.id} {person} {other}",
             converges=True,
         )
