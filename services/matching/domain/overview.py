@@ -9,8 +9,9 @@ from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.quotas import Part, of_person
 from shared.events.base import Side
 
-Attention = Literal["unwished", "silent", "waiting", "owed", "unlisted"]
-"""Nobody wishes them; they wish nobody; they are asked; a guaranteed meeting lacks; no profile."""
+Attention = Literal["unwished", "silent", "waiting", "owed", "over", "unlisted"]
+"""Nobody wishes them; they wish nobody; they are asked; a guaranteed meeting lacks; they must meet
+more than they may; no profile."""
 
 ATTENTIONS: Sequence[Attention] = get_args(Attention)
 
@@ -51,6 +52,7 @@ class Line:
             "silent": not self.must_meet + self.meet + self.sent + self.agreed,
             "waiting": self.waiting > 0,
             "owed": self.owed > 0,
+            "over": self.quota.maximum is not None and self.must_meet > self.quota.maximum,
             "unlisted": not self.is_listed,
         }
         return frozenset(code for code, is_so in found.items() if is_so)

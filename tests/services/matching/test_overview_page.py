@@ -91,6 +91,17 @@ async def test_the_list_is_narrowed_to_whom_somebody_should_look_at(
     assert listed(await page(house, house.boss, f"matching{query}"), house) == found
 
 
+async def test_who_must_meet_more_than_he_may_is_found(house: "House") -> None:
+    # Dave must meet two, dora one of two; both may meet one.
+    for name, kinds in (("dave", ("must_meet", "must_meet")), ("dora", ("must_meet", "meet"))):
+        for other, kind in zip(("luo", "liu"), kinds, strict=True):
+            await prefer(house, f"{name} {other}", kind)
+        body = {"stop_id": str(house.stop), "participant_id": str(house.people[name])}
+        await house.ask("PUT", "/api/v1/quotas/people", body=body | {"maximum": 1})
+
+    assert listed(await page(house, house.boss, "matching?only=over"), house) == {"dave"}
+
+
 async def test_a_partner_sees_its_own_people_and_nothing_of_what_others_wish(
     house: "House", registration: "Registration"
 ) -> None:
