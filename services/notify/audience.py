@@ -36,10 +36,12 @@ class Change:
 class Listener(Wire):
     """An open stream of somebody at a stop."""
 
-    __slots__ = ("audience", "cursor", "whom")
+    __slots__ = ("audience", "cursor", "person_id", "whom")
 
-    def __init__(self, audience: "Audience", whom: str) -> None:
+    def __init__(self, audience: "Audience", whom: str, person_id: str) -> None:
+        """Begin; `person_id` is who listens, `whom` is whose changes are heard."""
         super().__init__()
+        self.person_id = person_id
         self.audience = audience
         self.whom = whom
         self.cursor = 0
@@ -193,6 +195,12 @@ class Audience:
         self.epoch, self.ring = position.epoch, Ring(position.place)
         for whom in [EVERYBODY, *self._people]:
             self.cut(whom, last)
+
+    def dismiss(self, person_id: str, last: Callable[[], bytes]) -> None:
+        """End a person's streams, also those on which everything is heard."""
+        self.cut(person_id, last)
+        for listener in [one for one in self._everybody if one.person_id == person_id]:
+            self.wires.close(listener, last())
 
     def cut(self, whom: str, last: Callable[[], bytes]) -> None:
         """Send somebody's streams away with a last word."""

@@ -65,13 +65,18 @@ def mail_consumer(database: Database) -> Consumer:
 
 
 def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Consumer:
-    """Make the consumer that forgets people; it waits for Redis, and nobody waits for it."""
+    """Make the consumer that forgets people and ends sessions; nobody waits for it."""
 
     async def erase(connection: Connection, event: r.PersonErased, envelope: Envelope) -> None:
         del envelope
         await erasing.erase(connection, live, contacts, event)
 
-    return Consumer("notify.privacy", database, subscriptions(on(r.PersonErased, erase)))
+    async def end(connection: Connection, event: r.SessionEnded, envelope: Envelope) -> None:
+        del connection, envelope
+        await erasing.end_session(live, event.person_id)
+
+    routes = subscriptions(on(r.PersonErased, erase), on(r.SessionEnded, end))
+    return Consumer("notify.privacy", database, routes)
 
 
 def _mail_routes() -> Subscriptions:

@@ -114,6 +114,7 @@ class Gate:
         scope = one.knock.scope
         given = Headers(scope=scope).get("x-request-id", "")
         scope.setdefault("state", {})["request_id"] = usable_request_id(given)
-        beginning = Beginning(one.audience, str(one.person_id), b"", number)
+        person_id = str(one.person_id)
+        beginning = Beginning(one.audience, person_id, person_id, b"", number)
         beginning.listen(fd, self._head(scope))
         return True

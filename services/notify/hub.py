@@ -11,7 +11,7 @@ import redis.asyncio
 import structlog
 
 from services.notify.audience import KEPT_MAX, Audience, Change, Listener
-from services.notify.domain.live import Place, Position, frame, stream_key
+from services.notify.domain.live import SESSIONS_KEY, Place, Position, frame, stream_key
 from services.notify.wires import Wires
 from shared.redis import BLOCK_MILLISECONDS
 
@@ -41,7 +41,7 @@ class Hub:
         self._reader = reader
         self._commands = commands
         self._wake_key = f"live:wake:{name}"
-        self._woken_at = "0-0"
+        self._woken_at = self._dismissed_at = "0-0"
         self._wires = Wires[Listener]()
         self._audiences: dict[UUID, Audience] = {}
         self._read_to: dict[UUID, str] = {}
@@ -90,7 +90,7 @@ class Hub:
         with self._leaving_all():
             while True:
                 self._let_go()
-                streams = {self._wake_key: self._woken_at} | {
+                streams = {self._wake_key: self._woken_at, SESSIONS_KEY: self._dismissed_at} | {
                     stream_key(stop): place for stop, place in self._read_to.items()
                 }
                 answer = await self._reader.xread(
@@ -131,6 +131,10 @@ class Hub:
     def _take(self, found: Mapping[str, Entries]) -> None:
         if found.get(self._wake_key):
             self._woken_at = found[self._wake_key][-1][0]
+        for place, fields in found.get(SESSIONS_KEY, ()):
+            self._dismissed_at = place
+            for audience in self._audiences.values():
+                audience.dismiss(fields["p"], retry)
         for stop_id, audience in [*self._audiences.items()]:
             self._take_in(stop_id, audience, found.get(stream_key(stop_id), ()))
 

@@ -19,6 +19,7 @@ EVENTS: tuple[type[Event], ...] = (
     registration.ParticipantCheckedIn,
     registration.StaffEngaged,
     registration.SignInRequested,
+    registration.SessionEnded,
     registration.ConsentGranted,
     registration.ConsentRevoked,
     registration.PersonErased,

@@ -169,6 +169,15 @@ class SignInRequested(_Registration):
     mission_id: UUID
 
 
+class SessionEnded(_Registration):
+    """Somebody signed out; streams that are open anywhere ask again who is there."""
+
+    TYPE = "registration.session.ended.v1"
+    KEY = "person_id"
+    person_id: UUID
+    mission_id: UUID
+
+
 class ConsentGranted(_Registration):
     """A person agreed to a purpose again, after taking it back, or later than when registering."""
 

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.notify.commands.following import Beginning, begin
 from services.notify.commands.looking import existing_stop
-from services.notify.resources import Held, Resources
+from services.notify.resources import Held
 from shared import access
 from shared.access import require
 from shared.http import Caller
@@ -100,7 +100,8 @@ async def follow_me(
     """Follow one's own meetings at a stop."""
     require(who, "live.me", access.Scope(person_ids=(who.subject,)))
     await existing_stop(held.database, stop_id)
-    return await _stream(held, stop_id, who.subject, last_event_id or last_seen)
+    sources = (held.database, held.live, held.hub)
+    return EventStream(await begin(sources, stop_id, who.subject, last_event_id or last_seen))
 
 
 @router.get("/stops/{stop_id}", response_class=EventStream, status_code=200)
@@ -114,11 +115,6 @@ async def follow_stop(
     """Follow all meetings of a stop."""
     stop = await existing_stop(held.database, stop_id)
     require(who, "live.stop", access.Scope(stop["mission_id"], stop_id))
-    return await _stream(held, stop_id, None, last_event_id or last_seen)
-
-
-async def _stream(
-    held: Resources, stop_id: UUID, person_id: UUID | None, last_event_id: str | None
-) -> EventStream:
     sources = (held.database, held.live, held.hub)
-    return EventStream(await begin(sources, stop_id, person_id, last_event_id))
+    seen = last_event_id or last_seen
+    return EventStream(await begin(sources, stop_id, None, seen, by=who.subject))

@@ -1,6 +1,7 @@
 """Erasing: what is left of a person here when registration has forgotten him or her."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.notify.store import people
 from services.notify.store.live import Live
@@ -33,6 +34,14 @@ async def erase(
     try:
         for stop_id in stops:
             await live.wipe(stop_id)
+    except OUTAGE as error:
+        raise Outage(repr(error)) from error
+
+
+async def end_session(live: Live, person_id: UUID) -> None:
+    """End somebody's open streams in all processes; raises `Outage` while Redis is away."""
+    try:
+        await live.end_session(person_id)
     except OUTAGE as error:
         raise Outage(repr(error)) from error
 

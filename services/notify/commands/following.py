@@ -23,12 +23,14 @@ class Beginning:
 
     audience: Audience
     whom: str
+    person_id: str
+    """Who listens."""
     first: bytes
     number: int
 
     def listen(self, fd: int, head: bytes = b"") -> Listener:
         """Let it go on over a socket, which is taken over; `head` comes before all."""
-        listener = Listener(self.audience, self.whom)
+        listener = Listener(self.audience, self.whom, self.person_id)
         self.audience.listen(listener, fd, head + retry() + self.first, self.number)
         return listener
 
@@ -38,21 +40,27 @@ async def begin(
     stop_id: UUID,
     person_id: UUID | None,
     last_event_id: str | None,
+    *,
+    by: UUID | None = None,
 ) -> Beginning:
-    """Find what somebody missed, or everything; an outage is raised, as `ConnectionError`."""
+    """Find what was missed, or everything; an outage is raised, as `ConnectionError`.
+
+    `person_id` is whose changes are heard, None everybody's; `by` is who hears them, if not he.
+    """
     database, live, hub = sources
+    listener_id = str(by or person_id or "")
     audience = await hub.audience(stop_id)
     whom = str(person_id) if person_id else EVERYBODY
     seen = Position.read(last_event_id) if last_event_id else None
     if seen is not None and (number := audience.after(seen)) is not None:
-        return Beginning(audience, whom, b"", number)
+        return Beginning(audience, whom, listener_id, b"", number)
     async with _agreeing():
         while True:
             caught = await catch_up(database, live, stop_id, person_id, seen)
             number = audience.after(caught.position)
             if number is not None:
                 first = _first(caught, is_resync=bool(last_event_id))
-                return Beginning(audience, whom, first, number)
+                return Beginning(audience, whom, listener_id, first, number)
             # The audience has yet to read what Redis has told already.
             await asyncio.sleep(AGREE_EVERY_SECONDS)
             audience = await hub.audience(stop_id)

@@ -88,6 +88,11 @@ class Position:
         return f"{self.epoch}:{self.place}"
 
 
+SESSIONS_KEY = "live:sessions"
+"""The stream of those whose open streams end, at every stop."""
+SESSIONS_SECONDS = 60
+
+
 def epoch_key(stop_id: UUID) -> str:
     """Name the key of a stop's epoch; the braces keep a stop's keys on one node of a cluster."""
     return f"live:{{{stop_id}}}:epoch"

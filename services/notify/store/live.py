@@ -13,6 +13,8 @@ import redis.asyncio
 
 from services.notify.domain.live import (
     REPLAY_LENGTH_MAX,
+    SESSIONS_KEY,
+    SESSIONS_SECONDS,
     STREAM_LENGTH_MAX,
     Entry,
     Place,
@@ -207,6 +209,13 @@ class Live:
     async def wipe(self, stop_id: UUID) -> None:
         """Forget a stop, as a lost Redis would; it is filled again when it is next read."""
         await cast(Awaitable[object], self._client.delete(*_keys(stop_id)))
+
+    async def end_session(self, person_id: UUID) -> None:
+        """Have every process end somebody's open streams: whoever may, comes back."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.xadd(SESSIONS_KEY, {"p": str(person_id)})
+            pipeline.expire(SESSIONS_KEY, SESSIONS_SECONDS)
+            await pipeline.execute()
 
     async def answers(self) -> None:
         """Return when Redis answers."""

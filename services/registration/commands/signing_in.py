@@ -7,7 +7,7 @@ from services.registration.commands.auditing import note
 from services.registration.store import people
 from shared.access import Principal, Tokens
 from shared.errors import Unauthenticated
-from shared.events.registration import SignInRequested
+from shared.events.registration import SessionEnded, SignInRequested
 from shared.log import outbox
 from shared.postgres import Connection, Database
 
@@ -52,6 +52,16 @@ async def ask_for_link(database: Database, mission_id: UUID, email: str, now: da
         person = await people.person_by_email(connection, mission_id, email)
         if person is not None:
             event = SignInRequested(person_id=person["id"], mission_id=mission_id)
+            version = await people.next_version(connection, person["id"])
+            await outbox.append(connection, event, sequence=version, now=now)
+
+
+async def end(database: Database, who: Principal, now: datetime) -> None:
+    """Tell that somebody signed out; who is not on file, such as a screen, leaves no trace."""
+    async with database.transaction() as connection:
+        person = await people.person(connection, who.subject)
+        if person is not None:
+            event = SessionEnded(person_id=person["id"], mission_id=person["mission_id"])
             version = await people.next_version(connection, person["id"])
             await outbox.append(connection, event, sequence=version, now=now)
 

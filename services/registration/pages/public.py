@@ -250,11 +250,12 @@ async def ask_for_link(
 
 
 @router.post("/sign-out")
-async def sign_out(who: Visitor) -> Response:
+async def sign_out(held: Held, who: Visitor, now: Now) -> Response:
     """Forget who is signed in on this browser, and what its pages kept there."""
     response = RedirectResponse("/", 303)
     # Another site's form comes without the cookie, and must not sign anybody out.
     if who is not None:
+        await signing_in.end(held.database, who, now)
         kept = '"cache"' if who.role in SCANNING else '"cache", "storage"'
         response.headers["Clear-Site-Data"] = kept
         response.delete_cookie(SESSION_COOKIE)

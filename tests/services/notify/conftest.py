@@ -374,10 +374,13 @@ async def follow(resources: Resources) -> AsyncIterator[Callable[..., Awaitable[
     opened = []
 
     async def follow(
-        stop_id: UUID, person_id: UUID | None = None, seen: str | None = None
+        stop_id: UUID,
+        person_id: UUID | None = None,
+        seen: str | None = None,
+        by: UUID | None = None,
     ) -> Stream:
         sources = (resources.database, resources.live, resources.hub)
-        beginning = await begin(sources, stop_id, person_id, seen)
+        beginning = await begin(sources, stop_id, person_id, seen, by=by)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)

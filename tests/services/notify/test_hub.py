@@ -210,3 +210,22 @@ async def test_streams_do_not_look_alive_when_the_reader_ends(
             assert listener.is_open
         assert not listener.is_open
     assert other_hub.known(world.stop) is None
+
+
+async def test_who_signs_out_hears_no_more_at_any_stop_and_the_others_go_on(
+    follow: Follow, read: Any, live: Live, begun: Live, world: Any
+) -> None:
+    mine = [await follow(stop, world.delegate) for stop in (world.stop, world.other_stop)]
+    others = await follow(world.stop, world.local)
+    staff = [await follow(world.stop, by=world.delegate), await follow(world.stop, by=world.local)]
+    for stream in (*mine, others, *staff):
+        await anext(stream)
+    await live.end_session(world.delegate)
+    for stream in (*mine, staff[0]):
+        async with asyncio.timeout(5):
+            assert (await anext(stream)).startswith(b"retry: ")
+            with pytest.raises(StopAsyncIteration):
+                await anext(stream)
+    await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
+    for stream in (others, staff[1]):
+        assert await heard(stream, read, 1)

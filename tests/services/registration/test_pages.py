@@ -376,6 +376,10 @@ async def test_a_link_signs_in_and_out_again(house: "House") -> None:
 
     out = await house.client.post("/sign-out", headers=signed_in)
     assert out.headers["location"] == "/"
+    told = await house.rows("SELECT key::text, type FROM outbox ORDER BY id DESC LIMIT 1")
+    assert [dict(row) for row in told] == [
+        {"key": ana["participant_id"], "type": "registration.session.ended.v1"}
+    ]
     assert f'{SESSION_COOKIE}=""; expires=' in out.headers["set-cookie"].replace("Max-Age=0; ", "")
 
 
