@@ -13,7 +13,8 @@ from services.matching.domain import editing as domain
 from services.matching.domain.comparing import Change, changes
 from services.matching.domain.editing import Destination, Edit, Pair, Version
 from services.matching.domain.explaining import Names
-from services.matching.domain.fitting import SIDES, Misfit, misfits
+from services.matching.domain.fitting import misfits
+from services.matching.domain.ground import SIDES, Misfit
 from services.matching.domain.meetings import Spot
 from services.matching.domain.requests import Author
 from services.matching.domain.versions import Entry

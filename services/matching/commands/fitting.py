@@ -8,14 +8,15 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.matching.commands import looking
+from services.matching.commands.placing import Layout, layout
 from services.matching.domain.explaining import Names, sentence
-from services.matching.domain.fitting import SIDES, Ground, Misfit, Room, misfits
+from services.matching.domain.fitting import misfits
+from services.matching.domain.ground import SIDES, Ground, Misfit, Room, Site
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.options import Point
 from services.matching.domain.problem import Quota
 from services.matching.domain.quotas import effective
 from services.matching.domain.versions import Entry
-from services.matching.store import barring, facts, meetings, quotas, sessions, wishes
+from services.matching.store import barring, meetings, quotas, sessions, wishes
 from shared.errors import Conflict, Fault
 from shared.events.base import Bilingual, Side
 from shared.postgres import Connection
@@ -65,7 +66,8 @@ async def ground(
 ) -> Ground:
     """Read all that meetings of these pairs and interpreters stand on."""
     stop = await looking.existing_stop(connection, stop_id)
-    rooms = await _rooms(connection, stop_id)
+    found = await layout(connection, stop_id)
+    rooms = _rooms(found)
     held = [*pairs, *(meeting.people for meeting in current if meeting.state != "cancelled")]
     sides = {person: side for pair in held for person, side in zip(pair, SIDES, strict=True)}
     resources = {*sides, *helpers, *(point for room in rooms.values() for point in room.points)}
@@ -77,6 +79,7 @@ async def ground(
         quotas=await limits(connection, stop_id, sides),
         rooms=rooms,
         taken=await meetings.bookings(connection, resources, without=[one.id for one in current]),
+        site=_site(found),
     )
 
 
@@ -108,19 +111,30 @@ def involved(entries: Iterable[Entry], current: Iterable[Meeting]) -> set[UUID]:
     return {person for pair in pairs for person in pair}
 
 
-async def _rooms(connection: Connection, stop_id: UUID) -> dict[UUID, Room]:
-    places = await facts.places(connection, stop_id)
-    found = {}
-    for session in await sessions.of_stop(connection, stop_id):
-        points = await sessions.points_of(connection, session["id"])
-        found[session["id"]] = Room(
-            session_id=session["id"],
-            slots=sessions.slots(session),
-            points={point["id"]: Point(point["id"], point["closed_from"]) for point in points},
-            people=frozenset(
-                row["participant_id"]
-                for row in places
-                if row["programme_item_id"] == session["programme_item_id"]
-            ),
+def _rooms(found: Layout) -> dict[UUID, Room]:
+    """Give each session with its slots and points, of all its venues together."""
+    rooms: dict[UUID, Room] = {}
+    for session_id in {place.session_id for place in found.places}:
+        places = [place for place in found.places if place.session_id == session_id]
+        slots = {place.slot.starts_at: place.slot for place in places}
+        rooms[session_id] = Room(
+            session_id=session_id,
+            slots=[slots[at] for at in sorted(slots)],
+            points={point.id: point for place in places for point in place.points},
+            people=places[0].people,
         )
-    return found
+    return rooms
+
+
+def _site(found: Layout) -> Site:
+    return Site(
+        venues={
+            (place.session_id, point.id): place.venue
+            for place in found.places
+            for point in place.points
+        },
+        ways=found.travel_minutes,
+        owners=found.owners,
+        precedences=found.precedences,
+        rest=found.rest,
+    )

@@ -8,7 +8,8 @@ from typing import Literal
 from uuid import UUID
 
 from services.matching.domain.explaining import Names, reason
-from services.matching.domain.fitting import Ground, Misfit, Room, misfits_of
+from services.matching.domain.fitting import misfits_of
+from services.matching.domain.ground import Ground, Misfit, Room
 from services.matching.domain.meetings import Spot
 from services.matching.domain.options import Surroundings, Taken, free_spots
 from services.matching.domain.slots import Slot

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.matching.domain.fitting import Misfit
+from services.matching.domain.ground import Misfit
 from services.matching.domain.versions import Entry
 from shared.events.base import Bilingual
 
@@ -26,6 +26,13 @@ _REASONS: Mapping[str, tuple[str, str]] = {
     "closed": ("{what} is closed then", "{what}届时停用"),
     "taken": ("{what} is taken then by {other}", "{what}届时已被占用：{other}"),
     "not_free": ("{what} is not free then", "{what}届时没有空"),
+    "too_far": (
+        "{what} has no time for the way from or to {other}",
+        "{what}来不及往返于此洽谈与：{other}",
+    ),
+    "not_owner": ("{what} is another company's booth", "{what}是其他企业的展位"),
+    "out_of_order": ("it is in the wrong order with {other}", "与以下洽谈的先后顺序不符：{other}"),
+    "no_rest": ("{what} would speak too long without a rest", "{what}连续工作时间过长，没有休息"),
     "too_many": (
         "{what} would have more meetings than allowed",
         "{what}的洽谈场次将超过上限",

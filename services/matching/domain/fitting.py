@@ -1,89 +1,13 @@
 """Fitting: which meetings of a version are not possible by now, and what is in their way."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
-from services.matching.domain.barring import Barred
+from services.matching.domain.ground import SIDES, Ground, Misfit
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.options import Point, Taken
-from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
-from services.matching.domain.slots import Slot
-from services.matching.domain.versions import Entry, is_fixed
-from services.matching.domain.wishes import Wishes
-from shared.events.base import Side
-
-SIDES: tuple[Side, Side] = ("delegation", "local")
-
-Code = Literal[
-    "fixed",
-    "cancelled",
-    "refused",
-    "excluded",
-    "vetoed",
-    "left_out",
-    "met_elsewhere",
-    "company_met",
-    "no_place",
-    "closed",
-    "taken",
-    "not_free",
-    "too_many",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Why one meeting of a version is not possible."""
-
-    entry: Entry
-    code: Code
-    resource_id: UUID | None = None
-    """What is taken or closed, or who has too many."""
-    other: Entry | None = None
-    """The meeting that has it at that time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A session: its slots, its points in their order, and who has a place there."""
-
-    session_id: UUID
-    slots: Sequence[Slot]
-    points: Mapping[UUID, Point]
-    people: AbstractSet[UUID]
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a version stands on: all that may have changed since it was made."""
-
-    current: Sequence[Meeting]
-    """The meetings of the stop, cancelled ones too."""
-    wishes: Wishes
-    barred: Barred
-    elsewhere: AbstractSet[frozenset[UUID]]
-    """The pairs that meet at another stop."""
-    quotas: Mapping[UUID, Quota]
-    """Of those for whom it is another one than by default."""
-    rooms: Mapping[UUID, Room]
-    taken: Taken = field(default_factory=dict)
-    """When something is taken by what no version of this stop can change."""
-
-    def meetings(self) -> dict[tuple[UUID, UUID], Meeting]:
-        """Give the meetings in force, by pair."""
-        return {one.people: one for one in self.current if one.state != "cancelled"}
-
-    def fixed(self) -> dict[tuple[UUID, UUID], Meeting]:
-        """Give those that no version may change, by pair."""
-        return {pair: one for pair, one in self.meetings().items() if is_fixed(one)}
-
-    def maximum(self, person: UUID, side: Side) -> int | None:
-        """Say how many meetings somebody may have; None is any number."""
-        return self.quotas.get(person, DEFAULT_QUOTAS[side]).maximum
+from services.matching.domain.siting import misplaced
+from services.matching.domain.versions import Entry
 
 
 def misfits(entries: Sequence[Entry], ground: Ground) -> list[Misfit]:
@@ -111,7 +35,12 @@ def misfits(entries: Sequence[Entry], ground: Ground) -> list[Misfit]:
             found.append(Misfit(entry, why))
     whole = [*entries, *(as_entry(fixed[pair]) for pair in fixed.keys() - _pairs(entries))]
     added = [entry for entry in changed if entry.people not in now]
-    return [*found, *_too_many(added, whole, ground), *_clashes(changed, whole, ground)]
+    return [
+        *found,
+        *_too_many(added, whole, ground),
+        *_clashes(changed, whole, ground),
+        *misplaced(changed, whole, ground),
+    ]
 
 
 def misfits_of(entry: Entry, others: Sequence[Entry], ground: Ground) -> list[Misfit]:
@@ -130,6 +59,7 @@ def misfits_of(entry: Entry, others: Sequence[Entry], ground: Ground) -> list[Mi
         *_company_met(entry, others, ground),
         *_too_many([entry], whole, ground),
         *_clashes([entry], whole, ground),
+        *misplaced([entry], whole, ground),
     ]
 
 
@@ -189,9 +119,9 @@ def _company_met(entry: Entry, others: Sequence[Entry], ground: Ground) -> Itera
         return
     company_of = ground.barred.company_of
     for person, other in (entry.people, entry.people[::-1]):
-        for one in others:
-            met = set(one.people) - {person}
-            if person in one.people and company_of.get(met.pop()) == company_of.get(other):
+        company = company_of.get(other)
+        for one in others if company else ():
+            if person in one.people and company in map(company_of.get, one.people):
                 yield Misfit(entry, "company_met", person, one)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from services.matching.domain.fitting import Room
+from services.matching.domain.ground import Room
 from services.matching.domain.versions import Entry
 
 

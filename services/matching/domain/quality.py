@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from services.matching.domain.fitting import SIDES, Room
+from services.matching.domain.ground import SIDES, Room
 from services.matching.domain.pace import Pace, longest_run, paces
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.versions import Entry

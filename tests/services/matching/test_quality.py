@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.domain.fitting import Room
+from services.matching.domain.ground import Room
 from services.matching.domain.options import Point
 from services.matching.domain.problem import Quota
 from services.matching.domain.quality import Quality, Setting, gini, judged
