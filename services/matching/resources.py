@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from services.matching.commands.recommending import Recommender
 from services.matching.commands.repairing import Repair
-from services.matching.repairer import in_a_thread
+from services.matching.repairer import Repairer
 from shared.contacts import Contacts
 from shared.postgres import Database
 
@@ -22,7 +22,7 @@ class Resources:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a schedule is asked for: the solver of this process need not wait."""
     recommender: Recommender = field(default_factory=Recommender)
-    repair: Repair = in_a_thread
+    repair: Repair = field(default_factory=Repairer)
 
 
 async def _resources(request: Request) -> Resources:
