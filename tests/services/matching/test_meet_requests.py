@@ -49,7 +49,7 @@ async def test_a_request_is_sent_with_a_message_read_and_accepted(house: "House"
     assert "Let us <b>talk</b>. Soon." in words(text)
     assert "Let us <b>" not in text
     assert "Name of dora" in text
-    assert "Waits for an answer until" in words(text)
+    assert "Answer by" in words(text)
     assert "(Shanghai, UTC+8)" in words(text)
     await followed(house, lin, await answer(house, "lin", "accept"))
     assert "Agreed" in words(card(await page(house, lin, of(house, "lin")), dora.subject))
