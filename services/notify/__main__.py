@@ -3,15 +3,23 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from email.utils import parseaddr
 from pathlib import Path
 
 from services.notify.api import deliveries, live, people
+from services.notify.channels.base import Channel
+from services.notify.channels.email import Email, MailServer
+from services.notify.channels.posting import posting_client
+from services.notify.channels.printed import Printed
+from services.notify.channels.sms import Gateway, Sms
+from services.notify.channels.web_push import Vapid, WebPush, read_key
+from services.notify.channels.wecom import Wecom
 from services.notify.commands.checking import mail_flows
 from services.notify.commands.erasing import sweep
 from services.notify.commands.keeping import Reconciler
 from services.notify.commands.mailbox import HOST, receiving
 from services.notify.commands.rendering import Letterhead
-from services.notify.commands.sending import MailServer, Sender
+from services.notify.commands.sending import Sender
 from services.notify.consumer import (
     LIVE_TOPICS,
     MAIL_TOPICS,
@@ -45,7 +53,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
     await migrate(str(settings.database_url), [HERE / "migrations"])
     async with AsyncExitStack() as stack:
         held = await _resources(settings, stack)
-        server = await _mail_server(settings, held.database, stack)
+        channels = await _channels(settings, held.database, stack)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
 
         async def answers() -> None:
@@ -70,7 +78,10 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
                 "reconciler": Reconciler(held.database, held.live).run,
-                "sender": Sender(held.database, held.contacts, letterhead, server).run,
+            }
+            | {
+                f"sender of {one.name}": Sender(held.database, held.contacts, letterhead, one).run
+                for one in channels
             },
             checks={"notify database": answers},
             advisory_checks={
@@ -97,6 +108,34 @@ async def _resources(settings: NotifySettings, stack: AsyncExitStack) -> Resourc
         hub=hub,
         contacts=await stack.enter_async_context(Contacts.connect(settings.internal_url, tokens)),
         has_mailbox=settings.mailbox,
+    )
+
+
+async def _channels(
+    settings: NotifySettings, database: Database, stack: AsyncExitStack
+) -> list[Channel]:
+    """Say which channels there are: mail and the desk always, others where settings have them."""
+    server = await _mail_server(settings, database, stack)
+    client = await stack.enter_async_context(posting_client())
+    found: list[Channel] = [Email(settings.mail_from, server), Printed(database)]
+    if key := settings.push_key.get_secret_value():
+        address = parseaddr(settings.mail_from)[1]
+        vapid = Vapid(read_key(key), f"mailto:{address}")
+        found.append(WebPush(client, database, vapid, settings.push_services))
+    if settings.sms_url.get_secret_value():
+        found.append(Sms(client, _gateway(settings)))
+    if settings.wecom_robots:
+        robots = {slug: url.get_secret_value() for slug, url in settings.wecom_robots.items()}
+        found.append(Wecom(client, robots))
+    return found
+
+
+def _gateway(settings: NotifySettings) -> Gateway:
+    return Gateway(
+        settings.sms_url.get_secret_value(),
+        settings.sms_body,
+        settings.sms_content_type,
+        {name: value.get_secret_value() for name, value in settings.sms_headers.items()},
     )
 
 

@@ -4,6 +4,14 @@ from pydantic import Field, SecretStr
 
 from shared.settings import ServiceSettings
 
+PUSH_SERVICES = (
+    "https://fcm.googleapis.com",
+    "https://updates.push.services.mozilla.com",
+    "https://*.notify.windows.com",
+    "https://web.push.apple.com",
+)
+"""Of the browsers that are in use today."""
+
 
 class NotifySettings(ServiceSettings):
     """Environment variables with the prefix `TRADEWIND_`."""
@@ -25,3 +33,33 @@ class NotifySettings(ServiceSettings):
     smtp_user: str = Field("", description="User to sign in there as; empty: do not sign in.")
     smtp_password: SecretStr = Field(SecretStr(""), description="That user's password.")
     smtp_starttls: bool = Field(default=False, description="Insist on STARTTLS.")
+
+    push_key: SecretStr = Field(
+        SecretStr(""),
+        description="Private key of web push (RFC 8292), 64 hexadecimal digits, as "
+        "`openssl rand -hex 32` writes them; empty: no web push.",
+    )
+    push_services: tuple[str, ...] = Field(
+        PUSH_SERVICES,
+        description="Origins of the services that browsers may name, `*` for any part, as JSON.",
+    )
+    sms_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a gateway for short messages, with `$phone`, `$text` and `$id` "
+        "where it takes them; it is asked by POST. Empty: no short messages.",
+    )
+    sms_body: str = Field(
+        '{"to": "$phone", "text": "$text"}', description="What it is sent, with the same."
+    )
+    sms_content_type: str = Field(
+        "application/json",
+        description="Of that body; with any other than JSON, values are percent-encoded.",
+    )
+    sms_headers: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="Headers it wants, as a JSON object, such as Authorization.",
+    )
+    wecom_robots: dict[str, SecretStr] = Field(
+        default_factory=dict,
+        description="JSON object: slug of a stop, to the webhook of the robot in its WeCom group.",
+    )

@@ -17,8 +17,8 @@ SEND_BUFFER_BYTES = 32_768
 BACKLOG_BYTES_MAX = 65_536
 """Beyond both, a phone that takes nothing is cut off: it resumes, and costs nothing until then."""
 UNANSWERED_MILLISECONDS_MAX = 20_000
-BEAT = b":\n\n"
-"""A comment, which keeps gateways from closing a quiet stream (WHATWG HTML, 9.2.7)."""
+BEAT = b"event: beat\ndata\n\n"
+"""Keeps gateways from closing a quiet stream, and lets a page notice that nobody is there."""
 BEAT_SECONDS = 10.0
 PULSES = 100
 READY_MAX = 1_024

@@ -1,11 +1,9 @@
-"""Rendering: a queued mail becomes text in its reader's language, at the moment it is sent."""
+"""Rendering: a queued message becomes text in its reader's language, at the moment it is sent."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from services.notify.channels.base import CalendarFile, Letter
+from services.notify.channels.email import NOBODY
 from services.notify.commands.calendar import Appointment, Change, calendar
 from services.notify.domain.mail import Message, Never, NothingNew, NotYet
 from services.notify.store import facts, messages
@@ -55,9 +55,9 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail as it goes out, and which change of which meeting it tells."""
+    """A letter as it goes out, and which change of which meeting it tells."""
 
-    mail: EmailMessage
+    letter: Letter
     told: tuple[tuple[UUID, int], ...] = ()
 
 
@@ -68,9 +68,9 @@ async def render(
     contact: Contact | None,
     now: datetime,
 ) -> Rendered:
-    """Write a mail. Raises `NotYet`, `Never` or `NothingNew` when there is none to send."""
-    if contact is None or not contact.email:
-        raise Never("Nobody with an address is on file under this id.")
+    """Write a letter. Raises `NotYet`, `Never` or `NothingNew` when there is none to send."""
+    if contact is None:
+        raise Never(NOBODY)
     mission = await facts.mission(connection, message.mission_id)
     if mission is None:
         raise NotYet("The mission is not known yet.")
@@ -92,23 +92,27 @@ class _Writing:
     now: datetime
 
     async def sign_in(self) -> Rendered:
-        return Rendered(self._mail("sign_in", link=self.head.link(self.contact)))
+        return Rendered(self._letter("sign_in", "", link=self.head.link(self.contact)))
 
     async def application(self) -> Rendered:
-        link = self.head.link(self.contact, "/applications")
         status = self.message.kind.removeprefix("application_")
-        return Rendered(self._mail("application", link=link, status=status))
+        page = "/applications"
+        return Rendered(
+            self._letter(
+                "application", page, link=self.head.link(self.contact, page), status=status
+            )
+        )
 
     async def registration(self) -> Rendered:
-        assert self.message.stop_id is not None
         assert self.message.programme_item_id is not None
         item = await facts.item(self.connection, self.message.programme_item_id)
         stop = await self._stop()
         if item is None:
             raise NotYet("The programme item is not known yet.")
         return Rendered(
-            self._mail(
+            self._letter(
                 "registration",
+                "",
                 link=self.head.link(self.contact),
                 status=self.message.kind,
                 until=self.message.offered_until,
@@ -127,19 +131,23 @@ class _Writing:
             # What was cancelled before anybody heard of it is no news.
             if row["is_on"] or row["told_revision"] is not None or may_be_told
         ]
-        if all(one.change == "known" for one in appointments):
+        if self.message.is_lead and all(one.change == "known" for one in appointments):
             raise NothingNew
-        link = self.head.link(self.contact, f"/day?stop={stop['id']}")
-        mail = self._mail(
+        page = f"/day?stop={stop['id']}"
+        letter = self._letter(
             "schedule",
-            link=link,
+            page,
+            link=self.head.link(self.contact, page),
             stop=stop,
             appointments=[one for one in appointments if one.is_on],
             cancelled=[one for one in appointments if one.change == "cancelled"],
             is_first=all(row["told_revision"] is None for row in rows),
         )
-        self._attach(mail, appointments, stop)
-        return Rendered(mail, tuple((row["meeting_id"], row["changed_revision"]) for row in rows))
+        attached = replace(letter, calendar=self._calendar(appointments, stop))
+        told = rows if self.message.is_lead else ()
+        return Rendered(
+            attached, tuple((row["meeting_id"], row["changed_revision"]) for row in told)
+        )
 
     async def _stop(self) -> dict[str, Any]:
         assert self.message.stop_id is not None
@@ -148,43 +156,33 @@ class _Writing:
             raise NotYet("The stop is not known yet.")
         return stop
 
-    def _mail(self, template: str, **context: object) -> EmailMessage:
+    def _letter(self, template: str, page: str, **context: object) -> Letter:
         language = self.contact.language
+        known = {"mission": self.mission, "lang": language, "kind": self.message.kind, **context}
         text = TEMPLATES.get_template(f"{template}.{language}.txt").render(
-            name=self.contact.name_in(language),
-            mission=self.mission,
-            lang=language,
-            **context,
+            name=self.contact.name_in(language), **known
         )
+        brief = TEMPLATES.get_template(f"brief.{language}.txt").render(known)
         subject, _, body = text.partition("\n\n")
         prefix = SUBJECT_PREFIX[language] if self.mission["is_rehearsal"] else ""
-        mail = EmailMessage(SMTP)
-        mail["From"] = self.head.sender
-        mail["To"] = self.contact.email
-        mail["Subject"] = prefix + " ".join(subject.split())
-        mail["Date"] = format_datetime(self.now)
-        # The same at each attempt, so that a mail which came twice can be recognised.
-        domain = self.head.address.rpartition("@")[2]
-        mail["Message-ID"] = f"<{self.message.message_id}@{domain}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(body, cte="base64" if language == "zh" else "quoted-printable")
-        # After the content, which takes all headers of its kind away when it is set.
-        mail["Content-Language"] = language
-        return mail
-
-    def _attach(
-        self, mail: EmailMessage, appointments: list[Appointment], stop: dict[str, Any]
-    ) -> None:
-        language = self.contact.language
-        place = (stop["venue"] or stop["city"]).in_(language)
-        organizer = (parseaddr(self.head.sender)[0] or "Tradewind", self.head.address)
-        mail.add_attachment(
-            calendar(appointments, stop["timezone"], place, organizer, self.now),
-            maintype="text",
-            subtype="calendar",
-            filename=f"{stop['slug']}.ics",
-            params={"method": "PUBLISH", "charset": "utf-8"},
+        return Letter(
+            id=self.message.id,
+            message_id=self.message.message_id,
+            language=language,
+            subject=prefix + " ".join(subject.split()),
+            body=body,
+            brief=prefix + " ".join(brief.split()),
+            page=page or "/",
+            topic=self.message.stop_id or self.message.mission_id,
+            is_urgent=self.message.is_urgent,
+            written_at=self.now,
         )
+
+    def _calendar(self, appointments: list[Appointment], stop: dict[str, Any]) -> CalendarFile:
+        place = (stop["venue"] or stop["city"]).in_(self.contact.language)
+        organizer = (parseaddr(self.head.sender)[0] or "Tradewind", self.head.address)
+        content = calendar(appointments, stop["timezone"], place, organizer, self.now)
+        return CalendarFile(f"{stop['slug']}.ics", content)
 
 
 def _appointment(row: asyncpg.Record, person_id: UUID) -> Appointment:

@@ -1,88 +1,81 @@
-"""Sending: the queue of mails to an SMTP server, over one connection while there is work."""
+"""Sending: the queue of one channel's messages, each handed over in the light or not at all."""
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import cast
+from uuid import UUID
 
-import aiosmtplib
 import httpx2
 import structlog
 
+from services.notify.channels.base import (
+    Away,
+    Channel,
+    Deferred,
+    Reader,
+    Refused,
+    Unknown,
+)
 from services.notify.commands.rendering import Letterhead, Rendered, render
 from services.notify.domain.mail import (
+    COPIES_MAX,
     LEASE,
     Message,
     Never,
     NothingNew,
     NotYet,
     next_attempt,
-    without_addresses,
 )
-from services.notify.store import messages
+from services.notify.store import attempts, facts, messages
 from shared.contacts import Contact, Contacts
 from shared.http import now
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 
 BATCH_SIZE_MAX = 20
 LOOK_SECONDS = 0.5
-REPLY_SECONDS_MAX = 20
 BACKOFF_SECONDS_MAX = 30.0
-PERMANENT = 500
-REST = 2
-"""After each mail, as many times as it took: that time is for those who wait for an answer."""
+REST = 2.0
+"""After each message, as many times as it took: that time is for those who wait for an answer."""
 
-BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
-"""The connection ended; whether the server took the mail cannot be known."""
+IN_THE_DARK = (
+    f"{COPIES_MAX} attempts ended without an answer, and each may have arrived: look before you "
+    "send it again."
+)
 
-UNSENDABLE = (aiosmtplib.SMTPNotSupported, ValueError)
-"""No command was given: the address has letters that the server or SMTP cannot take."""
+RESULTS: Mapping[type[Exception], attempts.Result] = {
+    Deferred: "deferred",
+    Refused: "refused",
+    Unknown: "unknown",
+}
 
 log = structlog.get_logger()
 
 
-class Away(Exception):
-    """Registration or the mail server cannot be reached; no mail is to blame."""
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Where mail goes out."""
-
-    host: str
-    port: int
-    user: str = ""
-    password: str = ""
-    starttls: bool = False
-
-    def client(self) -> aiosmtplib.SMTP:
-        """Make a client, not connected yet."""
-        return aiosmtplib.SMTP(
-            hostname=self.host,
-            port=self.port,
-            username=self.user or None,
-            password=self.password or None,
-            start_tls=self.starttls,
-            timeout=REPLY_SECONDS_MAX,
-        )
-
-
 class Sender:
-    """Sends what is due. Any number may work on one queue."""
+    """Sends what is due over one channel. Any number may work on one queue.
+
+    What is handed over is noted before, in a transaction of its own, and its end after. A process
+    that dies between the two leaves an attempt without an end; of those a message has at most
+    `COPIES_MAX`, so nobody ever gets more copies than that.
+    """
 
     def __init__(
-        self, database: Database, contacts: Contacts, head: Letterhead, server: MailServer
+        self,
+        database: Database,
+        contacts: Contacts,
+        head: Letterhead,
+        channel: Channel,
+        rest: float = REST,
     ) -> None:
         self._database = database
         self._contacts = contacts
         self._head = head
-        self._server = server
-        self._client: aiosmtplib.SMTP | None = None
+        self._channel = channel
+        self._rest = rest
 
     async def run(self) -> None:
-        """Send for ever; an outage of the mail server or of registration is waited out."""
+        """Send for ever; an outage of the channel or of registration is waited out."""
         backoff = LOOK_SECONDS
         try:
             while True:
@@ -90,65 +83,49 @@ class Sender:
                     is_idle = not await self.send_due(now())
                     backoff = LOOK_SECONDS
                 except Away as away:
-                    log.warning("mail waits for an outage to end", error=str(away))
+                    log.warning(
+                        "messages wait for an outage to end",
+                        channel=self._channel.name,
+                        error=str(away),
+                    )
                     backoff = min(backoff * 2, BACKOFF_SECONDS_MAX)
                     is_idle = True
                 if is_idle:
-                    await self._disconnect()
+                    await self._channel.close()
                     await asyncio.sleep(backoff)
         finally:
-            if self._client:
-                self._client.close()
+            await self._channel.close()
 
     async def send_due(self, at: datetime) -> int:
         """Send one batch of what is due and count it; raises `Away`."""
         async with self._database.transaction() as connection:
             await messages.queue_due_notices(connection, at)
-            batch = await messages.claim(connection, at, limit=BATCH_SIZE_MAX)
+            batch = await messages.claim(connection, self._channel.name, at, limit=BATCH_SIZE_MAX)
         left = list(batch)
         deadline = time.monotonic() + LEASE.total_seconds() / 2
         try:
             contacts = await self._addresses(batch)
             while left and time.monotonic() < deadline:
-                await self._connect()
+                await self._channel.open()
                 message = left.pop(0)
                 began = time.monotonic()
                 await self._handle(message, contacts.get(message.person_id), at)
-                await asyncio.sleep(REST * (time.monotonic() - began))
+                await asyncio.sleep(self._rest * (time.monotonic() - began))
         finally:
             if left:
                 await self._give_back(left, at)
         return len(batch)
 
-    async def _addresses(self, batch: Sequence[Message]) -> dict[object, Contact]:
+    async def _addresses(self, batch: Sequence[Message]) -> Mapping[UUID, Contact]:
         try:
-            found = await self._contacts.of(message.person_id for message in batch)
+            return await self._contacts.of(message.person_id for message in batch)
         except httpx2.HTTPError as error:
             raise Away(f"registration: {error!r}") from error
-        return cast(dict[object, Contact], found)
-
-    async def _connect(self) -> None:
-        if self._client and self._client.is_connected:
-            return
-        client = self._server.client()
-        try:
-            await client.connect()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            client.close()
-            raise Away(f"mail server: {without_addresses(repr(error))}") from error
-        self._client = client
-
-    async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        if client and client.is_connected:
-            try:
-                await client.quit()
-            except (aiosmtplib.SMTPException, OSError):
-                client.close()
 
     async def _handle(self, message: Message, contact: Contact | None, at: datetime) -> None:
         try:
             async with self._database.reading() as connection:
+                reader = await self._reader(connection, message, contact)
                 rendered = await render(connection, self._head, message, contact, at)
         except NotYet as reason:
             await self._put_off(message, at, str(reason))
@@ -157,48 +134,66 @@ class Sender:
         except NothingNew:
             await self._end(message, "superseded", at)
         else:
-            await self._send(message, rendered, at)
+            await self._hand_over(message, rendered, reader, at)
 
-    async def _send(self, message: Message, rendered: Rendered, at: datetime) -> None:
-        assert self._client is not None
+    async def _reader(
+        self, connection: Connection, message: Message, contact: Contact | None
+    ) -> Reader:
+        stop = await facts.stop(connection, message.stop_id) if message.stop_id else None
+        return Reader(message.person_id, contact, stop=stop["slug"] if stop else None)
+
+    async def _hand_over(
+        self, message: Message, rendered: Rendered, reader: Reader, at: datetime
+    ) -> None:
+        async with self._database.transaction() as connection:
+            attempt = await attempts.begin(connection, message.id, at)
+        if attempt is None:
+            await self._end(message, "failed", at, IN_THE_DARK)
+            return
         try:
-            await self._client.send_message(rendered.mail)
-        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPResponseException) as refusal:
-            await self._refused(message, refusal, at)
-        except UNSENDABLE as error:
-            await self._end(message, "failed", at, without_addresses(str(error)))
-        except BROKEN as error:
-            reason = without_addresses(repr(error))
-            self._client.close()
-            await self._put_off(message, at, f"The connection broke: {reason}")
-            raise Away(reason) from error
+            await self._channel.send(rendered.letter, reader)
+        except Away:
+            async with self._database.transaction() as connection:
+                await attempts.withdraw(connection, attempt)
+            await self._give_back([message], at)
+            raise
+        except (Deferred, Refused, Unknown) as trouble:
+            await self._note(message, attempt, trouble, at)
         else:
             async with self._database.transaction() as connection:
+                await attempts.end(connection, attempt, "sent", at)
                 await messages.end(connection, message.id, "sent", at)
                 if rendered.told:
                     await messages.mark_told(connection, message.person_id, rendered.told)
 
-    async def _refused(
+    async def _note(
         self,
         message: Message,
-        refusal: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPResponseException,
+        attempt: int,
+        trouble: Deferred | Refused | Unknown,
         at: datetime,
     ) -> None:
-        if isinstance(refusal, aiosmtplib.SMTPRecipientsRefused):
-            refusal = refusal.recipients[0]
-        reason = without_addresses(f"{refusal.code} {refusal.message}")
-        # A refused sender is a fault of our settings, which somebody may mend.
-        is_of_mail = not isinstance(refusal, aiosmtplib.SMTPSenderRefused)
-        if refusal.code >= PERMANENT and is_of_mail:
+        reason = str(trouble)
+        async with self._database.transaction() as connection:
+            await attempts.end(connection, attempt, RESULTS[type(trouble)], at, reason)
+        if isinstance(trouble, Refused):
             await self._end(message, "failed", at, reason)
-        else:
-            await self._put_off(message, at, reason)
+            return
+        await self._put_off(message, at, reason)
+        if isinstance(trouble, Unknown):
+            raise Away(reason) from trouble
 
     async def _end(
         self, message: Message, state: str, at: datetime, reason: str | None = None
     ) -> None:
         if state == "failed":
-            log.warning("mail failed", message=message.id, kind=message.kind, reason=reason)
+            log.warning(
+                "message failed",
+                message=message.id,
+                kind=message.kind,
+                channel=message.channel,
+                reason=reason,
+            )
         async with self._database.transaction() as connection:
             await messages.end(connection, message.id, state, at, reason)
 

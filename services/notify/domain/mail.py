@@ -26,6 +26,8 @@ Kind = Literal[
     "application_lapsed",
 ]
 
+ChannelName = Literal["email", "web_push", "wecom", "sms", "print"]
+
 OF_APPLICATIONS: Mapping[str, Kind] = {
     "info_requested": "application_info_requested",
     "selected": "application_selected",
@@ -47,13 +49,17 @@ ATTEMPTS_MAX = 18
 BACKOFF_MIN = timedelta(seconds=5)
 BACKOFF_MAX = timedelta(hours=1)
 
+COPIES_MAX = 3
+"""A message of which so many attempts ended in the dark is not handed over again: each of them may
+have arrived."""
+
 REASON_LENGTH_MAX = 300
 _ADDRESS = re.compile(r"<?[^\s<>\"']+@[^\s<>\"']+>?")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A mail that is to be sent, by ids."""
+    """A message that is to be sent over a channel, by ids."""
 
     id: int
     message_id: UUID
@@ -64,7 +70,13 @@ class Message:
     programme_item_id: UUID | None
     attempts: int
     """Counts this one."""
+    notification_id: UUID
+    """The same for what is said over several channels."""
     offered_until: datetime | None = None
+    channel: ChannelName = "email"
+    is_urgent: bool = False
+    is_lead: bool = True
+    """The first of its notification: what it tells counts as told. Others tell it as well."""
 
 
 class NotYet(Exception):

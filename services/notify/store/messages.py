@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, Kind, Message
+from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, ChannelName, Kind, Message
 from shared.postgres import Connection
 
 
@@ -98,19 +98,25 @@ async def queue_due_notices(connection: Connection, now: datetime) -> int:
     return len(rows)
 
 
-async def claim(connection: Connection, now: datetime, *, limit: int) -> list[Message]:
-    """Take mails that are due for the length of a lease; of each person the oldest alone."""
+async def claim(
+    connection: Connection, channel: ChannelName, now: datetime, *, limit: int
+) -> list[Message]:
+    """Take a channel's due messages for the length of a lease; of each person the oldest alone."""
     rows = await connection.fetch(
         "UPDATE message SET attempts = attempts + 1, next_attempt_at = $1::timestamptz + $2 "
-        "WHERE id IN (SELECT id FROM message AS due WHERE state = 'queued' "
+        "WHERE id IN (SELECT id FROM message AS due WHERE state = 'queued' AND channel = $4 "
         "AND next_attempt_at <= $1 AND NOT EXISTS (SELECT FROM message AS earlier "
-        "WHERE earlier.person_id = due.person_id AND earlier.state = 'queued' "
-        "AND earlier.id < due.id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
+        "WHERE earlier.person_id = due.person_id AND earlier.channel = $4 "
+        "AND earlier.state = 'queued' AND earlier.id < due.id) "
+        "ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
         "RETURNING id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, "
-        "attempts, offered_until",
+        "attempts, offered_until, notification_id, channel, is_urgent, "
+        "NOT EXISTS (SELECT FROM message AS lead WHERE lead.id < message.id "
+        "AND lead.notification_id = message.notification_id) AS is_lead",
         now,
         LEASE,
         limit,
+        channel,
     )
     return sorted((Message(**row) for row in rows), key=lambda message: message.id)
 

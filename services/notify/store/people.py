@@ -17,6 +17,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("message", "t.person_id = $1"),
     ("notice", "t.person_id = $1"),
     ("told", "t.person_id = $1"),
+    ("push_subscription", "t.person_id = $1"),
     ("live_meeting", "t.people @> ARRAY[$1::uuid]"),
     ("erased_person", "t.person_id = $1"),
 )
@@ -26,8 +27,11 @@ _FORGET = (
     "DELETE FROM mailbox_message USING message WHERE message.person_id = $1 "
     "AND strpos(mailbox_message.message_id, message.message_id::text) > 0",
     "DELETE FROM message WHERE person_id = $1 AND state = 'queued'",
-    # Its reason is in the words of a mail server, which may repeat an address.
+    # Reasons are in the words of others' servers, which may repeat an address.
     "UPDATE message SET reason = NULL WHERE person_id = $1",
+    "UPDATE attempt SET reason = NULL FROM message "
+    "WHERE message.id = attempt.message AND message.person_id = $1",
+    "DELETE FROM push_subscription WHERE person_id = $1",
     "DELETE FROM notice WHERE person_id = $1",
     "DELETE FROM told WHERE person_id = $1",
 )

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.notify.channels.email import Email, MailServer
 from services.notify.commands import telling
 from services.notify.commands.rendering import Letterhead, render
 from services.notify.domain.mail import Message, Never
@@ -51,9 +52,11 @@ async def told(database: Database, world: Any, status: str) -> list[Any]:
 
 async def written(database: Database, row: Any, contact: Contact | None) -> EmailMessage:
     names = Message.__dataclass_fields__
-    message = Message(**{name: row[name] for name in names})
+    message = Message(**{name: row[name] for name in names if name in row})
     async with database.reading() as connection:
-        return (await render(connection, HEAD, message, contact, NOW)).mail
+        letter = (await render(connection, HEAD, message, contact, NOW)).letter
+    assert contact
+    return Email(HEAD.sender, MailServer("127.0.0.1", 25)).written(letter, contact.email)
 
 
 def someone(world: Any, language: str) -> Contact:

@@ -11,10 +11,12 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from icalendar import Calendar
 
+from services.notify.channels.base import Away
+from services.notify.channels.email import Email, MailServer
 from services.notify.commands import mailbox, telling
 from services.notify.commands.checking import MailWaits, mail_flows
 from services.notify.commands.rendering import Letterhead
-from services.notify.commands.sending import Away, MailServer, Sender
+from services.notify.commands.sending import Sender
 from services.notify.domain.mail import ATTEMPTS_MAX, LEASE, QUIET, WAIT_MAX
 from services.notify.store import facts, messages
 from shared.contacts import Contacts
@@ -68,11 +70,16 @@ async def server() -> AsyncIterator[Server]:
         yield server
 
 
+def sender_to(database: Database, contacts: Contacts, port: int) -> Sender:
+    channel = Email(HEAD.sender, MailServer("127.0.0.1", port))
+    return Sender(database, contacts, HEAD, channel)
+
+
 @pytest.fixture
 async def sender(database: Database, contacts: Contacts, server: Server) -> AsyncIterator[Sender]:
-    sender = Sender(database, contacts, HEAD, MailServer("127.0.0.1", server.port))
+    sender = sender_to(database, contacts, server.port)
     yield sender
-    await sender._disconnect()
+    await sender._channel.close()
 
 
 @pytest.fixture
@@ -416,7 +423,7 @@ async def test_a_connection_that_breaks_costs_no_mail(
 async def test_no_mail_is_to_blame_while_the_mail_server_is_away(
     database: Database, contacts: Contacts, people: Any, free_port: int
 ) -> None:
-    sender = Sender(database, contacts, HEAD, MailServer("127.0.0.1", free_port))
+    sender = sender_to(database, contacts, free_port)
     await ask_for_link(database, people)
     for seconds in range(0, 10, 2):
         with pytest.raises(Away):
@@ -476,14 +483,12 @@ async def test_many_senders_send_each_mail_once(
     async with database.transaction() as connection:
         for person in others:
             await messages.queue(connection, "sign_in", person, people.mission, NOW)
-    senders = [
-        Sender(database, contacts, HEAD, MailServer("127.0.0.1", server.port)) for _ in range(3)
-    ]
+    senders = [sender_to(database, contacts, server.port) for _ in range(3)]
 
     async def work(sender: Sender) -> None:
         while await sender.send_due(NOW):
             pass
-        await sender._disconnect()
+        await sender._channel.close()
 
     await asyncio.gather(*map(work, senders))
     assert sorted(mail["To"] for mail in server.taken) == sorted(
@@ -496,10 +501,10 @@ async def test_the_mailbox_takes_mail_by_smtp_and_shows_it(
 ) -> None:
     registration.know(people.delegate, "样例@example.org")
     async with mailbox.receiving(database) as port:
-        sender = Sender(database, contacts, HEAD, MailServer(mailbox.HOST, port))
+        sender = sender_to(database, contacts, port)
         await tell(database, people.meeting())
         await sender.send_due(NOW + QUIET)
-        await sender._disconnect()
+        await sender._channel.close()
     assert len(await mailbox.find(database, "", 0, 10)) == 2
     (found,) = await mailbox.find(database, "LOCAL@", 0, 10)
     opened = await mailbox.opened(database, found["id"])

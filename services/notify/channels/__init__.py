@@ -1,0 +1,1 @@
+"""Ways to reach a person, each one file behind the interface of `base`."""

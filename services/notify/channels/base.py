@@ -1,0 +1,84 @@
+"""What a channel is, what it is given, and how it says what became of that."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.notify.domain.mail import ChannelName
+from shared.contacts import Contact
+from shared.events.base import Language
+
+
+class Away(Exception):
+    """The other side cannot be reached; no message is to blame, and none was handed over."""
+
+
+class Deferred(Exception):
+    """Not taken now, and why; it may be taken later."""
+
+
+class Refused(Exception):
+    """Not taken, and why; it will never be."""
+
+
+class Unknown(Exception):
+    """The connection broke while the message was handed over: it may have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFile:
+    """A calendar that goes with a letter."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message in its reader's language."""
+
+    id: int
+    message_id: UUID
+    """The same at each attempt: what came twice can be recognised."""
+    language: Language
+    subject: str
+    body: str
+    brief: str
+    """All of it in a sentence or two that name nobody and have no link of anybody's own."""
+    page: str
+    """Where there is more, as a path."""
+    topic: UUID
+    """A newer letter on the same topic takes the place of an older one that was not seen."""
+    is_urgent: bool
+    written_at: datetime
+    calendar: CalendarFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a letter is for, and how this reader is reached."""
+
+    person_id: UUID
+    contact: Contact | None
+    phone: str | None = None
+    stop: str | None = None
+    """The slug of the stop that the letter is about."""
+
+
+class Channel(Protocol):
+    """A way to reach people. Used by one sender, one letter at a time."""
+
+    @property
+    def name(self) -> ChannelName:
+        """Say which channel it is."""
+        ...
+
+    async def open(self) -> None:
+        """Get ready to send; raises `Away`. Again it does nothing."""
+
+    async def send(self, letter: Letter, reader: Reader) -> None:
+        """Hand a letter over; raises `Deferred`, `Refused`, `Unknown` or `Away`."""
+
+    async def close(self) -> None:
+        """Give back what was opened; it may be opened again."""
