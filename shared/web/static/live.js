@@ -1,6 +1,8 @@
 // One live stream: a snapshot, then changes; it heals itself when a phone wakes up.
 
 const RECONNECT_MILLISECONDS = 2000;
+/** The server is silent for half a minute at most: after longer than this nobody is there. */
+const SILENCE_MILLISECONDS = 45_000;
 
 /**
  * Follow a stream of meetings.
@@ -9,37 +11,50 @@ const RECONNECT_MILLISECONDS = 2000;
  *          status: (state: "connecting" | "live" | "lost", since: Date) => void}} on
  */
 export function follow(url, on) {
-  const revisions = new Map();
+  const known = new Map();
   let source = null;
   let lastId = "";
   let heardAt = new Date();
+  let silence = null;
 
+  const alive = () => {
+    heardAt = new Date();
+    clearTimeout(silence);
+    silence = setTimeout(open, SILENCE_MILLISECONDS);
+    on.status("live", heardAt);
+  };
   const heard = (event) => {
     lastId = event.lastEventId || lastId;
-    heardAt = new Date();
-    on.status("live", heardAt);
+    alive();
+  };
+  // A live state that is being filled again may be behind for a moment; nothing goes back here.
+  const newer = (meeting) => {
+    const before = known.get(meeting.meeting_id);
+    return before && before.revision > meeting.revision ? before : meeting;
   };
   const open = () => {
     source?.close();
     on.status("connecting", heardAt);
     const resume = lastId ? `${url.includes("?") ? "&" : "?"}last_event_id=${encodeURIComponent(lastId)}` : "";
     source = new EventSource(url + resume);
-    source.addEventListener("open", () => on.status("live", (heardAt = new Date())));
+    source.addEventListener("open", alive);
+    source.addEventListener("beat", alive);
     source.addEventListener("snapshot", (event) => {
       heard(event);
-      const { meetings } = JSON.parse(event.data);
-      revisions.clear();
-      for (const meeting of meetings) revisions.set(meeting.meeting_id, meeting.revision);
+      const meetings = JSON.parse(event.data).meetings.map(newer);
+      known.clear();
+      for (const meeting of meetings) known.set(meeting.meeting_id, meeting);
       on.snapshot(meetings);
     });
     source.addEventListener("change", (event) => {
       heard(event);
       const meeting = JSON.parse(event.data);
-      if ((revisions.get(meeting.meeting_id) ?? -1) >= meeting.revision) return;
-      revisions.set(meeting.meeting_id, meeting.revision);
+      if ((known.get(meeting.meeting_id)?.revision ?? -1) >= meeting.revision) return;
+      known.set(meeting.meeting_id, meeting);
       on.change(meeting);
     });
     source.addEventListener("error", () => {
+      clearTimeout(silence);
       on.status("lost", heardAt);
       // The browser retries by itself, except after an answer that is not a stream.
       if (source.readyState === EventSource.CLOSED) setTimeout(open, RECONNECT_MILLISECONDS);
@@ -48,7 +63,11 @@ export function follow(url, on) {
   // A phone that slept may hold a stream that is dead without an error.
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && open());
   window.addEventListener("pageshow", (event) => event.persisted && open());
-  window.addEventListener("pagehide", () => source?.close());
+  window.addEventListener("online", open);
+  window.addEventListener("pagehide", () => {
+    clearTimeout(silence);
+    source?.close();
+  });
   open();
 }
 

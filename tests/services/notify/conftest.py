@@ -409,7 +409,7 @@ def read() -> Callable[[bytes], list[Frame]]:
         frames = []
         for block in text.decode().split("\n\n"):
             fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
-            if "event" in fields:
+            if "id" in fields:
                 frames.append(Frame(fields["event"], fields["id"], json.loads(fields["data"])))
         return frames
 

@@ -1,0 +1,109 @@
+"""Somebody's day in a phone's browser, whose network comes and goes."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, ViewportSize, async_playwright, expect
+
+from services.notify.api import live as live_api
+from services.notify.gate import Gate
+from services.notify.pages import day
+from shared.access import Tokens
+from shared.http import SESSION_COOKIE, create_app
+from shared.process import serve
+from shared.service import Service
+
+PHONE = ViewportSize(width=390, height=844)
+
+
+@pytest.fixture
+async def address(
+    resources: Any, tokens: Tokens, free_port: int, planned: Any
+) -> AsyncIterator[str]:
+    """Notify behind an address that a browser can open."""
+    del planned
+    gate = Gate(resources.database, resources.hub, live_api.head)
+    service = Service(
+        name="notify",
+        routers=[live_api.router, day.router],
+        loops={},
+        resources=resources,
+        gates={"/api/v1/live/me": gate.knock},
+        static=Path(day.__file__).parent / "static",
+        closing=resources.hub.close,
+    )
+    app = create_app([service], tokens)
+    task = asyncio.create_task(serve(app, [service], "127.0.0.1", free_port, quiet=True))
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", free_port)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+    writer.close()
+    yield f"http://127.0.0.1:{free_port}"
+    signal.raise_signal(signal.SIGTERM)
+    await task
+
+
+@pytest.fixture
+async def page(address: str, tokens: Tokens, world: Any, person: Any) -> AsyncIterator[Page]:
+    """A delegate's phone."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        context = await browser.new_context(viewport=PHONE, locale="en-US")
+        token = tokens.sign(person("delegate", world.delegate), "session", datetime.now(UTC))
+        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
+        page = await context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        yield page
+        await browser.close()
+
+
+async def test_who_was_without_the_network_sees_the_right_table_afterwards(
+    page: Page, address: str, keep: Any, world: Any, resources: Any
+) -> None:
+    first, second = world.meeting(parties=world.parties()), world.meeting(number=1)
+    await keep(first, second)
+    await page.goto(f"{address}/day?stop={world.stop}")
+    status, table = page.locator("#live-status"), page.locator("#next [data-slot=point]")
+    await expect(status).to_have_attribute("data-state", "live")
+    await expect(table).to_have_text("T1")
+
+    await keep(moved := world.then(first, "scheduled", point="T7"))
+    await expect(table).to_have_text("T7")
+
+    await page.context.set_offline(True)
+    (await resources.hub.audience(world.stop)).cut(str(world.delegate), bytes)
+    await expect(status).to_have_attribute("data-state", "lost")
+    await expect(table).to_have_text("T7")
+    await keep(world.then(moved, "called", point="T9"))
+    await keep(world.then(second, "cancelled"))
+
+    await page.context.set_offline(False)
+    await expect(table).to_have_text("T9")
+    await expect(status).to_have_attribute("data-state", "live")
+    await expect(page.locator("#over [data-slot=state]")).to_have_text("Cancelled")
+    assert resources.hub.listeners == 1
+
+
+async def test_a_live_state_that_is_lost_and_filled_again_brings_nothing_back(
+    page: Page, address: str, keep: Any, world: Any, redis: Any
+) -> None:
+    first = world.meeting(parties=world.parties())
+    await keep(first, world.then(first, "scheduled", point="T5"))
+    await page.goto(f"{address}/day?stop={world.stop}")
+    table = page.locator("#next [data-slot=point]")
+    await expect(table).to_have_text("T5")
+    await redis.flushall()
+    await keep(world.then(first, "called", revision=3, point="T6"))
+    await expect(table).to_have_text("T6", timeout=10_000)
+    await expect(page.locator("#live-status")).to_have_attribute("data-state", "live")
