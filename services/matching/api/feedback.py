@@ -48,6 +48,17 @@ async def list_reports(
     return {"items": [to_jsonable_python(dict(row)) for row in rows if row["side"] in sides]}
 
 
+@router.get("/outcomes/feedback")
+async def read_summary(
+    mission_id: UUID, held: Held, who: Caller, stop_id: UUID | None = None
+) -> dict[str, Any]:
+    """Sum up what the sides said of their meetings, for mission staff."""
+    require(who, "feedback.write", Scope(mission_id, stop_id))
+    async with held.database.reading() as connection:
+        sides = await feedback.summary(connection, mission_id, stop_id)
+    return {"mission_id": mission_id, "stop_id": stop_id, "sides": [s.model_dump() for s in sides]}
+
+
 async def require_for(
     held: Resources, who: Principal, meeting_id: UUID, person_id: UUID
 ) -> Meeting:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from services.matching.commands import looking
 from services.matching.domain import feedback as domain
-from services.matching.domain.feedback import Opinion
+from services.matching.domain.feedback import Felt, Opinion
 from services.matching.domain.requests import Author
 from services.matching.store import feedback as store
 from shared.events.matching import MeetingReported
 from shared.ids import new_id
 from shared.log import outbox
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 
 
 async def say(
@@ -60,3 +60,12 @@ async def say(
         )
         await outbox.append(connection, event, sequence=event.revision, now=now)
         return report
+
+
+async def summary(
+    connection: Connection, mission_id: UUID, stop_id: UUID | None = None
+) -> tuple[Felt, Felt]:
+    """Sum up what the sides said of a mission's meetings, or of a stop's."""
+    rows = await store.of_mission(connection, mission_id, stop_id)
+    names = ("was_held", "usefulness", "next_step", "note")
+    return domain.felt((row["side"], Opinion(*(row[name] for name in names))) for row in rows)

@@ -1,6 +1,7 @@
 """Feedback: what a side says of a meeting, right after it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from services.matching.domain.meetings import Meeting
 from shared.errors import Conflict, Fault, Invalid
-from shared.events.base import Side
+from shared.events.base import Facts, Side
 
 NextStep = Literal["none", "follow_up", "sample_or_quote", "meet_again", "negotiate"]
 
@@ -23,6 +24,36 @@ class Opinion:
     usefulness: int | None = None
     next_step: NextStep | None = None
     note: str | None = None
+
+
+class Felt(Facts):
+    """What one side said of its meetings: how many, how useful on average, and what follows."""
+
+    side: Side
+    answers: int
+    held: int
+    usefulness: float | None
+    """The mean of 1 to 5; None where nobody said."""
+    next_steps: dict[NextStep, int]
+
+
+def felt(said: Iterable[tuple[Side, Opinion]]) -> tuple[Felt, Felt]:
+    """Sum up what was said, side by side; each meeting and side once."""
+    words = list(said)
+    return _felt("delegation", words), _felt("local", words)
+
+
+def _felt(side: Side, said: Sequence[tuple[Side, Opinion]]) -> Felt:
+    words = [opinion for one, opinion in said if one == side]
+    scores = [one.usefulness for one in words if one.usefulness]
+    steps = Counter(one.next_step for one in words if one.next_step)
+    return Felt(
+        side=side,
+        answers=len(words),
+        held=sum(one.was_held for one in words),
+        usefulness=sum(scores) / len(scores) if scores else None,
+        next_steps=dict(steps.most_common()),
+    )
 
 
 def side_of(meeting: Meeting, person_id: UUID) -> Side:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from services.matching import ledger
-from services.matching.commands import looking, outcomes
+from services.matching.commands import feedback, looking, outcomes
 from services.matching.commands.outcomes import Found
 from services.matching.domain.currencies import CURRENCIES
 from services.matching.domain.outcomes import (
@@ -26,7 +26,7 @@ from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
 from services.matching.store import meetings
 from services.matching.store import outcomes as store
-from shared.access import Principal
+from shared.access import Principal, Scope, may
 from shared.errors import Refusal
 from shared.events.base import Side
 from shared.http import Body, Caller
@@ -112,6 +112,8 @@ async def show_ledger(
         found = await ledger.visible(connection, who, await outcomes.listed(connection, mission_id))
         shown = [one for one in found if stop_id in (None, one.outcome["stop_id"])]
         names = await _names(connection, shown)
+        sees_feedback = may(who, "feedback.write", Scope(mission_id))
+        felt = await feedback.summary(connection, mission_id, stop_id) if sees_feedback else ()
         with_whom = await _with_whom(connection, who, meeting_id, stop_id)
     return pages.render(
         request,
@@ -127,6 +129,7 @@ async def show_ledger(
         number=len(shown),
         names=names,
         waits=lambda one: _may(who, one, "verify"),
+        felt=[one for one in felt if one.answers],
         with_whom=with_whom,
         chosen=meeting_id,
         kinds=KINDS,

@@ -35,10 +35,13 @@ async def of_meeting(connection: Connection, meeting_id: UUID) -> Sequence[Row]:
     )
 
 
-async def of_stop(connection: Connection, stop_id: UUID) -> Sequence[Row]:
-    """Read the last word of each side on every meeting of a stop."""
+async def of_mission(
+    connection: Connection, mission_id: UUID, stop_id: UUID | None = None
+) -> Sequence[Row]:
+    """Read the last word of each side on every meeting of a mission, or of one stop."""
     return await connection.fetch(
-        f"SELECT DISTINCT ON (id) {REPORT} FROM meeting_report WHERE stop_id = $1 "  # noqa: S608
-        "ORDER BY id, revision DESC",
+        f"SELECT DISTINCT ON (id) {REPORT} FROM meeting_report WHERE mission_id = $1 "  # noqa: S608
+        "AND ($2::uuid IS NULL OR stop_id = $2) ORDER BY id, revision DESC",
+        mission_id,
         stop_id,
     )

@@ -134,3 +134,27 @@ async def test_notes_are_forgotten_with_either_of_the_two(house: "House", over: 
 
     (found,) = await reports(house, over)
     assert (found["note"], found["usefulness"]) == (None, 4)
+
+
+async def test_staff_reads_the_sum_of_what_each_side_said(house: "House", over: UUID) -> None:
+    held = await house.meeting("dora lin")
+    await house.order(held, "start", 1)
+    await say(house, over, house.person("dora"), usefulness=1)
+    await say(house, over, house.person("dora"), usefulness=5)
+    await say(house, held, house.person("dora"), usefulness=2, next_step="none")
+    missed = {"was_held": False, "usefulness": None, "next_step": None}
+    await say(house, over, house.person("liu"), **missed)
+    path = f"/outcomes/feedback?mission_id={house.mission}"
+    delegation, local = (await house.get(path))["sides"]
+
+    assert (delegation["answers"], delegation["held"], delegation["usefulness"]) == (2, 2, 3.5)
+    assert delegation["next_steps"] == {"follow_up": 1, "none": 1}
+    assert (local["answers"], local["held"], local["usefulness"]) == (1, 0, None)
+    elsewhere = await house.get(f"{path}&stop_id={uuid4()}")
+    assert [one["answers"] for one in elsewhere["sides"]] == [0, 0]
+    for who in (
+        house.person("dora"),
+        house.someone("partner_staff", partner_id=house.partner),
+        house.someone("mission_staff", mission_id=uuid4()),
+    ):
+        assert (await house.ask("GET", f"/api/v1{path}", who)).status_code == 403
