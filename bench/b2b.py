@@ -22,8 +22,8 @@ from services.matching.domain.compact.maxsat import Compact, compact
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import Cause
 
-GRACE_SECONDS = 5.0
-"""How much longer a process may take to stop by itself."""
+GRACE_SECONDS = 15.0
+"""How much longer a process may take to stop by itself, and to name a cause."""
 
 
 @dataclass(frozen=True)

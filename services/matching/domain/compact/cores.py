@@ -14,6 +14,7 @@ from pysat.solvers import Cadical195
 
 SEARCH = {"phase": 0, "target": 2}
 """Try false first, as most meetings are not in most slots, and go back to what went far."""
+STEPS = 4
 TRIMS = 3
 CORE_MAX = 30
 """Larger cores are left as they are: a smaller one would cost more than it saves."""
@@ -100,26 +101,40 @@ class Cores:
         self._counters: dict[int, tuple[list[int], int]] = {}
         """For what is assumed of an earlier core: its sums, and which of them this is."""
         self._assumed = dict.fromkeys(wanted)
-        self._bound = 0
+        self._bound, self._is_over = 0, False
 
     def search(self) -> bool:
         """Search until the best is known, False if there is none; Late if time is over first."""
-        is_over = False
-        while not is_over:
-            cores, assumed = [], list(self._assumed)
-            while not self._solver.ask(assumed):
-                core = self._smaller(self._trimmed())
-                if not core:
-                    return False
-                cores.append(core)
-                self._bound += 1
-                self._hear(None, self._bound)
-                without = set(core)
-                assumed = [one for one in assumed if one not in without]
-            is_over = self._hear(self._solver.model(), self._bound) or not cores
+        while True:
+            cores = self._disjoint()
+            if cores is None or self._is_over or not cores:
+                return cores is not None
             for core in cores:
                 self._relax(core)
-        return True
+
+    def _disjoint(self) -> list[list[int]] | None:
+        """Find cores that share nothing, None if nothing need be assumed for one.
+
+        Assumed is ever more of what is wanted, so that each solution is found near the last.
+        """
+        cores: list[list[int]] = []
+        assumed, count = list(self._assumed), 0
+        step = -(-len(assumed) // STEPS)
+        while not self._is_over:
+            if self._solver.ask(assumed[:count]):
+                self._is_over = self._hear(self._solver.model(), self._bound)
+                if count >= len(assumed):
+                    break
+                count += step
+            elif core := self._smaller(self._trimmed()):
+                cores.append(core)
+                self._bound += 1
+                self._is_over = self._hear(None, self._bound)
+                assumed = [one for one in assumed if one not in core]
+                count -= len(core)
+            else:
+                return None
+        return cores
 
     def _trimmed(self) -> list[int]:
         core = self._solver.core()

@@ -11,7 +11,7 @@ from services.matching.domain.compact.encoding import Encoding
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import Cause, cause
 
-CAUSE_SECONDS = 2.0
+CAUSE_SECONDS = 10.0
 """How long to look for a cause once it is known that there is one."""
 
 
@@ -50,11 +50,7 @@ def compact(
         solver.add([literal] for literal in encoding.alike.values())
         cores = Cores(solver, encoding.wanted, encoding.top, found.hear)
         try:
-            # Where time may end the search, any schedule is had before the best.
-            if is_possible := until is None or solver.ask([]):
-                if until is not None:
-                    found.hear(solver.model(), 0)
-                is_possible = cores.search()
+            is_possible = cores.search()
         except Late:
             return found.best
     if not is_possible:
