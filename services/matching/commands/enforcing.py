@@ -125,5 +125,7 @@ async def _new(connection: Connection, stop: facts.Row, one: Added) -> Meeting:
         local_id=one.local_id,
         spot=one.to.spot,
         interpreter_needed=one.interpreter_needed,
+        # As by hand: a version that was made before must not cancel it.
+        locked=True,
         schedule_number=await schedules.next_number(connection, stop["id"]) - 1,
     )

@@ -1,7 +1,7 @@
 """Random small days, repaired and compared with every possible repair."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -24,10 +24,22 @@ DELEGATES = [UUID(int=n) for n in (1, 2, 3)]
 LOCALS = [UUID(int=n) for n in (11, 12, 13)]
 POINTS = [UUID(int=n) for n in (21, 22)]
 SESSION = UUID(int=31)
-ABSENT = (START, START + SLOTS * SLOT)
+HELPERS = [UUID(int=n) for n in (41, 42)]
+BOTH = frozenset({"en", "zh"})
+ALL_ENGLISH = dict.fromkeys(DELEGATES + LOCALS, frozenset({"en"}))
+MIXED = ALL_ENGLISH | {LOCALS[0]: frozenset({"zh"}), LOCALS[1]: BOTH, LOCALS[2]: frozenset({"zh"})}
+"""What each speaks: two of the locals need an interpreter."""
+
+Languages = Mapping[UUID, frozenset[str]]
 
 
-def meeting(pair: tuple[UUID, UUID], slot: int, point: UUID, *, locked: bool) -> Meeting:
+def needs_helper(languages: Languages, people: tuple[UUID, UUID]) -> bool:
+    return not languages[people[0]] & languages[people[1]]
+
+
+def meeting(
+    pair: tuple[UUID, UUID], slot: int, point: UUID, helper: UUID | None, *, locked: bool
+) -> Meeting:
     at = START + slot * SLOT
     return Meeting(
         id=UUID(int=pair[0].int * 1000 + pair[1].int),
@@ -36,8 +48,8 @@ def meeting(pair: tuple[UUID, UUID], slot: int, point: UUID, *, locked: bool) ->
         session_id=SESSION,
         delegate_id=pair[0],
         local_id=pair[1],
-        spot=Spot(at, at + SLOT, point, None),
-        interpreter_needed=False,
+        spot=Spot(at, at + SLOT, point, helper),
+        interpreter_needed=helper is not None,
         locked=locked,
         schedule_number=1,
     )
@@ -48,7 +60,9 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
     """Plant meetings where nobody is twice, then let somebody be away, or a point be lost."""
     meetings: list[Meeting] = []
     met: set[tuple[UUID, UUID]] = set()
+    languages = draw(st.sampled_from([ALL_ENGLISH, MIXED]))
     for slot in range(SLOTS):
+        helpers = list(draw(st.permutations(HELPERS)))
         left, right = draw(st.permutations(DELEGATES)), draw(st.permutations(LOCALS))
         for point, pair in zip(
             POINTS[: draw(st.integers(0, 2))], zip(left, right, strict=True), strict=False
@@ -56,8 +70,9 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
             if pair not in met:
                 met.add(pair)
                 locked = draw(st.integers(0, 5)) == 0
-                meetings.append(meeting(pair, slot, point, locked=locked))
-    somebody = draw(st.sampled_from(DELEGATES + LOCALS))
+                helper = helpers.pop() if needs_helper(languages, pair) else None
+                meetings.append(meeting(pair, slot, point, helper, locked=locked))
+    somebody = draw(st.sampled_from(DELEGATES + LOCALS + HELPERS))
     first = draw(st.integers(0, SLOTS - 1))
     if draw(st.booleans()):
         happened = Disturbance(
@@ -82,8 +97,8 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
         ],
         meetings=meetings,
         away={},
-        interpreters={},
-        languages={one: frozenset({"en"}) for one in DELEGATES + LOCALS},
+        interpreters=dict.fromkeys(HELPERS, BOTH),
+        languages=languages,
         refused={pair for pair in every if draw(st.integers(0, 8)) == 0},
         waiting=[
             Pair(*pair, frozenset({SESSION}))
@@ -102,7 +117,9 @@ def _wanted(happened: Disturbance) -> set[tuple[UUID, UUID]]:
 def fits(happened: Disturbance, people: tuple[UUID, UUID], spot: Spot) -> bool:
     """Say whether a spot is possible after what happened."""
     is_away = any(
-        one.resource_id in people and one.starts_at < spot.ends_at and spot.starts_at < one.ends_at
+        one.resource_id in (*people, spot.interpreter_id)
+        and one.starts_at < spot.ends_at
+        and spot.starts_at < one.ends_at
         for one in happened.absences
     )
     return not is_away and not any(
@@ -134,7 +151,7 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
     ]
     free += [(pair.people, None) for pair in happened.wanted]
     best = (len(free) + 1, 0, 0)
-    held = {(r, one.spot.starts_at) for one in fixed for r in (*one.people, one.spot.point_id)}
+    held = {(resource, one.spot.starts_at) for one in fixed for resource in one.resources}
 
     def place(
         number: int, used: set[tuple[UUID, datetime]], lost: tuple[int, int], moved: int
@@ -146,9 +163,10 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
             best = (*lost, moved)
             return
         people, home = free[number]
-        for at, point in itertools.product(range(SLOTS), POINTS):
-            spot = Spot(START + at * SLOT, START + (at + 1) * SLOT, point, None)
-            needs = {(one, spot.starts_at) for one in (*people, point)}
+        helpers = HELPERS if needs_helper(day.languages, people) else [None]
+        for at, point, helper in itertools.product(range(SLOTS), POINTS, helpers):
+            spot = Spot(START + at * SLOT, START + (at + 1) * SLOT, point, helper)
+            needs = {(one, spot.starts_at) for one in (*people, point, *filter(None, [helper]))}
             is_allowed = spot == home or (
                 people not in day.refused and spot.starts_at >= day.movable_from
             )
@@ -163,7 +181,11 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
 
 
 def nobody_twice(held: Sequence[tuple[tuple[UUID, UUID], Spot]]) -> bool:
-    used = [(one, spot.starts_at) for people, spot in held for one in (*people, spot.point_id)]
+    used = [
+        (one, spot.starts_at)
+        for people, spot in held
+        for one in (*people, spot.point_id, *filter(None, [spot.interpreter_id]))
+    ]
     return len(used) == len(set(used))
 
 
@@ -189,6 +211,7 @@ def test_a_repair_breaks_nothing_and_keeps_what_it_does_not_touch(
     news += [(one.pair.people, one.spot) for one in (*proposal.additions, *proposal.offers)]
     for people, spot in news:
         assert people not in day.refused
+        assert (spot.interpreter_id is not None) == needs_helper(day.languages, people)
         assert fits(happened, people, spot)
         assert spot.starts_at >= day.movable_from
 

@@ -213,7 +213,11 @@ async def test_a_walk_in_gets_the_meetings_that_are_named_or_wished(day: Tomorro
         await day.accept(repair)
 
     assert set(await day.plan()) == {"dora lin", "dora liu", "dave luo"}
-    assert await day.house.told() == [*before, "meeting.scheduled", "meeting.scheduled"]
+    # A version that was made before does not cancel them.
+    await day.publish(day.entry("dora lin", 1, "T1", "ivy"))
+    assert set(await day.plan()) == {"dora lin", "dora liu", "dave luo"}
+    told = (await day.house.told())[len(before) :]
+    assert told == ["meeting.scheduled", "meeting.scheduled", "schedule.published"]
 
 
 async def test_nobody_is_placed_against_a_no_an_exclusion_or_a_quota(day: Tomorrow) -> None:
