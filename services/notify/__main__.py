@@ -1,7 +1,7 @@
 """Notify as a process of its own."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parseaddr
 from pathlib import Path
@@ -28,6 +28,7 @@ from services.notify.consumer import (
     mail_consumer,
     privacy_consumer,
 )
+from services.notify.domain.mail import ChannelName
 from services.notify.gate import Gate
 from services.notify.hub import Hub
 from services.notify.pages import day, mailbox, screen
@@ -54,6 +55,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
     async with AsyncExitStack() as stack:
         held = await _resources(settings, stack)
         channels = await _channels(settings, held.database, stack)
+        available = frozenset(channel.name for channel in channels)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
 
         async def answers() -> None:
@@ -73,14 +75,16 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     mailbox.router,
                 ],
             ),
-            loops=_consumers(held, log)
+            loops=_consumers(held, log, available)
             | {
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
                 "reconciler": Reconciler(held.database, held.live).run,
             }
             | {
-                f"sender of {one.name}": Sender(held.database, held.contacts, letterhead, one).run
+                f"sender of {one.name}": Sender(
+                    held.database, held.contacts, letterhead, one, available
+                ).run
                 for one in channels
             },
             checks={"notify database": answers},
@@ -154,9 +158,9 @@ async def _mail_server(
     )
 
 
-def _consumers(held: Resources, log: Log) -> dict[str, Loop]:
+def _consumers(held: Resources, log: Log, available: Collection[ChannelName]) -> dict[str, Loop]:
     to_live = live_consumer(held.database, held.live)
-    to_mail = mail_consumer(held.database)
+    to_mail = mail_consumer(held.database, available)
     to_privacy = privacy_consumer(held.database, held.live, held.contacts)
     return {
         "live": lambda: to_live.run(log, LIVE_TOPICS),

@@ -3,11 +3,12 @@
 The live state waits while Redis is away; mail waits for nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from services.notify.commands import erasing, keeping, telling
-from services.notify.domain.mail import Kind
+from services.notify.commands.planning import WITHOUT_SETTINGS
+from services.notify.domain.mail import ChannelName, Kind
 from services.notify.store import facts
 from services.notify.store.live import Live
 from shared.contacts import Contacts
@@ -59,9 +60,12 @@ def live_consumer(database: Database, live: Live) -> Consumer:
     return Consumer("notify.live", database, routes, together=keep_all)
 
 
-def mail_consumer(database: Database) -> Consumer:
-    """Make the consumer that queues mail and keeps the facts that mails need."""
-    return Consumer("notify.mail", database, _mail_routes(), gather_seconds=GATHER_SECONDS)
+def mail_consumer(
+    database: Database, available: Collection[ChannelName] = WITHOUT_SETTINGS
+) -> Consumer:
+    """Make the consumer that queues messages and keeps the facts that they need."""
+    routes = _mail_routes(available)
+    return Consumer("notify.mail", database, routes, gather_seconds=GATHER_SECONDS)
 
 
 def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Consumer:
@@ -79,21 +83,38 @@ def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Cons
     return Consumer("notify.privacy", database, routes)
 
 
-def _mail_routes() -> Subscriptions:
+def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:
+    def registration(kind: Kind) -> Handler[Any]:
+        async def tell(
+            connection: Connection, event: telling.RegistrationEvent, envelope: Envelope
+        ) -> None:
+            del envelope
+            await telling.tell_registration(connection, kind, event, now(), available)
+
+        return tell
+
+    async def application(
+        connection: Connection,
+        event: r.ApplicationDrafted | r.ApplicationSubmitted | r.ApplicationDecided,
+        envelope: Envelope,
+    ) -> None:
+        del envelope
+        await telling.tell_application(connection, event, now(), available)
+
     return subscriptions(
         on(r.MissionAnnounced, _mission),
         on(r.StopPlanned, _stop),
         on(r.ProgrammeItemPlanned, _item),
-        on(r.ParticipantConfirmed, _registration("confirmed")),
-        on(r.ParticipantPending, _registration("pending")),
-        on(r.ParticipantWaitlisted, _registration("waitlisted")),
-        on(r.ParticipantRejected, _registration("rejected")),
-        on(r.ParticipantOffered, _registration("offered")),
-        on(r.ParticipantLapsed, _registration("offer_expired")),
+        on(r.ParticipantConfirmed, registration("confirmed")),
+        on(r.ParticipantPending, registration("pending")),
+        on(r.ParticipantWaitlisted, registration("waitlisted")),
+        on(r.ParticipantRejected, registration("rejected")),
+        on(r.ParticipantOffered, registration("offered")),
+        on(r.ParticipantLapsed, registration("offer_expired")),
         on(r.SignInRequested, _sign_in),
-        on(r.ApplicationDrafted, _application),
-        on(r.ApplicationSubmitted, _application),
-        on(r.ApplicationDecided, _application),
+        on(r.ApplicationDrafted, application),
+        on(r.ApplicationSubmitted, application),
+        on(r.ApplicationDecided, application),
         *(on(event, _change) for event in TOLD_BY_MAIL),
     )
 
@@ -110,28 +131,9 @@ async def _item(connection: Connection, event: r.ProgrammeItemPlanned, envelope:
     await facts.put_item(connection, event, envelope.sequence)
 
 
-def _registration(kind: Kind) -> Handler[Any]:
-    async def tell(
-        connection: Connection, event: telling.RegistrationEvent, envelope: Envelope
-    ) -> None:
-        del envelope
-        await telling.tell_registration(connection, kind, event, now())
-
-    return tell
-
-
 async def _sign_in(connection: Connection, event: r.SignInRequested, envelope: Envelope) -> None:
     del envelope
     await telling.tell_sign_in(connection, event, now())
-
-
-async def _application(
-    connection: Connection,
-    event: r.ApplicationDrafted | r.ApplicationSubmitted | r.ApplicationDecided,
-    envelope: Envelope,
-) -> None:
-    del envelope
-    await telling.tell_application(connection, event, now())
 
 
 async def _change(connection: Connection, event: m.MeetingEvent, envelope: Envelope) -> None:

@@ -58,7 +58,7 @@ class Rendered:
     """A letter as it goes out, and which change of which meeting it tells."""
 
     letter: Letter
-    told: tuple[tuple[UUID, int], ...] = ()
+    told: tuple[tuple[UUID, int, datetime], ...] = ()
 
 
 async def render(
@@ -146,7 +146,8 @@ class _Writing:
         attached = replace(letter, calendar=self._calendar(appointments, stop))
         told = rows if self.message.is_lead else ()
         return Rendered(
-            attached, tuple((row["meeting_id"], row["changed_revision"]) for row in told)
+            attached,
+            tuple((row["meeting_id"], row["changed_revision"], row["starts_at"]) for row in told),
         )
 
     async def _stop(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -17,17 +17,19 @@ from services.notify.channels.base import (
     Refused,
     Unknown,
 )
+from services.notify.commands.planning import WITHOUT_SETTINGS, tell_due, tell_otherwise
 from services.notify.commands.rendering import Letterhead, Rendered, render
 from services.notify.domain.mail import (
     COPIES_MAX,
     LEASE,
+    ChannelName,
     Message,
     Never,
     NothingNew,
     NotYet,
     next_attempt,
 )
-from services.notify.store import attempts, facts, messages
+from services.notify.store import attempts, facts, messages, wishes
 from shared.contacts import Contact, Contacts
 from shared.http import now
 from shared.postgres import Connection, Database
@@ -66,12 +68,14 @@ class Sender:
         contacts: Contacts,
         head: Letterhead,
         channel: Channel,
+        available: Collection[ChannelName] = WITHOUT_SETTINGS,
         rest: float = REST,
     ) -> None:
         self._database = database
         self._contacts = contacts
         self._head = head
         self._channel = channel
+        self._available = available
         self._rest = rest
 
     async def run(self) -> None:
@@ -99,7 +103,7 @@ class Sender:
     async def send_due(self, at: datetime) -> int:
         """Send one batch of what is due and count it; raises `Away`."""
         async with self._database.transaction() as connection:
-            await messages.queue_due_notices(connection, at)
+            await tell_due(connection, at, self._available)
             batch = await messages.claim(connection, self._channel.name, at, limit=BATCH_SIZE_MAX)
         left = list(batch)
         deadline = time.monotonic() + LEASE.total_seconds() / 2
@@ -126,10 +130,11 @@ class Sender:
         try:
             async with self._database.reading() as connection:
                 reader = await self._reader(connection, message, contact)
-                rendered = await render(connection, self._head, message, contact, at)
+                rendered = await render(connection, self._head, message, reader.contact, at)
         except NotYet as reason:
             await self._put_off(message, at, str(reason))
         except Never as reason:
+            # Nobody is there who could be told otherwise.
             await self._end(message, "failed", at, str(reason))
         except NothingNew:
             await self._end(message, "superseded", at)
@@ -140,7 +145,10 @@ class Sender:
         self, connection: Connection, message: Message, contact: Contact | None
     ) -> Reader:
         stop = await facts.stop(connection, message.stop_id) if message.stop_id else None
-        return Reader(message.person_id, contact, stop=stop["slug"] if stop else None)
+        wanted = (await wishes.of_people(connection, [message.person_id]))[message.person_id]
+        if contact and wanted.language:
+            contact = contact.model_copy(update={"language": wanted.language})
+        return Reader(message.person_id, contact, wanted.phone, stop["slug"] if stop else None)
 
     async def _hand_over(
         self, message: Message, rendered: Rendered, reader: Reader, at: datetime
@@ -148,7 +156,7 @@ class Sender:
         async with self._database.transaction() as connection:
             attempt = await attempts.begin(connection, message.id, at)
         if attempt is None:
-            await self._end(message, "failed", at, IN_THE_DARK)
+            await self._fail(message, at, IN_THE_DARK)
             return
         try:
             await self._channel.send(rendered.letter, reader)
@@ -177,7 +185,7 @@ class Sender:
         async with self._database.transaction() as connection:
             await attempts.end(connection, attempt, RESULTS[type(trouble)], at, reason)
         if isinstance(trouble, Refused):
-            await self._end(message, "failed", at, reason)
+            await self._fail(message, at, reason)
             return
         await self._put_off(message, at, reason)
         if isinstance(trouble, Unknown):
@@ -186,21 +194,27 @@ class Sender:
     async def _end(
         self, message: Message, state: str, at: datetime, reason: str | None = None
     ) -> None:
-        if state == "failed":
-            log.warning(
-                "message failed",
-                message=message.id,
-                kind=message.kind,
-                channel=message.channel,
-                reason=reason,
-            )
         async with self._database.transaction() as connection:
             await messages.end(connection, message.id, state, at, reason)
+
+    async def _fail(self, message: Message, at: datetime, reason: str) -> None:
+        """Give a message up, and have it told otherwise."""
+        async with self._database.transaction() as connection:
+            await messages.end(connection, message.id, "failed", at, reason)
+            other = await tell_otherwise(connection, message, at, self._available)
+        log.warning(
+            "message failed",
+            message=message.id,
+            kind=message.kind,
+            channel=message.channel,
+            reason=reason,
+            instead=other,
+        )
 
     async def _put_off(self, message: Message, at: datetime, reason: str) -> None:
         again = next_attempt(message.attempts, at)
         if again is None:
-            await self._end(message, "failed", at, f"Given up: {reason}")
+            await self._fail(message, at, f"Given up: {reason}")
             return
         async with self._database.transaction() as connection:
             await messages.put_off(connection, message.id, again, reason)

@@ -1,6 +1,6 @@
-"""The queue of mails, and what is gathered before it becomes one."""
+"""The queue of messages, and what is gathered before it becomes one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,52 +9,143 @@ from uuid import UUID
 import asyncpg
 
 from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, ChannelName, Kind, Message
-from shared.postgres import Connection
+from services.notify.domain.rules import Turn
+from shared.postgres import Connection, columns
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a mail about a registration is about."""
+    """What a message about a registration is about."""
 
     stop_id: UUID
     programme_item_id: UUID
     offered_until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that one person is to hear."""
+
+    kind: Kind
+    person_id: UUID
+    mission_id: UUID
+    stop_id: UUID | None = None
+    programme_item_id: UUID | None = None
+    offered_until: datetime | None = None
+    is_urgent: bool = False
+
+    @classmethod
+    def of(
+        cls, kind: Kind, person_id: UUID, mission_id: UUID, about: About | None = None
+    ) -> "News":
+        """Make news about a registration, or about nothing in particular."""
+        if about is None:
+            return cls(kind, person_id, mission_id)
+        return cls(
+            kind,
+            person_id,
+            mission_id,
+            about.stop_id,
+            about.programme_item_id,
+            about.offered_until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What somebody knows of a meeting that changes."""
+
+    person_id: UUID
+    told_starts_at: datetime | None
+    """When it begins by what this person was told."""
+    has_heard: bool
+    """Whether this person was ever told of any meeting at the stop."""
+
+
 async def queue(
-    connection: Connection,
-    kind: Kind,
-    person_id: UUID,
-    mission_id: UUID,
-    now: datetime,
-    about: About | None = None,
+    connection: Connection, messages: Sequence[tuple[News, UUID, ChannelName]], now: datetime
 ) -> None:
-    """Add a mail."""
+    """Add messages, each with its notification's id and its channel; never one twice."""
+    rows = [
+        (
+            news.kind,
+            news.person_id,
+            news.mission_id,
+            news.stop_id,
+            news.programme_item_id,
+            news.offered_until,
+            news.is_urgent,
+            notification_id,
+            channel,
+        )
+        for news, notification_id, channel in messages
+    ]
     await connection.execute(
         "INSERT INTO message (kind, person_id, mission_id, stop_id, programme_item_id, "
-        "next_attempt_at, created_at, offered_until) VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
-        kind,
-        person_id,
-        mission_id,
-        *((about.stop_id, about.programme_item_id) if about else (None, None)),
+        "offered_until, is_urgent, notification_id, channel, next_attempt_at, created_at) "
+        "SELECT *, $10::timestamptz, $10 FROM unnest($1::text[], $2::uuid[], $3::uuid[], "
+        "$4::uuid[], $5::uuid[], $6::timestamptz[], $7::boolean[], $8::uuid[], $9::text[]) "
+        "ON CONFLICT (notification_id, channel) DO NOTHING",
+        *columns(rows, 9),
         now,
-        about.offered_until if about else None,
     )
+
+
+async def copy(connection: Connection, message: int, channel: ChannelName, now: datetime) -> None:
+    """Queue what a message says over another channel, unless it goes over that already."""
+    await connection.execute(
+        "INSERT INTO message (kind, person_id, mission_id, stop_id, programme_item_id, "
+        "offered_until, is_urgent, notification_id, channel, next_attempt_at, created_at) "
+        "SELECT kind, person_id, mission_id, stop_id, programme_item_id, offered_until, "
+        "is_urgent, notification_id, $2, $3::timestamptz, $3 FROM message WHERE id = $1 "
+        "ON CONFLICT (notification_id, channel) DO NOTHING",
+        message,
+        channel,
+        now,
+    )
+
+
+async def channels_of(connection: Connection, notification_id: UUID) -> list[ChannelName]:
+    """Say over which channels something goes, or went."""
+    rows = await connection.fetch(
+        "SELECT channel FROM message WHERE notification_id = $1", notification_id
+    )
+    return [row["channel"] for row in rows]
+
+
+async def heard(
+    connection: Connection, people: Sequence[UUID], meeting_id: UUID, stop_id: UUID
+) -> list[Heard]:
+    """Say what people know of a meeting and of their day, each person once."""
+    rows = await connection.fetch(
+        "SELECT person.id AS person_id, "
+        "(SELECT told_starts_at FROM told WHERE person_id = person.id AND meeting_id = $2), "
+        "EXISTS (SELECT FROM told WHERE person_id = person.id AND stop_id = $3 "
+        "AND told_revision IS NOT NULL) AS has_heard "
+        "FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) AS person",
+        people,
+        meeting_id,
+        stop_id,
+    )
+    return [Heard(**row) for row in rows]
 
 
 async def note_change(
     connection: Connection,
-    people: Sequence[UUID],
+    turns: Mapping[UUID, Turn],
     meeting: tuple[UUID, UUID, UUID],
     revision: int,
     now: datetime,
 ) -> None:
-    """Remember that people are to hear of a change of `meeting`: its id, stop and mission."""
+    """Remember when people are to hear of a change of `meeting`: its id, stop and mission.
+
+    What is told at once waits for more of its kind, and takes along what waited for a digest.
+    """
     meeting_id, stop_id, mission_id = meeting
+    people = list(turns)
     await connection.execute(
         "INSERT INTO told (person_id, meeting_id, stop_id, changed_revision) "
-        "SELECT DISTINCT person_id, $2::uuid, $3::uuid, $4::bigint "
-        "FROM unnest($1::uuid[]) AS person_id "
+        "SELECT person_id, $2::uuid, $3::uuid, $4::bigint FROM unnest($1::uuid[]) AS person_id "
         "ON CONFLICT (person_id, meeting_id) DO UPDATE "
         "SET changed_revision = greatest(told.changed_revision, excluded.changed_revision)",
         people,
@@ -62,23 +153,32 @@ async def note_change(
         stop_id,
         revision,
     )
+    at_once = now + QUIET
     await connection.execute(
-        "INSERT INTO notice (person_id, stop_id, mission_id, since, due_at) "
-        "SELECT DISTINCT person_id, $2::uuid, $3::uuid, $4::timestamptz, $4 + $5::interval "
-        "FROM unnest($1::uuid[]) AS person_id "
-        "ON CONFLICT (person_id, stop_id) DO UPDATE "
-        "SET due_at = least(excluded.due_at, notice.since + $6::interval)",
+        "INSERT INTO notice (person_id, stop_id, mission_id, since, due_at, is_urgent) "
+        "SELECT person_id, $2::uuid, $3::uuid, $4::timestamptz, due_at, is_urgent "
+        "FROM unnest($1::uuid[], $5::timestamptz[], $6::boolean[]) "
+        "AS turn (person_id, due_at, is_urgent) "
+        "ON CONFLICT (person_id, stop_id) DO UPDATE SET "
+        "since = CASE WHEN excluded.due_at <= $7 AND notice.due_at > notice.since + $8 "
+        "THEN excluded.since ELSE notice.since END, "
+        "due_at = CASE WHEN excluded.due_at > $7 THEN least(notice.due_at, excluded.due_at) "
+        "WHEN notice.due_at > notice.since + $8 THEN excluded.due_at "
+        "ELSE least(excluded.due_at, notice.since + $8) END, "
+        "is_urgent = notice.is_urgent OR excluded.is_urgent",
         people,
         stop_id,
         mission_id,
         now,
-        QUIET,
+        [max(at_once, turns[person].at) for person in people],
+        [turns[person].is_urgent for person in people],
+        at_once,
         WAIT_MAX,
     )
 
 
-async def queue_due_notices(connection: Connection, now: datetime) -> int:
-    """Turn the notices that are due into mails and count them.
+async def take_due_notices(connection: Connection, now: datetime) -> list[News]:
+    """Take the notices that are due.
 
     One whose person still has an unsent schedule mail of that stop waits: that mail may have been
     rendered before the change.
@@ -86,16 +186,15 @@ async def queue_due_notices(connection: Connection, now: datetime) -> int:
     rows = await connection.fetch(
         "WITH due AS (SELECT person_id, stop_id FROM notice WHERE due_at <= $1 "
         "AND NOT EXISTS (SELECT FROM message WHERE message.person_id = notice.person_id "
-        "AND message.stop_id = notice.stop_id AND kind = 'schedule' AND state = 'queued') "
-        "ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED), "
-        "gone AS (DELETE FROM notice USING due WHERE notice.person_id = due.person_id "
+        "AND message.stop_id = notice.stop_id AND kind = 'schedule' AND channel = 'email' "
+        "AND state = 'queued') "
+        "ORDER BY due_at LIMIT 500 FOR UPDATE SKIP LOCKED) "
+        "DELETE FROM notice USING due WHERE notice.person_id = due.person_id "
         "AND notice.stop_id = due.stop_id "
-        "RETURNING notice.person_id, notice.stop_id, notice.mission_id) "
-        "INSERT INTO message (kind, person_id, mission_id, stop_id, next_attempt_at, created_at) "
-        "SELECT 'schedule', person_id, mission_id, stop_id, $1, $1 FROM gone RETURNING id",
+        "RETURNING notice.person_id, notice.stop_id, notice.mission_id, notice.is_urgent",
         now,
     )
-    return len(rows)
+    return [News("schedule", **row) for row in rows]
 
 
 async def claim(
@@ -163,7 +262,7 @@ async def calendar(connection: Connection, person_id: UUID, stop_id: UUID) -> li
     return await connection.fetch(
         "SELECT live_meeting.meeting_id, live_meeting.revision, live, "
         "people @> ARRAY[$1::uuid] AND state <> 'cancelled' AS is_on, "
-        "changed_revision, told_revision "
+        "changed_revision, told_revision, starts_at "
         "FROM told JOIN live_meeting ON live_meeting.meeting_id = told.meeting_id "
         "WHERE told.person_id = $1 AND told.stop_id = $2 "
         "ORDER BY starts_at, live_meeting.meeting_id",
@@ -173,16 +272,17 @@ async def calendar(connection: Connection, person_id: UUID, stop_id: UUID) -> li
 
 
 async def mark_told(
-    connection: Connection, person_id: UUID, revisions: Sequence[tuple[UUID, int]]
+    connection: Connection, person_id: UUID, revisions: Sequence[tuple[UUID, int, datetime]]
 ) -> None:
-    """Remember which change of each meeting somebody has been told of."""
+    """Remember which change of each meeting somebody has been told of, and its beginning."""
     await connection.execute(
-        "UPDATE told SET told_revision = greatest(told_revision, heard.revision) "
-        "FROM unnest($2::uuid[], $3::bigint[]) AS heard (meeting_id, revision) "
-        "WHERE told.person_id = $1 AND told.meeting_id = heard.meeting_id",
+        "UPDATE told SET told_revision = heard.revision, told_starts_at = heard.starts_at "
+        "FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) "
+        "AS heard (meeting_id, revision, starts_at) "
+        "WHERE told.person_id = $1 AND told.meeting_id = heard.meeting_id "
+        "AND coalesce(told_revision, -1) <= heard.revision",
         person_id,
-        [meeting_id for meeting_id, _ in revisions],
-        [revision for _, revision in revisions],
+        *columns(revisions, 3),
     )
 
 

@@ -18,6 +18,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("notice", "t.person_id = $1"),
     ("told", "t.person_id = $1"),
     ("push_subscription", "t.person_id = $1"),
+    ("wish", "t.person_id = $1"),
     ("live_meeting", "t.people @> ARRAY[$1::uuid]"),
     ("erased_person", "t.person_id = $1"),
 )
@@ -32,6 +33,7 @@ _FORGET = (
     "UPDATE attempt SET reason = NULL FROM message "
     "WHERE message.id = attempt.message AND message.person_id = $1",
     "DELETE FROM push_subscription WHERE person_id = $1",
+    "DELETE FROM wish WHERE person_id = $1",
     "DELETE FROM notice WHERE person_id = $1",
     "DELETE FROM told WHERE person_id = $1",
 )

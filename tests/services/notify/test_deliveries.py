@@ -4,8 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from services.notify.commands import planning
 from services.notify.domain.mail import Kind
 from services.notify.store import messages
+from services.notify.store.messages import About, News
 from shared.access import Principal
 
 NOW = datetime(2023, 4, 10, 1, 0, tzinfo=UTC)
@@ -17,10 +19,10 @@ async def mails(database: Any, world: Any) -> list[Kind]:
     kinds: list[Kind] = ["pending", "confirmed", "sign_in"]
     async with database.transaction() as connection:
         for kind in kinds:
-            about = None if kind == "sign_in" else messages.About(world.stop, world.item)
+            about = None if kind == "sign_in" else About(world.stop, world.item)
             person = world.local if kind == "sign_in" else world.delegate
-            await messages.queue(connection, kind, person, world.mission, NOW, about)
-        await messages.queue(connection, "sign_in", world.delegate, uuid4(), NOW)
+            await planning.tell(connection, [News.of(kind, person, world.mission, about)], NOW)
+        await planning.tell(connection, [News.of("sign_in", world.delegate, uuid4())], NOW)
         row = await connection.fetchrow("SELECT id FROM message WHERE kind = 'pending'")
         await messages.end(connection, row["id"], "failed", NOW, "550 No such user")
     return kinds

@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
-from services.notify.commands import erasing, telling
+from services.notify.commands import erasing, planning, telling
 from services.notify.commands.erasing import MAILS_KEPT, sweep
-from services.notify.store import mailbox, messages, people
+from services.notify.store import mailbox, people
 from services.notify.store.live import Live
+from services.notify.store.messages import News
 from services.registration.domain.retention import BY_CODE
 from shared.access import Principal
 from shared.contacts import Contacts
@@ -81,7 +82,7 @@ async def test_mails_and_what_was_to_become_one_are_gone(
 ) -> None:
     async with database.transaction() as connection:
         for person in (planned.local, planned.delegate):
-            await messages.queue(connection, "confirmed", person, planned.mission, now())
+            await planning.tell(connection, [News.of("confirmed", person, planned.mission)], now())
         await telling.tell_change(connection, planned.meeting(), now())
         ids = await connection.fetch("SELECT person_id, message_id FROM message")
         for row in ids:
@@ -175,7 +176,9 @@ async def test_mails_are_kept_for_as_long_as_registration_says(
     begun = now()
     async with database.transaction() as connection:
         for state in ("sent", "queued"):
-            await messages.queue(connection, "confirmed", planned.local, planned.mission, begun)
+            await planning.tell(
+                connection, [News.of("confirmed", planned.local, planned.mission)], begun
+            )
             await connection.execute(
                 "UPDATE message SET state = $1 WHERE id = (SELECT max(id) FROM message)", state
             )

@@ -13,18 +13,19 @@ from icalendar import Calendar
 
 from services.notify.channels.base import Away
 from services.notify.channels.email import Email, MailServer
-from services.notify.commands import mailbox, telling
+from services.notify.commands import mailbox, planning, telling
 from services.notify.commands.checking import MailWaits, mail_flows
 from services.notify.commands.rendering import Letterhead
 from services.notify.commands.sending import Sender
 from services.notify.domain.mail import ATTEMPTS_MAX, LEASE, QUIET, WAIT_MAX
-from services.notify.store import facts, messages
+from services.notify.store import facts
+from services.notify.store.messages import About, News
 from shared.contacts import Contacts
 from shared.events.matching import MeetingDelayed, MeetingEvent, MeetingMoved
 from shared.events.registration import SignInRequested
 from shared.postgres import Database
 
-NOW = datetime(2023, 4, 10, 1, 0, tzinfo=UTC)
+NOW = datetime(2023, 4, 12, 0, 0, tzinfo=UTC)
 HEAD = Letterhead("Tradewind <no-reply@example.org>", "https://mission.example.org/")
 
 
@@ -107,7 +108,9 @@ async def ask_for_link(database: Database, world: Any, at: datetime = NOW) -> No
 
 async def state(database: Database) -> list[tuple[str, int, str | None]]:
     async with database.reading() as connection:
-        rows = await connection.fetch("SELECT state, attempts, reason FROM message ORDER BY id")
+        rows = await connection.fetch(
+            "SELECT state, attempts, reason FROM message WHERE channel = 'email' ORDER BY id"
+        )
     return [tuple(row) for row in rows]
 
 
@@ -298,8 +301,8 @@ async def test_registrations_are_told_in_both_languages(
 ) -> None:
     async with database.transaction() as connection:
         for person in (people.delegate, people.local):
-            about = messages.About(people.stop, people.item)
-            await messages.queue(connection, kind, person, people.mission, NOW, about)
+            about = About(people.stop, people.item)
+            await planning.tell(connection, [News.of(kind, person, people.mission, about)], NOW)
     await sender.send_due(NOW)
     assert [mail["Subject"] for mail in server.taken] == subjects
     assert all("https://mission.example.org/sign-in?token=abc" in text(m) for m in server.taken)
@@ -312,8 +315,10 @@ async def test_an_offer_says_until_when_the_place_is_held(
     until = datetime(2023, 11, 3, 9, 30, tzinfo=UTC)
     async with database.transaction() as connection:
         for person in (people.delegate, people.local):
-            about = messages.About(people.stop, people.item, until)
-            await messages.queue(connection, "offered", person, people.mission, NOW, about)
+            about = About(people.stop, people.item, until)
+            await planning.tell(
+                connection, [News.of("offered", person, people.mission, about)], NOW
+            )
     await sender.send_due(NOW)
     assert "held for you until Fri 3 Nov 2023, 17:30 (Shanghai, UTC+8)" in text(server.taken[0])
     assert "保留至2023年11月3日 星期五 17:30（北京时间）" in text(server.taken[1])
@@ -462,8 +467,10 @@ async def test_a_persons_mails_keep_their_order(
     server.answers = ["451 Busy"]
     await ask_for_link(database, people)
     async with database.transaction() as connection:
-        about = messages.About(people.stop, people.item)
-        await messages.queue(connection, "confirmed", people.delegate, people.mission, NOW, about)
+        about = About(people.stop, people.item)
+        await planning.tell(
+            connection, [News.of("confirmed", people.delegate, people.mission, about)], NOW
+        )
     at = NOW
     for _ in range(4):
         await sender.send_due(at)
@@ -482,7 +489,7 @@ async def test_many_senders_send_each_mail_once(
         registration.know(person, f"person{number}@example.org")
     async with database.transaction() as connection:
         for person in others:
-            await messages.queue(connection, "sign_in", person, people.mission, NOW)
+            await planning.tell(connection, [News.of("sign_in", person, people.mission)], NOW)
     senders = [sender_to(database, contacts, server.port) for _ in range(3)]
 
     async def work(sender: Sender) -> None:

@@ -1,0 +1,81 @@
+"""How missions tell their people, and how people want to be told."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from services.notify.domain.rules import AT_ONCE, Rules, Wishes
+from shared.postgres import Connection
+
+MINUTE = timedelta(minutes=1)
+
+
+async def rules_of(connection: Connection, mission_id: UUID) -> Rules:
+    """Read how a mission tells its people; a rehearsal tells everything at once."""
+    row = await connection.fetchrow(
+        "SELECT channels, fallback, urgent_minutes, digest_at, quiet_from, quiet_until "
+        "FROM message_rules WHERE mission_id = $1",
+        mission_id,
+    )
+    if row is None:
+        is_rehearsal = await connection.fetchval(
+            "SELECT is_rehearsal FROM mission WHERE id = $1", mission_id
+        )
+        return AT_ONCE if is_rehearsal else Rules()
+    return Rules(
+        channels=tuple(row["channels"]),
+        fallback=tuple(row["fallback"]),
+        urgent=row["urgent_minutes"] * MINUTE,
+        digest_at=row["digest_at"],
+        quiet_from=row["quiet_from"],
+        quiet_until=row["quiet_until"],
+    )
+
+
+async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> None:
+    """Write how a mission tells its people."""
+    await connection.execute(
+        "INSERT INTO message_rules (mission_id, channels, fallback, urgent_minutes, digest_at, "
+        "quiet_from, quiet_until) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+        "ON CONFLICT (mission_id) DO UPDATE SET channels = excluded.channels, "
+        "fallback = excluded.fallback, urgent_minutes = excluded.urgent_minutes, "
+        "digest_at = excluded.digest_at, quiet_from = excluded.quiet_from, "
+        "quiet_until = excluded.quiet_until, revision = message_rules.revision + 1",
+        mission_id,
+        rules.channels,
+        rules.fallback,
+        rules.urgent // MINUTE,
+        rules.digest_at,
+        rules.quiet_from,
+        rules.quiet_until,
+    )
+
+
+async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Wishes]:
+    """Read how people want to be told, each of them."""
+    asked = list(people)
+    rows = await connection.fetch(
+        "SELECT person_id, channels, language, phone FROM wish WHERE person_id = ANY($1)", asked
+    )
+    known = {
+        row["person_id"]: Wishes(
+            None if row["channels"] is None else tuple(row["channels"]),
+            row["language"],
+            row["phone"],
+        )
+        for row in rows
+    }
+    return {person_id: known.get(person_id, Wishes()) for person_id in asked}
+
+
+async def put(connection: Connection, person_id: UUID, wishes: Wishes) -> None:
+    """Write how somebody wants to be told."""
+    await connection.execute(
+        "INSERT INTO wish (person_id, channels, language, phone) VALUES ($1, $2, $3, $4) "
+        "ON CONFLICT (person_id) DO UPDATE SET channels = excluded.channels, "
+        "language = excluded.language, phone = excluded.phone",
+        person_id,
+        wishes.channels,
+        wishes.language,
+        wishes.phone,
+    )
