@@ -11,7 +11,8 @@ from services.rehearsal.planning import PlannedStop
 from services.rehearsal.wishing import Sides, recommended
 
 SOLVE_SECONDS_MAX = 20
-WAIT_SECONDS_MAX = 150.0
+WAIT_SECONDS_MAX = 300.0
+"""A stop waits for those that were asked for before it, and the solver for everything else."""
 POLL_SECONDS = 0.25
 KNOWN_SECONDS_MAX = 90.0
 STALE_MAX = 5
