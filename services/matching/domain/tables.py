@@ -1,14 +1,14 @@
 """Tables: which point each meeting has, so that people change theirs as little as can be."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from uuid import UUID
 
 from ortools.graph.python import linear_sum_assignment
 
 from services.matching.domain.filling import points_of
-from services.matching.domain.problem import Placed, Problem
+from services.matching.domain.problem import Pair, Placed, Problem
 
 ROUNDS_MAX = 4
 STAYING = 10
@@ -17,11 +17,7 @@ STAYING = 10
 
 def changes(problem: Problem, placed: Sequence[Placed]) -> int:
     """Count how often a participant goes to another point between two meetings."""
-    return sum(
-        one.point_id != later.point_id
-        for own in _in_turn(problem, placed).values()
-        for one, later in pairwise(own)
-    )
+    return sum(one.point_id != later.point_id for one, later in _walks(problem, placed))
 
 
 def seated(problem: Problem, placed: Sequence[Placed]) -> tuple[Placed, ...]:
@@ -30,10 +26,18 @@ def seated(problem: Problem, placed: Sequence[Placed]) -> tuple[Placed, ...]:
     Each slot is an assignment of its own; what is before and after it stays as it is.
     """
     best = {one.pair: one for one in placed}
+    near: dict[Pair, list[Pair]] = defaultdict(list)
+    for one, later in _walks(problem, placed):
+        near[one.pair].append(later.pair)
+        near[later.pair].append(one.pair)
+    stays = {c.pair: (c.now_at, c.now_point_id) for c in problem.candidates if c.now_point_id}
     fewest = changes(problem, placed)
     for _ in range(ROUNDS_MAX):
         for group in _groups(problem, placed):
-            _assign(problem, best, group)
+            points = points_of(problem, group[0].time, problem.owners.get(group[0].point_id))
+            costs = [_costs(best, near[one.pair], stays, one.pair, points) for one in group]
+            for one, point in zip(group, _assigned(costs, points), strict=True):
+                best[one.pair] = one.model_copy(update={"point_id": point})
         found = changes(problem, [*best.values()])
         if found >= fewest:
             break
@@ -50,41 +54,43 @@ def _groups(problem: Problem, placed: Sequence[Placed]) -> Iterator[list[Placed]
     return (groups[key] for key in order)
 
 
-def _assign(problem: Problem, best: dict[tuple[UUID, UUID], Placed], group: list[Placed]) -> None:
-    time = group[0].time
-    points = points_of(problem, time, problem.owners.get(group[0].point_id))
-    near = _neighbours(problem, [*best.values()])
-    stays = {c.pair: c.now_point_id for c in problem.candidates if c.now_at == time}
+def _costs(
+    best: Mapping[Pair, Placed],
+    near: Sequence[Pair],
+    stays: Mapping[Pair, tuple[int | None, UUID | None]],
+    pair: Pair,
+    points: Sequence[UUID],
+) -> list[int]:
+    """Say what each point would cost a meeting: walks, and what it leaves."""
+    own = best[pair]
+    around = [best[other].point_id for other in near]
+    now_at, now_point = stays.get(pair, (None, None))
+    costs = []
+    for point in points:
+        cost = sum(point != other for other in around)
+        cost += STAYING * (now_at == own.time and point != now_point)
+        # Of equals the one it has: nothing is moved for nothing.
+        costs.append(2 * cost + (point != own.point_id))
+    return costs
+
+
+def _assigned(costs: Sequence[Sequence[int]], points: Sequence[UUID]) -> list[UUID]:
+    """Give each meeting a point of its own, at the least cost of all together."""
     solver = linear_sum_assignment.SimpleLinearSumAssignment()
-    rows = [best[one.pair] for one in group]
-    for row, one in enumerate(rows):
-        for column, point in enumerate(points):
-            cost = sum(point != other for other in near[one.pair])
-            cost += STAYING * (stays.get(one.pair) not in (None, point))
-            # Of equals the one it has: nothing is moved for nothing.
-            solver.add_arc_with_cost(row, column, 2 * cost + (point != one.point_id))
-    for row in range(len(rows), len(points)):
+    for row in range(len(points)):
         for column in range(len(points)):
-            solver.add_arc_with_cost(row, column, 0)
-    if solver.solve() == solver.OPTIMAL:
-        for row, one in enumerate(rows):
-            point = points[solver.right_mate(row)]
-            best[one.pair] = one.model_copy(update={"point_id": point})
+            # Rows beyond the meetings stand for points that stay free.
+            solver.add_arc_with_cost(row, column, costs[row][column] if row < len(costs) else 0)
+    status = solver.solve()
+    assert status == solver.OPTIMAL, "each meeting has a point of these already"
+    return [points[solver.right_mate(row)] for row in range(len(costs))]
 
 
-def _neighbours(problem: Problem, placed: Sequence[Placed]) -> dict[tuple[UUID, UUID], list[UUID]]:
-    """Give for each pair the points that the two have before and after it."""
-    near: dict[tuple[UUID, UUID], list[UUID]] = {one.pair: [] for one in placed}
-    for own in _in_turn(problem, placed).values():
-        for one, later in pairwise(own):
-            near[one.pair].append(later.point_id)
-            near[later.pair].append(one.point_id)
-    return near
-
-
-def _in_turn(problem: Problem, placed: Sequence[Placed]) -> dict[UUID, list[Placed]]:
+def _walks(problem: Problem, placed: Sequence[Placed]) -> Iterator[tuple[Placed, Placed]]:
+    """Give each participant's meetings with the ones that follow them."""
     found: dict[UUID, list[Placed]] = defaultdict(list)
     for one in sorted(placed, key=lambda one: problem.times[one.time].starts_at):
         for person in one.pair:
             found[person].append(one)
-    return found
+    for own in found.values():
+        yield from pairwise(own)
