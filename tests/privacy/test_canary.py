@@ -106,6 +106,14 @@ async def walk(house: "House", mission: "Mission") -> tuple[Principal, UUID]:
     await house.ask("registration", "POST", "/api/v1/sessions/requests", link)
     await write(house, mission, who, delegate_id)
     meeting = await meet(house, mission, who.subject)
+    deal = {
+        "delegate_id": str(delegate_id),
+        "local_id": str(who.subject),
+        "kind": "mou",
+        "note": "Kanarie whistles",
+        "evidence": [{"kind": "text", "content": "Kanarie whistles"}],
+    }
+    await house.made("matching", "/api/v1/outcomes", deal, who)
     check_in = f"/api/v1/registrations/{bird.json()['id']}/check-in"
     await house.made("registration", check_in, None, mission.boss)
     called = await house.ask(
