@@ -1,5 +1,6 @@
 """Repairing: what disturbs the running day becomes a proposal, which staff accepts or rejects."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -38,8 +39,8 @@ async def propose(
         stop = await looking.existing_stop(connection, stop_id)
         known = await survey(connection, stop)
         told = what if isinstance(what, Happened) else happened(what, known, now)
-        wanted = [one.people for one in told.wanted]
-        day = await day_of(connection, known, wanted, now)
+    # For thousands of meetings this takes its time: others are served meanwhile.
+    day = await asyncio.to_thread(day_of, known, [one.people for one in told.wanted], now)
     record = Record.of(await repair(day, told.disturbance(known.at_sessions)))
     repair_id = uuid4()
     async with database.transaction() as connection:

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.matching.commands.stating import Rules
 from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting
-from services.matching.domain.options import Point
+from services.matching.domain.options import Point, Taken
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.quotas import effective
 from services.matching.domain.repair.day import Day, Pair, Place
@@ -37,7 +37,6 @@ class Someone:
 class Survey:
     """All that is known of a stop's day."""
 
-    stop_id: UUID
     places: Sequence[Place]
     meetings: Sequence[Meeting]
     """Without the cancelled ones."""
@@ -49,6 +48,8 @@ class Survey:
     barred: Barred
     limits: Mapping[UUID, Quota]
     met_elsewhere: frozenset[frozenset[UUID]]
+    away: Taken
+    """When people, points and interpreters are away, or at another stop."""
 
     @cached_property
     def counts(self) -> Counter[UUID]:
@@ -115,16 +116,18 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
     rows = await repairs.people_at(connection, stop_id)
     people = {row["id"]: Someone(row["side"], frozenset(row["languages"])) for row in rows}
     held = await sessions.of_stop(connection, stop_id)
+    places = await _places(connection, held)
+    interpreters = {
+        row["id"]: frozenset(row["languages"])
+        for row in await facts.interpreters(connection, stop_id)
+    }
+    points = {point.id for place in places for point in place.points}
     return Survey(
-        stop_id=stop_id,
-        places=await _places(connection, held),
+        places=places,
         meetings=found,
         people=people,
         at_sessions=_at_sessions(rows, held),
-        interpreters={
-            row["id"]: frozenset(row["languages"])
-            for row in await facts.interpreters(connection, stop_id)
-        },
+        interpreters=interpreters,
         wishes=await wishes.of_stop(connection, stop_id),
         barred=await barring.of_stop(connection, stop["mission_id"], stop_id),
         limits=effective(
@@ -135,26 +138,21 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
         met_elsewhere=frozenset(
             await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id)
         ),
+        away=await meetings.away_from(connection, stop_id, [*people, *interpreters, *points]),
     )
 
 
-async def day_of(
-    connection: Connection, known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime
-) -> Day:
+def day_of(known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime) -> Day:
     """Say a day as the search wants it; `wanted` are pairs that are to get a meeting."""
-    waiting = known.waiting()
-    points = {point.id for place in known.places for point in place.points}
-    resources = [*known.people, *known.interpreters, *points]
-    away = await meetings.away_from(connection, known.stop_id, resources)
     pairs = [*(one.people for one in known.meetings), *wanted]
     return Day(
         places=known.places,
         meetings=known.meetings,
-        away=away,
+        away=known.away,
         interpreters=known.interpreters,
         languages={person: someone.languages for person, someone in known.people.items()},
         refused={pair for pair in pairs if known.is_refused(pair)},
-        waiting=[known.pair(pair) for pair in waiting],
+        waiting=[known.pair(pair) for pair in known.waiting()],
         movable_from=now + NOTICE,
     )
 
