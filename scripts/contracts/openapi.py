@@ -25,6 +25,7 @@ TAGS = {
     "applications": "Companies that apply: the call, reviews, decisions, invitation letters.",
     "matching": "Recommendations, preferences, schedules and the running day's meetings.",
     "live": "Server-sent events: every change of a meeting, and a snapshot to begin with.",
+    "messages": "How missions tell their people, and how people want to be told.",
     "deliveries": "What was sent to whom, and what became of it.",
 }
 PREFIX = "/api/v1/"

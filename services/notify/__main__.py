@@ -1,13 +1,13 @@
 """Notify as a process of its own."""
 
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parseaddr
 from pathlib import Path
 
-from services.notify.api import deliveries, live, people
-from services.notify.channels.base import Channel
+from services.notify.api import deliveries, live, messages, people
+from services.notify.channels.base import Channel, Reach
 from services.notify.channels.email import Email, MailServer
 from services.notify.channels.posting import posting_client
 from services.notify.channels.printed import Printed
@@ -28,10 +28,9 @@ from services.notify.consumer import (
     mail_consumer,
     privacy_consumer,
 )
-from services.notify.domain.mail import ChannelName
 from services.notify.gate import Gate
 from services.notify.hub import Hub
-from services.notify.pages import day, mailbox, screen
+from services.notify.pages import day, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
@@ -53,9 +52,10 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
     """Open what the service needs and close it at the end."""
     await migrate(str(settings.database_url), [HERE / "migrations"])
     async with AsyncExitStack() as stack:
-        held = await _resources(settings, stack)
-        channels = await _channels(settings, held.database, stack)
-        available = frozenset(channel.name for channel in channels)
+        database = await stack.enter_async_context(Database.connect(str(settings.database_url)))
+        channels = await _channels(settings, database, stack)
+        reach = _reach(settings, channels)
+        held = await _resources(settings, database, reach, stack)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
 
         async def answers() -> None:
@@ -69,13 +69,16 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 [
                     live.router,
                     deliveries.router,
+                    messages.router,
                     people.router,
                     day.router,
                     screen.router,
                     mailbox.router,
+                    rules.router,
+                    wishes.router,
                 ],
             ),
-            loops=_consumers(held, log, available)
+            loops=_consumers(held, log)
             | {
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
@@ -83,7 +86,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             }
             | {
                 f"sender of {one.name}": Sender(
-                    held.database, held.contacts, letterhead, one, available
+                    held.database, held.contacts, letterhead, one, reach.available
                 ).run
                 for one in channels
             },
@@ -99,8 +102,18 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
         )
 
 
-async def _resources(settings: NotifySettings, stack: AsyncExitStack) -> Resources:
-    database = await stack.enter_async_context(Database.connect(str(settings.database_url)))
+def _reach(settings: NotifySettings, channels: Sequence[Channel]) -> Reach:
+    push = next((one for one in channels if isinstance(one, WebPush)), None)
+    return Reach(
+        frozenset(channel.name for channel in channels),
+        push.public_key if push else "",
+        settings.push_services,
+    )
+
+
+async def _resources(
+    settings: NotifySettings, database: Database, reach: Reach, stack: AsyncExitStack
+) -> Resources:
     commands = await stack.enter_async_context(command_client(settings.redis_url))
     reader = await stack.enter_async_context(blocking_client(settings.redis_url))
     tokens = Tokens(settings.secret_key.get_secret_value())
@@ -112,6 +125,7 @@ async def _resources(settings: NotifySettings, stack: AsyncExitStack) -> Resourc
         hub=hub,
         contacts=await stack.enter_async_context(Contacts.connect(settings.internal_url, tokens)),
         has_mailbox=settings.mailbox,
+        reach=reach,
     )
 
 
@@ -158,9 +172,9 @@ async def _mail_server(
     )
 
 
-def _consumers(held: Resources, log: Log, available: Collection[ChannelName]) -> dict[str, Loop]:
+def _consumers(held: Resources, log: Log) -> dict[str, Loop]:
     to_live = live_consumer(held.database, held.live)
-    to_mail = mail_consumer(held.database, available)
+    to_mail = mail_consumer(held.database, held.reach.available)
     to_privacy = privacy_consumer(held.database, held.live, held.contacts)
     return {
         "live": lambda: to_live.run(log, LIVE_TOPICS),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.notify.channels.base import WITH_ANY_SETTINGS, Reach
 from services.notify.hub import Hub
 from services.notify.store.live import Live
 from shared.contacts import Contacts
@@ -20,6 +21,7 @@ class Resources:
     hub: Hub
     contacts: Contacts
     has_mailbox: bool
+    reach: Reach = WITH_ANY_SETTINGS
 
 
 async def _resources(request: Request) -> Resources:

@@ -66,6 +66,19 @@ class Reader:
     """The slug of the stop that the letter is about."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which channels this process has, and what browsers need to subscribe."""
+
+    available: frozenset[ChannelName] = frozenset(("email", "print"))
+    push_key: str = ""
+    """Our public key; empty: no web push."""
+    push_services: tuple[str, ...] = ()
+
+
+WITH_ANY_SETTINGS = Reach()
+
+
 class Channel(Protocol):
     """A way to reach people. Used by one sender, one letter at a time."""
 

@@ -1,7 +1,7 @@
 """Web push: messages to browsers (RFC 8030), encrypted (RFC 8291) and signed by us (RFC 8292)."""
 
 import os
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +25,7 @@ from services.notify.store.subscriptions import Subscription
 from shared.postgres import Database
 
 CURVE = ec.SECP256R1()
+AUTH_LENGTH = 16
 RECORD_SIZE = 4096
 LAST_RECORD = b"\x02"
 TOKEN_LIFETIME = timedelta(hours=12)
@@ -78,6 +79,11 @@ class WebPush:
         self._vapid = vapid
         self._services = services
 
+    @property
+    def public_key(self) -> str:
+        """Give what a browser needs to subscribe."""
+        return self._vapid.public_key
+
     async def open(self) -> None:
         """Do nothing: the client connects by itself."""
 
@@ -126,6 +132,15 @@ class WebPush:
             "Urgency": "high" if letter.is_urgent else "normal",
         }
         await post(self._client, browser.endpoint, content, headers)
+
+
+def read_subscription(endpoint: str, public_key: str, auth: str) -> Subscription:
+    """Read what a browser gives, its keys in base64url; raises `ValueError`."""
+    point, secret = (urlsafe_b64decode(f"{text}==") for text in (public_key, auth))
+    ec.EllipticCurvePublicKey.from_encoded_point(CURVE, point)
+    if len(secret) != AUTH_LENGTH:
+        raise ValueError("This secret is not one of sixteen bytes.")
+    return Subscription(endpoint, point, secret)
 
 
 def is_allowed(endpoint: str, services: Sequence[str]) -> bool:

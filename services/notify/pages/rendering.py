@@ -6,6 +6,9 @@ from typing import Any
 
 from shared.web.pages import Pages
 
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
 FITS = {24: "", 32: "long"}
 """Up to how many letters a name has which size on a screen; a Chinese one counts twice."""
 
@@ -22,7 +25,7 @@ def fit(name: str) -> str:
     return next((size for most, size in FITS.items() if units <= most), "longer")
 
 
-pages = Pages(Path(__file__).parent)
+pages = Pages(HERE)
 pages.environment.globals |= {
     "moment": datetime.fromisoformat,
     "begins_at": begins_at,

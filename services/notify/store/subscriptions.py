@@ -52,6 +52,11 @@ async def of_person(connection: Connection, person_id: UUID) -> Sequence[Subscri
     return [Subscription(**row) for row in rows]
 
 
-async def forget(connection: Connection, endpoint: str) -> None:
-    """Forget a browser."""
-    await connection.execute("DELETE FROM push_subscription WHERE endpoint = $1", endpoint)
+async def forget(connection: Connection, endpoint: str, person_id: UUID | None = None) -> None:
+    """Forget a browser, if it is that person's."""
+    await connection.execute(
+        "DELETE FROM push_subscription WHERE endpoint = $1 "
+        "AND ($2::uuid IS NULL OR person_id = $2)",
+        endpoint,
+        person_id,
+    )

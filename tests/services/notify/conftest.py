@@ -19,14 +19,14 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import deliveries, people
+from services.notify.api import deliveries, messages, people
 from services.notify.api import live as live_api
 from services.notify.audience import Listener
 from services.notify.commands import keeping
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
-from services.notify.pages import day, mailbox, screen
+from services.notify.pages import day, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
@@ -304,6 +304,12 @@ class Browser:
             headers["Authorization"] = f"Bearer {token}"
         return await self.client.get(path, headers=headers)
 
+    async def send(self, method: str, path: str, who: Principal, **content: Any) -> httpx2.Response:
+        """Send a form (`data`) or a body (`json`)."""
+        token = self.tokens.sign(who, "session", datetime.now(UTC))
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
+        return await self.client.request(method, path, headers=headers, **content)
+
 
 @pytest.fixture
 def browse(tokens: Tokens) -> Any:
@@ -311,6 +317,9 @@ def browse(tokens: Tokens) -> Any:
     routers = [
         live_api.router,
         deliveries.router,
+        messages.router,
+        rules.router,
+        wishes.router,
         people.router,
         day.router,
         screen.router,

@@ -1,0 +1,76 @@
+"""Choosing: how people want to be told, on which browsers, and how a mission tells its own."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.notify.channels.base import Reach
+from services.notify.channels.web_push import is_allowed, read_subscription
+from services.notify.domain.rules import Rules, Wishes
+from services.notify.store import facts, subscriptions, wishes
+from shared.errors import Fault, Invalid, NotFound
+from shared.postgres import Database
+
+
+async def wishes_of(database: Database, person_id: UUID) -> Wishes:
+    """Read how somebody wants to be told."""
+    async with database.reading() as connection:
+        return (await wishes.of_people(connection, [person_id]))[person_id]
+
+
+async def choose(database: Database, reach: Reach, person_id: UUID, wanted: Wishes) -> None:
+    """Write how somebody wants to be told; raises `Invalid` for what cannot be."""
+    faults = []
+    if wanted.channels and not {*wanted.channels} <= reach.available:
+        faults.append(Fault("/channels", "This installation has no such channel."))
+    if wanted.channels and "sms" in wanted.channels and not wanted.phone:
+        faults.append(Fault("/phone", "Short messages need a number."))
+    if faults:
+        raise Invalid("You cannot be told so.", faults=faults)
+    async with database.transaction() as connection:
+        await wishes.put(connection, person_id, wanted)
+
+
+async def subscribe(
+    database: Database,
+    reach: Reach,
+    person_id: UUID,
+    given: tuple[str, str, str],
+    now: datetime,
+) -> None:
+    """Keep a browser: its endpoint, its key and its secret; raises `Invalid`."""
+    endpoint = given[0]
+    if not reach.push_key or not is_allowed(endpoint, reach.push_services):
+        fault = Fault("/endpoint", "Messages do not go to this service.")
+        raise Invalid("This browser cannot be told.", faults=[fault])
+    try:
+        browser = read_subscription(*given)
+    except ValueError as error:
+        fault = Fault("/keys", "These are not keys of a browser.")
+        raise Invalid("This browser cannot be told.", faults=[fault]) from error
+    async with database.transaction() as connection:
+        await subscriptions.put(connection, person_id, browser, now)
+
+
+async def unsubscribe(database: Database, person_id: UUID, endpoint: str) -> None:
+    """Forget a browser of somebody's; again it changes nothing."""
+    async with database.transaction() as connection:
+        await subscriptions.forget(connection, endpoint, person_id)
+
+
+async def rules_of(database: Database, mission_id: UUID) -> Rules:
+    """Read how a mission tells its people; raises `NotFound`."""
+    async with database.reading() as connection:
+        _existing(await facts.mission(connection, mission_id))
+        return await wishes.rules_of(connection, mission_id)
+
+
+async def rule(database: Database, mission_id: UUID, rules: Rules) -> None:
+    """Write how a mission tells its people; raises `NotFound`."""
+    async with database.transaction() as connection:
+        _existing(await facts.mission(connection, mission_id))
+        await wishes.put_rules(connection, mission_id, rules)
+
+
+def _existing(mission: object) -> None:
+    if mission is None:
+        raise NotFound("There is no such mission.")

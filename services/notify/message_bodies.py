@@ -1,0 +1,77 @@
+"""What requests about messages bring, by API or by a page's form."""
+
+from datetime import time, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from services.notify.domain.mail import ChannelName
+from services.notify.domain.rules import Rules, Wishes
+from shared.events.base import Language
+from shared.http import Body
+
+OwnChannel = Literal["email", "web_push", "sms"]
+MINUTE = timedelta(minutes=1)
+WEEK_MINUTES = 7 * 24 * 60
+
+
+class WishesBody(Body):
+    """How somebody wants to be told; what is null is left to the mission."""
+
+    channels: Annotated[tuple[OwnChannel, ...], Field(min_length=1, max_length=3)] | None = None
+    language: Language | None = None
+    phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
+        None, description="In international form (E.164), such as +8613800000000."
+    )
+
+    def wishes(self) -> Wishes:
+        """Give what is wished."""
+        return Wishes(self.channels, self.language, self.phone)
+
+
+class Keys(Body):
+    """A browser's keys, in base64url (RFC 8291)."""
+
+    p256dh: Annotated[str, Field(min_length=1, max_length=200)]
+    auth: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SubscriptionBody(Body):
+    """What a browser gives to be told (Push API), without what it knows of its end."""
+
+    endpoint: Annotated[str, Field(max_length=1000)]
+    keys: Keys
+
+
+class RulesBody(Body):
+    """How a mission tells its people; times are of each stop's clock."""
+
+    channels: Annotated[tuple[OwnChannel, ...], Field(min_length=1, max_length=3)]
+    fallback: Annotated[tuple[ChannelName, ...], Field(max_length=5)]
+    urgent_minutes: Annotated[int, Field(ge=0, le=WEEK_MINUTES)]
+    digest_at: time | None = None
+    quiet_from: time
+    quiet_until: time
+
+    def rules(self) -> Rules:
+        """Give the rules."""
+        return Rules(
+            channels=self.channels,
+            fallback=self.fallback,
+            urgent=self.urgent_minutes * MINUTE,
+            digest_at=self.digest_at,
+            quiet_from=self.quiet_from,
+            quiet_until=self.quiet_until,
+        )
+
+    @classmethod
+    def of(cls, rules: Rules) -> Self:
+        """Write rules as a body."""
+        return cls.model_construct(
+            channels=rules.channels,
+            fallback=rules.fallback,
+            urgent_minutes=rules.urgent // MINUTE,
+            digest_at=rules.digest_at,
+            quiet_from=rules.quiet_from,
+            quiet_until=rules.quiet_until,
+        )

@@ -1,0 +1,182 @@
+"""How people and missions choose how to tell, by API and on pages."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from services.notify.channels.base import Reach
+from services.notify.domain.rules import Rules, Wishes
+from services.notify.resources import Resources
+from services.notify.store import subscriptions, wishes
+from shared.access import Principal
+from shared.postgres import Database
+
+REACH = Reach(
+    frozenset(("email", "web_push", "sms", "print")), "key", ("https://push.example.org",)
+)
+SETTINGS = "/api/v1/messages/settings"
+RULES = {
+    "channels": ["email", "sms"],
+    "fallback": ["print"],
+    "urgent_minutes": 90,
+    "digest_at": None,
+    "quiet_from": "23:30",
+    "quiet_until": "06:00",
+}
+
+
+def base64url(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+@pytest.fixture
+async def reaching(browse: Any, resources: Resources) -> AsyncIterator[Any]:
+    """A browser on an installation with all channels of one's own."""
+    async with browse(replace(resources, reach=REACH)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def delegate(person: Any, world: Any) -> Principal:
+    found: Principal = person("delegate", world.delegate)
+    return found
+
+
+async def wished(database: Database, who: Principal) -> Wishes:
+    async with database.reading() as connection:
+        return (await wishes.of_people(connection, [who.subject]))[who.subject]
+
+
+async def test_what_somebody_chose_is_there_again(
+    reaching: Any, delegate: Principal, database: Database
+) -> None:
+    body = {"channels": ["sms"], "language": "zh", "phone": "+8613800000000"}
+    assert (await reaching.send("PUT", SETTINGS, delegate, json=body)).status_code == 204
+    found = (await reaching.get(SETTINGS, delegate)).json()
+    assert {name: found[name] for name in body} == body
+    assert found["available"] == ["email", "web_push", "sms"]
+    assert await wished(database, delegate) == Wishes(("sms",), "zh", "+8613800000000")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"channels": ["sms"]}, "/phone"),
+        ({"channels": ["email"], "phone": "138"}, "/phone"),
+        ({"channels": []}, "/channels"),
+        ({"channels": ["print"]}, "/channels/0"),
+        ({"language": "de"}, "/language"),
+    ],
+)
+async def test_what_cannot_be_is_named(
+    reaching: Any, delegate: Principal, body: Any, pointer: str
+) -> None:
+    answer = await reaching.send("PUT", SETTINGS, delegate, json=body)
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+
+
+async def test_no_channel_is_chosen_that_is_not_there(browser: Any, delegate: Principal) -> None:
+    answer = await browser.send("PUT", SETTINGS, delegate, json={"channels": ["web_push"]})
+    assert answer.json()["errors"][0]["pointer"] == "/channels"
+
+
+async def test_a_form_says_the_same_and_keeps_what_was_typed(
+    reaching: Any, delegate: Principal, database: Database
+) -> None:
+    path = "/messages/settings"
+    form = {"channels": ["email", "sms"], "phone": "+86 138-0000 0000", "language": "en"}
+    assert (await reaching.send("POST", path, delegate, data=form)).status_code == 303
+    expected = Wishes(("email", "sms"), "en", "+8613800000000")
+    assert await wished(database, delegate) == expected
+    wrong = await reaching.send("POST", path, delegate, data=form | {"phone": "call me"})
+    assert wrong.status_code == 422
+    assert 'value="call me"' in wrong.text
+    assert await wished(database, delegate) == expected
+
+
+async def test_the_page_offers_what_there_is(reaching: Any, browser: Any, delegate: Any) -> None:
+    assert 'value="sms"' in (await reaching.get("/messages/settings", delegate, "zh")).text
+    few = (await browser.get("/messages/settings", delegate)).text
+    assert 'value="sms"' not in few
+    assert 'id="push"' not in few
+    worker = await reaching.get("/messages/worker.js", None)
+    assert worker.headers["content-type"].startswith("text/javascript")
+
+
+async def test_a_browser_is_kept_and_forgotten_by_its_owner_alone(
+    reaching: Any, delegate: Principal, person: Any, database: Database
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    path, endpoint = "/api/v1/messages/subscriptions", "https://push.example.org/1"
+    keys = {"p256dh": base64url(point), "auth": base64url(bytes(16))}
+
+    async def put(**facts: Any) -> Any:
+        return await reaching.send(
+            "PUT", path, delegate, json={"endpoint": endpoint, "keys": keys} | facts
+        )
+
+    async def kept() -> list[str]:
+        async with database.reading() as connection:
+            found = await subscriptions.of_person(connection, delegate.subject)
+        return [one.endpoint for one in found]
+
+    elsewhere = await put(endpoint="https://127.0.0.1/1")
+    assert elsewhere.json()["errors"][0]["pointer"] == "/endpoint"
+    for broken in ({"p256dh": "AAAA"}, {"auth": "AAAA"}, {"auth": "é"}):
+        assert (await put(keys=keys | broken)).json()["errors"][0]["pointer"] == "/keys"
+    assert (await put()).status_code == (await put()).status_code == 204
+    assert await kept() == [endpoint]
+    other = person("local", uuid4())
+    await reaching.send("DELETE", path, other, params={"endpoint": endpoint})
+    assert await kept() == [endpoint]
+    await reaching.send("DELETE", path, delegate, params={"endpoint": endpoint})
+    assert await kept() == []
+
+
+@pytest.mark.usefixtures("planned")
+async def test_staff_says_how_its_mission_tells_and_nobody_else_does(
+    reaching: Any, person: Any, world: Any, delegate: Principal
+) -> None:
+    path, staff = f"/api/v1/messages/rules/{world.mission}", person("mission_staff")
+    found = (await reaching.get(path, staff)).json()
+    assert found["urgent_minutes"] == Rules().urgent.total_seconds() / 60
+    assert (await reaching.send("PUT", path, staff, json=RULES)).status_code == 204
+    assert (await reaching.get(path, staff)).json() == RULES
+    assert (await reaching.send("PUT", path, delegate, json=RULES)).status_code == 403
+    other = f"/api/v1/messages/rules/{uuid4()}"
+    everywhere = Principal("mission_staff", uuid4())
+    assert (await reaching.send("PUT", other, everywhere, json=RULES)).status_code == 404
+
+
+@pytest.mark.usefixtures("planned")
+async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, world: Any) -> None:
+    page, staff = f"/desk/missions/{world.mission}/messages", person("mission_staff")
+    form = {
+        "channels": ["email"],
+        "fallback": ["print", "sms"],
+        "urgent_hours": "1.5",
+        "digest_at": "",
+        "quiet_from": "22:00",
+        "quiet_until": "07:30",
+    }
+    assert (await reaching.send("POST", page, staff, data=form)).status_code == 303
+    found = (await reaching.get(f"/api/v1/messages/rules/{world.mission}", staff)).json()
+    assert found == RULES | {
+        "channels": ["email"],
+        "fallback": ["sms", "print"],
+        "quiet_from": "22:00",
+        "quiet_until": "07:30",
+    }
+    shown = (await reaching.get(page, staff)).text
+    assert 'value="1.5"' in shown
+    assert 'value="07:30"' in shown
+    wrong = await reaching.send("POST", page, staff, data=form | {"channels": []})
+    assert wrong.status_code == 422
