@@ -10,9 +10,12 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
+from services.matching.commands import repairing
 from services.matching.commands.erasing import DISTURBANCES_KEPT, sweep
+from services.matching.domain.requests import Author
 from services.matching.domain.versions import Entry
 from shared.access import Principal
+from shared.errors import Conflict
 from shared.events import registration as r
 
 if TYPE_CHECKING:
@@ -329,6 +332,21 @@ async def test_who_is_away_by_a_repair_that_came_first_is_named(day: Tomorrow) -
 
     assert (answer.status_code, answer.json()["code"]) == (409, "stale_repair")
     assert (await day.house.get(f"/repairs/{first['id']}"))["conflict"]["why"] == "away"
+
+
+async def test_what_would_have_begun_by_now_is_named(day: Tomorrow) -> None:
+    """A proposal lies there until its time is over; then a meeting is cancelled by hand, or not."""
+    await day.publish(day.entry("dave luo", 1, "T1"))
+    for later in (day.slot(1), day.slot(2)):
+        repair = await day.late("dave", 1)
+        before = await day.everything()
+        with pytest.raises(Conflict, match=r"Sample Dave Co\. and Sample Luo Co\."):
+            await repairing.accept(
+                day.house.database, UUID(repair["id"]), Author(uuid4(), "door_staff"), later
+            )
+        assert await day.everything() == before
+        stale = await day.house.get(f"/repairs/{repair['id']}")
+        assert stale["conflict"]["why"] == "late"
 
 
 async def test_a_repair_is_decided_once(day: Tomorrow) -> None:
