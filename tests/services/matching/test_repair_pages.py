@@ -10,17 +10,12 @@ import httpx2
 import pytest
 
 from shared.access import Principal
-from shared.http import SESSION_COOKIE
+from tests.services.matching.browsing import headers, words
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Registration
 
-ORIGIN = "http://testserver"
 AHEAD = datetime(2030, 11, 7, 2, 0, tzinfo=UTC) - datetime(2023, 11, 7, 2, 0, tzinfo=UTC)
-
-
-def words(text: str) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)))
 
 
 class Browser:
@@ -28,13 +23,7 @@ class Browser:
 
     def __init__(self, house: "House", who: Principal, language: str = "en") -> None:
         self.house = house
-        token = house.tokens.sign(who, "session", datetime.now(UTC))
-        self.headers = {
-            "Cookie": f"{SESSION_COOKIE}={token}",
-            "Origin": ORIGIN,
-            "Accept": "text/html",
-            "Accept-Language": language,
-        }
+        self.headers = headers(house, who, language)
 
     async def get(self, address: str = "", status: int = 200) -> str:
         answer = await self.house.client.get(
