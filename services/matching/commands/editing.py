@@ -152,6 +152,8 @@ async def _edited(
         domain.refuse_second(version, pair)
     else:
         entry = version.entry(pair)
+        if kind == "lock" and (there := domain.adopted(version, pair)):
+            return there
         domain.refuse_fixed(version, pair)
         if kind in ("lock", "unlock"):
             return entry.model_copy(update={"locked": kind == "lock"})

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from services.matching.domain.explaining import Names, reason
-from services.matching.domain.fitting import misfits_of
+from services.matching.domain.fitting import as_entry, misfits_of
 from services.matching.domain.ground import Ground, Misfit, Room
 from services.matching.domain.meetings import Spot
 from services.matching.domain.options import Surroundings, Taken, free_spots
@@ -134,6 +134,12 @@ def refuse_fixed(version: Version, pair: Pair) -> None:
     """Raise `DoesNotFit` for a meeting in force that was locked there, or has begun."""
     if pair in version.ground.fixed():
         raise DoesNotFit(("/local_id", _said("fixed")))
+
+
+def adopted(version: Version, pair: Pair) -> Entry | None:
+    """Give a meeting in force that no version changes as it is there, so that this one agrees."""
+    meeting = version.ground.fixed().get(pair)
+    return as_entry(meeting).model_copy(update={"locked": True}) if meeting else None
 
 
 def refuse_second(version: Version, pair: Pair) -> None:

@@ -33,7 +33,9 @@ def misfits(entries: Sequence[Entry], ground: Ground) -> list[Misfit]:
     for entry in entries:
         if entry.people not in fixed and (why := ground.barred.why(*entry.people)):
             found.append(Misfit(entry, why))
-    whole = [*entries, *(as_entry(fixed[pair]) for pair in fixed.keys() - _pairs(entries))]
+    # What is fixed is where it is, whatever the version says.
+    whole = [entry for entry in entries if entry.people not in fixed]
+    whole += [as_entry(meeting) for meeting in fixed.values()]
     added = [entry for entry in changed if entry.people not in now]
     return [
         *found,
@@ -95,10 +97,6 @@ def as_meeting(entry: Entry, meeting_id: UUID, stop: tuple[UUID, UUID], number: 
         locked=entry.locked,
         schedule_number=number,
     )
-
-
-def _pairs(entries: Iterable[Entry]) -> set[tuple[UUID, UUID]]:
-    return {entry.people for entry in entries}
 
 
 def _places(entry: Entry, ground: Ground) -> Iterator[Misfit]:

@@ -184,6 +184,7 @@ async def _page(
     entries = store.entries_of(row)
     look = _Look(found, language, lambda person: name(person, language))
     chosen = await _chosen(held, row, wanted, entries)
+    overtaken = {one.entry.people for one in found.misfits if one.code == "fixed"}
     refusal = wanted.refusal
     return pages.render(
         request,
@@ -205,6 +206,7 @@ async def _page(
         spot_value=spot_value,
         labels=labels,
         chosen=chosen,
+        is_overtaken=wanted.pair in overtaken,
         sides={
             side: [one for one in everybody if one.side == side][:COMPANIES_MAX]
             for side in ("delegation", "local")

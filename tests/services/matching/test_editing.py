@@ -207,6 +207,23 @@ async def test_a_meeting_that_begun_or_was_moved_on_the_day_is_not_edited(house:
         await refused(await edit(house, schedule, command, body), "/local_id", "begun on the day")
 
 
+async def test_what_the_day_overtook_is_taken_as_it_is_now(house: "House") -> None:
+    await house.day()
+    await house.order(await house.meeting("dora lin"), "start", 1)
+    schedule = await house.proposed(
+        house.entry("dora lin", 3, "T2", "ivy"), house.entry("dave liu", 3, "T2")
+    )
+    conflicts = (await house.get(f"/schedules/{schedule}/differences"))["conflicts"]
+    assert [one["code"] for one in conflicts] == ["fixed"]
+    lock = pair_of(house, "dora lin") | {"locked": True}
+    assert (await edit(house, schedule, "lock", lock)).status_code == 200
+
+    found = (await entries(house, schedule))["dora lin"]
+    assert (found["point"], found["locked"]) == ("T1", True)
+    await publishing.publish(house.database, schedule, lambda: house.slot(1), 2)
+    assert (await house.states())["dora lin"] == "in_progress"
+
+
 async def test_an_edit_of_a_revision_that_is_gone_is_refused(house: "House") -> None:
     schedule = await house.proposed(house.entry("dave luo", 1, "T2"))
     await edit(house, schedule, "move", place(house, "dave luo", 3))

@@ -130,6 +130,8 @@ async def test_a_version_that_does_not_fit_shows_the_meetings_in_the_way(house: 
 
     assert refused.status_code == 409
     assert "Sample Dora Co. – Sample Lin Co. (10:25, T1): it was moved or begun" in refused.text
+    panel = await page(house, schedule, asking(house, "dora lin"))
+    assert "Take it as it is now" in panel
     chinese = await page(house, schedule, language="zh")
     assert "示例dora公司与示例lin公司（10:25, T1）：该洽谈已被改期或已开始。" in chinese
 
