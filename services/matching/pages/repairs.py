@@ -104,8 +104,9 @@ async def page(
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
         day = await _day(connection, stop_id, now)
-    near = _near(day["found"], day["arrived"])
     people, sides = day["people"], day["sides"]
+    idle = _idle(sides, day["found"], day["arrived"]) if ask.kind == "placement" else []
+    near = idle or _near(day["found"], day["arrived"])
     running = [one for one in day["found"] if one.state == "in_progress"]
     running.sort(key=lambda one: day["labels"][one.spot.point_id])
     delegates = [person for person, side in sides.items() if side == "delegation"]
@@ -126,6 +127,7 @@ async def page(
         kinds=KINDS,
         is_about_people=ask.kind in ABOUT_PEOPLE,
         minutes=MINUTES,
+        legend="repairs_found" if ask.q else "repairs_idle" if idle else "repairs_next",
         choices=_matching(ask.q, people, name) if ask.q else near,
         running=running,
         delegates=delegates,
@@ -164,6 +166,13 @@ def _near(found: Iterable[Meeting], arrived: set[UUID]) -> list[UUID]:
     people = list(dict.fromkeys(to_come))
     missing = [person for person in people if person not in arrived]
     return (missing or people)[:NEAR_MAX]
+
+
+def _idle(people: Iterable[UUID], found: Iterable[Meeting], arrived: set[UUID]) -> list[UUID]:
+    """Give who has no meeting, who has arrived before all others: walk-ins, as a rule."""
+    busy = {person for one in found if one.state != "cancelled" for person in one.people}
+    idle = [person for person in people if person not in busy]
+    return sorted(idle, key=lambda person: person not in arrived)[:NEAR_MAX]
 
 
 def _matching(q: str, companies: Mapping[UUID, Any], name: Name) -> list[UUID]:

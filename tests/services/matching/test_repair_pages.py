@@ -133,6 +133,8 @@ async def test_each_thing_that_can_happen_has_its_form(day: "House") -> None:
     assert "Name of ivy" in words(await page.get("?kind=unavailable"))
     assert str(day.points["T1"]) in await page.get("?kind=point_lost")
     assert "No meeting is in progress" in words(await page.get("?kind=overrun"))
+    idle = words((await page.get("?kind=placement")).partition("<details>")[0])
+    assert ("Name of liu" in idle, "Name of lin" in idle) == (True, False)
     meeting = await day.meeting("dave luo")
     await day.order(meeting, "start", 1)
     assert str(meeting) in await page.get("?kind=overrun")
