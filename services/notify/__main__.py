@@ -30,7 +30,7 @@ from services.notify.consumer import (
 )
 from services.notify.gate import Gate
 from services.notify.hub import Hub
-from services.notify.pages import day, mailbox, rules, screen, wishes
+from services.notify.pages import day, delivery_log, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
@@ -55,8 +55,8 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
         database = await stack.enter_async_context(Database.connect(str(settings.database_url)))
         channels = await _channels(settings, database, stack)
         reach = _reach(settings, channels)
-        held = await _resources(settings, database, reach, stack)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
+        held = await _resources(settings, (database, letterhead, reach), stack)
 
         async def answers() -> None:
             async with held.database.reading() as connection:
@@ -74,6 +74,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     day.router,
                     screen.router,
                     mailbox.router,
+                    delivery_log.router,
                     rules.router,
                     wishes.router,
                 ],
@@ -112,8 +113,9 @@ def _reach(settings: NotifySettings, channels: Sequence[Channel]) -> Reach:
 
 
 async def _resources(
-    settings: NotifySettings, database: Database, reach: Reach, stack: AsyncExitStack
+    settings: NotifySettings, known: tuple[Database, Letterhead, Reach], stack: AsyncExitStack
 ) -> Resources:
+    database, letterhead, reach = known
     commands = await stack.enter_async_context(command_client(settings.redis_url))
     reader = await stack.enter_async_context(blocking_client(settings.redis_url))
     tokens = Tokens(settings.secret_key.get_secret_value())
@@ -125,6 +127,7 @@ async def _resources(
         hub=hub,
         contacts=await stack.enter_async_context(Contacts.connect(settings.internal_url, tokens)),
         has_mailbox=settings.mailbox,
+        letterhead=letterhead,
         reach=reach,
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.notify.channels.base import WITH_ANY_SETTINGS, Reach
+from services.notify.commands.rendering import Letterhead
 from services.notify.hub import Hub
 from services.notify.store.live import Live
 from shared.contacts import Contacts
@@ -21,6 +22,7 @@ class Resources:
     hub: Hub
     contacts: Contacts
     has_mailbox: bool
+    letterhead: Letterhead
     reach: Reach = WITH_ANY_SETTINGS
 
 

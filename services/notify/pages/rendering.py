@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.web.pages import Pages
 
@@ -25,9 +26,15 @@ def fit(name: str) -> str:
     return next((size for most, size in FITS.items() if units <= most), "longer")
 
 
+def clock(moment: datetime, zone: str) -> str:
+    """Write a moment as the stop's clock and calendar show it."""
+    return moment.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M")
+
+
 pages = Pages(HERE)
 pages.environment.globals |= {
     "moment": datetime.fromisoformat,
     "begins_at": begins_at,
     "fit": fit,
+    "clock": clock,
 }

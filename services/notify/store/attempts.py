@@ -15,11 +15,13 @@ Result = Literal["sent", "deferred", "refused", "unknown"]
 async def begin(connection: Connection, message: int, now: datetime) -> int | None:
     """Note that a message is about to be handed over, and give the attempt's id.
 
-    None: too many earlier ones ended in the dark, and each of them may have arrived.
+    None: too many ended in the dark since staff looked, and each of them may have arrived.
     """
     attempt: int | None = await connection.fetchval(
         "INSERT INTO attempt (message, began_at) SELECT $1, $2 WHERE (SELECT count(*) FROM attempt "
-        "WHERE message = $1 AND (result IS NULL OR result = 'unknown')) < $3 RETURNING id",
+        "JOIN message ON message.id = attempt.message WHERE attempt.message = $1 "
+        "AND (result IS NULL OR result = 'unknown') "
+        "AND began_at >= coalesce(retried_at, began_at)) < $3 RETURNING id",
         message,
         now,
         COPIES_MAX,

@@ -292,23 +292,3 @@ async def waiting(connection: Connection, now: datetime) -> timedelta:
         "SELECT min(created_at) FROM message WHERE state = 'queued'"
     )
     return now - oldest if oldest else timedelta(0)
-
-
-async def deliveries(
-    connection: Connection,
-    mission_id: UUID | None,
-    person_id: UUID | None,
-    after: int,
-    limit: int,
-) -> list[asyncpg.Record]:
-    """List mails and what became of them, newest first; `after` is an id or 0, None is any."""
-    return await connection.fetch(
-        "SELECT id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, state, "
-        "attempts, next_attempt_at, created_at, sent_at, reason FROM message "
-        "WHERE ($1::uuid IS NULL OR mission_id = $1) AND ($2::uuid IS NULL OR person_id = $2) "
-        "AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
-        mission_id,
-        person_id,
-        after,
-        limit,
-    )

@@ -24,9 +24,10 @@ from services.notify.api import live as live_api
 from services.notify.audience import Listener
 from services.notify.commands import keeping
 from services.notify.commands.following import begin
+from services.notify.commands.rendering import Letterhead
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
-from services.notify.pages import day, mailbox, rules, screen, wishes
+from services.notify.pages import day, delivery_log, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
@@ -287,7 +288,8 @@ async def contacts(registration: Registration, tokens: Tokens) -> AsyncIterator[
 
 @pytest.fixture
 def resources(database: Database, live: Live, hub: Hub, contacts: Contacts) -> Resources:
-    return Resources(database, live, hub, contacts, has_mailbox=True)
+    head = Letterhead("Tradewind <no-reply@example.org>", "https://mission.example.org/")
+    return Resources(database, live, hub, contacts, has_mailbox=True, letterhead=head)
 
 
 @dataclass
@@ -319,6 +321,7 @@ def browse(tokens: Tokens) -> Any:
         deliveries.router,
         messages.router,
         rules.router,
+        delivery_log.router,
         wishes.router,
         people.router,
         day.router,
