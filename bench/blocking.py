@@ -8,29 +8,23 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import random
-import shutil
-import sys
-import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from bench.house import SECRET, database, listening
+from bench.house import SECRET
 from bench.load import Result, paced
-from services.embedded.servers.child import free_port
-from services.embedded.servers.postgres import postgres
+from bench.matching_house import matching_house
 from services.matching.store import facts
 from shared.access import Principal, Tokens
 from shared.events import registration as r
 from shared.events.base import Bilingual
-from shared.postgres import Database, migrate
+from shared.postgres import Database
 
 DELEGATES, LOCALS, SLOTS, POINTS, INTERPRETERS = 16, 100, 10, 16, 7
 RATE = 20
@@ -66,9 +60,14 @@ class Stop:
         """Have a schedule made, and give its id when it is there."""
         body = {"stop_id": str(self.stop), "seconds_max": seconds}
         schedule_id: str = (await self.ask("/schedules", body))["id"]
-        while (await self.ask(f"/schedules/{schedule_id}"))["progress"] in UNDER_WAY:  # noqa: ASYNC110  # over HTTP
+        while schedule_id in await self.searches():  # noqa: ASYNC110  # over HTTP
             await asyncio.sleep(0.5)
         return schedule_id
+
+    async def searches(self) -> list[str]:
+        """List the searches that wait or go on, as the board does: without what they found."""
+        found = (await self.ask(f"/schedules?stop_id={self.stop}"))["items"]
+        return [one["id"] for one in found if one["progress"] in UNDER_WAY]
 
 
 def _answer(request: urllib.request.Request) -> dict[str, Any]:
@@ -79,49 +78,13 @@ def _answer(request: urllib.request.Request) -> dict[str, Any]:
 
 @asynccontextmanager
 async def service() -> AsyncIterator[Stop]:
-    """Start PostgreSQL and matching, with a stop that it has heard of; stop both."""
-    folder = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
-    folder.chmod(0o711)
-    try:
-        async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(postgres(folder / "postgres"))
-            url = await database(server.url, "matching")
-            # Nobody registers: its log is empty.
-            other = await database(server.url, "registration")
-            await migrate(other, [])
-            port = free_port()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "services.matching",
-                env={
-                    "PATH": os.defpath,
-                    "PYTHONPATH": str(Path(__file__).parents[1]),
-                    "TRADEWIND_MODE": "development",
-                    "TRADEWIND_PORT": str(port),
-                    "TRADEWIND_DATABASE_URL": url,
-                    "TRADEWIND_LOG_URL": "postgresql:",
-                    "TRADEWIND_LOG_DATABASES": json.dumps({"registration": other}),
-                    "TRADEWIND_SECRET_KEY": SECRET,
-                    "TRADEWIND_LOG_LEVEL": "error",
-                },
-            )
-            stack.push_async_callback(_stop, process)
-            await listening(port)
-            stop = Stop(port, uuid4(), uuid4())
-            item = uuid4()
-            async with Database.connect(url) as connected:
-                await _tell(connected, stop, item)
-            await _session(stop, item)
-            yield stop
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    await process.wait()
+    """Start matching with a stop that it has heard of, and stop it."""
+    async with matching_house() as house:
+        stop, item = Stop(house.port, uuid4(), uuid4()), uuid4()
+        async with Database.connect(house.database_url) as connected:
+            await _tell(connected, stop, item)
+        await _session(stop, item)
+        yield stop
 
 
 async def _session(stop: Stop, item: UUID) -> None:
@@ -246,9 +209,8 @@ async def compared(rounds: int, seconds: int) -> tuple[Result, Result]:
 
 async def _end(stop: Stop) -> None:
     """End the search, if it goes on still."""
-    for one in (await stop.ask(f"/schedules?stop_id={stop.stop}"))["items"]:
-        if one["progress"] == "running":
-            await stop.ask(f"/schedules/{one['id']}/cancel", {})
+    for schedule_id in await stop.searches():
+        await stop.ask(f"/schedules/{schedule_id}/cancel", {})
 
 
 def _add(result: Result, more: Result) -> None:

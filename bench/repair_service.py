@@ -7,12 +7,9 @@ import asyncio
 import json
 import os
 import random
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -22,15 +19,14 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from bench.house import SECRET, database, listening
+from bench.house import SECRET
 from bench.load import Answer, Connection, Result, paced
+from bench.matching_house import matching_house
 from bench.repair_days import SESSION, SLOT, SLOTS, STOP, Event, starts_at
-from services.embedded.servers.child import free_port
-from services.embedded.servers.postgres import postgres
 from services.matching.domain.meetings import Meeting, State
 from services.matching.store import meetings as store
 from shared.access import Principal, Tokens
-from shared.postgres import Database, migrate
+from shared.postgres import Database
 
 OVER = 8
 """How many slots are over."""
@@ -141,47 +137,11 @@ def _check(answer: Answer) -> dict[str, Any]:
 
 @asynccontextmanager
 async def service(event: Event) -> AsyncIterator[Stop]:
-    """Start PostgreSQL and matching with an event in the middle of its day; stop both."""
-    folder = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
-    folder.chmod(0o711)
-    try:
-        async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(postgres(folder / "postgres"))
-            url = await database(server.url, "matching")
-            # Registration's log, which says nothing.
-            heard = await database(server.url, "registration")
-            await migrate(heard, [])
-            port = free_port()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.matching", env=_environment(url, heard, port)
-            )
-            stack.push_async_callback(_stop, process)
-            await listening(port)
-            shift = datetime.now(UTC) + HEAD_START - starts_at(OVER)
-            await _load(url, event, shift)
-            yield Stop(port, process.pid, event, shift)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _environment(database_url: str, heard_url: str, port: int) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-        "TRADEWIND_MODE": "development",
-        "TRADEWIND_PORT": str(port),
-        "TRADEWIND_DATABASE_URL": database_url,
-        "TRADEWIND_LOG_URL": "postgresql:",
-        "TRADEWIND_LOG_DATABASES": json.dumps({"registration": heard_url}),
-        "TRADEWIND_SECRET_KEY": SECRET,
-        "TRADEWIND_LOG_LEVEL": "error",
-    }
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    await process.wait()
+    """Start matching with an event in the middle of its day, and stop it."""
+    async with matching_house() as house:
+        shift = datetime.now(UTC) + HEAD_START - starts_at(OVER)
+        await _load(house.database_url, event, shift)
+        yield Stop(house.port, house.pid, event, shift)
 
 
 async def _load(url: str, event: Event, shift: timedelta) -> None:

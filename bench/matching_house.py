@@ -1,0 +1,69 @@
+"""A matching service over a durable PostgreSQL, as a process of its own, with an empty log."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.house import SECRET, database, listening
+from services.embedded.servers.child import free_port
+from services.embedded.servers.postgres import postgres
+from shared.postgres import migrate
+
+
+@dataclass(frozen=True)
+class MatchingHouse:
+    """What runs: the address of the database, the port and process of the service."""
+
+    database_url: str
+    port: int
+    pid: int
+
+
+@asynccontextmanager
+async def matching_house() -> AsyncIterator[MatchingHouse]:
+    """Start PostgreSQL and matching; stop both."""
+    folder = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
+    folder.chmod(0o711)
+    try:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(postgres(folder / "postgres"))
+            url = await database(server.url, "matching")
+            # Registration's log, which says nothing.
+            heard = await database(server.url, "registration")
+            await migrate(heard, [])
+            port = free_port()
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.matching", env=_environment(url, heard, port)
+            )
+            stack.push_async_callback(_stop, process)
+            await listening(port)
+            yield MatchingHouse(url, port, process.pid)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(database_url: str, heard_url: str, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "TRADEWIND_MODE": "development",
+        "TRADEWIND_PORT": str(port),
+        "TRADEWIND_DATABASE_URL": database_url,
+        "TRADEWIND_LOG_URL": "postgresql:",
+        "TRADEWIND_LOG_DATABASES": json.dumps({"registration": heard_url}),
+        "TRADEWIND_SECRET_KEY": SECRET,
+        "TRADEWIND_LOG_LEVEL": "error",
+    }
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
