@@ -28,15 +28,16 @@ async def add(
     by: Author,
     now: datetime,
 ) -> None:
-    """Keep a proposal; `about`: its id and its stop."""
+    """Keep a proposal; `about`: its id and its stop. Whoever it names can be found by it."""
     happened, record = what
+    people = {*record.people, *record.everybody(), *happened.everybody()}
     await connection.execute(
         "INSERT INTO repair (id, stop_id, state, happened, proposal, people, proposed_at, "
         "proposed_by) VALUES ($1, $2, 'open', $3, $4, $5, $6, $7)",
         *about,
         happened.model_dump(mode="json"),
         record.model_dump(mode="json"),
-        list(record.people),
+        list(people),
         now,
         by.id,
     )

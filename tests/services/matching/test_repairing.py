@@ -446,11 +446,14 @@ async def test_absences_and_repairs_go_with_the_person_and_with_time(day: Tomorr
     await day.publish(day.entry("dave luo", 1, "T1"), day.entry("dora liu", 1, "T2", "ivy"))
     await day.accept(await day.late("dave", 1))
     await day.accept(await day.late("dora", 1))
+    # Nothing of it has to change.
+    await day.late("lin", 1)
     house = day.house
-    event = r.PersonErased(
-        person_id=house.people["dave"], mission_id=house.mission, erased_at=day.slot(1)
-    )
-    await house.hear((event, 9))
+    for name in ("dave", "lin"):
+        event = r.PersonErased(
+            person_id=house.people[name], mission_id=house.mission, erased_at=day.slot(1)
+        )
+        await house.hear((event, 9))
     rows = await house.rows("SELECT resource_id FROM absence")
     assert [row["resource_id"] for row in rows] == [house.people["dora"]]
     (kept,) = await house.rows("SELECT people FROM repair")

@@ -53,6 +53,13 @@ class Happened(Facts):
     closings: tuple[Lost, ...] = ()
     wanted: tuple[Couple, ...] = ()
 
+    def everybody(self) -> Iterator[UUID]:
+        """Give everybody and everything that it names."""
+        yield self.subject_id
+        yield from (one.resource_id for one in self.absences)
+        for pair in self.wanted:
+            yield from pair.people
+
     def disturbance(self, sessions: Mapping[UUID, frozenset[UUID]]) -> Disturbance:
         """Say it as the search wants it; `sessions`: where each person has a place."""
         return Disturbance(
