@@ -11,6 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.matching.domain.barring import Barred
+from services.matching.domain.editing import (
+    Destination,
+    DoesNotFit,
+    Version,
+    placed,
+    spots,
+    with_entry,
+)
 from services.matching.domain.explaining import Names, sentence
 from services.matching.domain.fitting import misfits, misfits_of
 from services.matching.domain.ground import Code, Ground, Misfit, Room, Site
@@ -118,6 +126,48 @@ def test_a_meeting_alone_has_the_misfits_that_it_has_among_all(
     }
 
     assert alone == among
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(0, 3),
+            st.integers(0, 5),
+            st.sampled_from(POINTS),
+            st.booleans(),
+        ),
+        max_size=25,
+    )
+)
+def test_no_edits_in_whatever_order_put_anything_in_two_places(
+    wanted: list[tuple[int, int, int, UUID, bool]],
+) -> None:
+    languages = {one: frozenset({"en"}) for one in DELEGATES}
+    languages |= {one: frozenset({"zh"} if one == LOCALS[0] else {"en", "zh"}) for one in LOCALS}
+    around = ground(quotas={one: Quota(maximum=2) for one in LOCALS})
+    names = Names({}, {}, ZoneInfo("UTC"))
+    held: list[Entry] = []
+    for delegate, local, slot, point, is_out in wanted:
+        version = Version(tuple(held), around, languages, {IVY: frozenset({"en", "zh"})})
+        pair = (DELEGATES[delegate], LOCALS[local])
+        to = Destination(SLOTS[slot].starts_at, point)
+        try:
+            held = (
+                version.others(pair)
+                if is_out
+                else with_entry(held, placed(version, pair, to, names))
+            )
+        except DoesNotFit:
+            # Whatever is offered can be taken.
+            assert (to.starts_at, point) not in {
+                (spot.starts_at, spot.point_id) for spot in spots(version, pair)
+            } or len([one for one in held if LOCALS[local] in one.people]) == 2
+        assert misfits(held, around) == []
+        for one, other in combinations(held, 2):
+            is_at_once = one.starts_at == other.starts_at
+            assert not (is_at_once and set(one.resources) & set(other.resources))
+        assert all(one.interpreter_id == IVY for one in held if LOCALS[0] in one.people)
 
 
 def test_the_way_between_two_venues_takes_its_time() -> None:
