@@ -1,6 +1,8 @@
 """What a stop's schedule has to respect: stated by staff, kept by the solver and on the day."""
 
+from collections import Counter
 from datetime import datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
 RULES = "/api/v1/scheduling-rules"
+SLOT = timedelta(minutes=25)
 
 
 async def put(house: "House", rule: str, status: int = 200, **body: Any) -> Any:
@@ -263,3 +266,44 @@ async def test_nothing_is_left_of_who_is_erased(house: "House") -> None:
 
     found = await rules(house)
     assert (found["availabilities"], found["precedences"]) == ([], [])
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_is_stated_a_schedule_keeps_it(house: "House", seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # the same day each time
+    pairs = [f"{one} {other}" for one in ("dora", "dave") for other in ("lin", "luo", "liu")]
+    locked, no, first, second = random.sample(pairs, 4)
+    # Dave speaks Chinese.
+    helper = "" if "dave" in locked or "luo" in locked else random.choice(("ivy", "ian"))
+    entry = house.entry(locked, random.randint(1, 4), random.choice(("T1", "T2")), helper)
+    await house.published(entry)
+    await house.order(await house.meeting(locked), "lock", 1)
+    refusal = {
+        "stop_id": str(house.stop),
+        "participant_id": str(house.people[no.split()[1]]),
+        "counterpart_id": str(house.people[no.split()[0]]),
+        "kind": "no_thanks",
+    }
+    assert (await house.ask("PUT", "/api/v1/preferences", body=refusal)).status_code == 200
+    await order(house, first, second)
+    shy = random.choice([name for name in ("lin", "luo", "liu") if name not in locked])
+    begin = random.randint(1, 3)
+    there = (house.slot(begin), house.slot(begin + 1) + SLOT)
+    await put(house, "availabilities", person_id=str(house.people[shy]), times=hours(there))
+    entries = await solved(house)
+
+    at = {one.people: one for one in entries}
+    names = {name: name.split() for name in pairs}
+    ids = {name: (house.people[d], house.people[n]) for name, (d, n) in names.items()}
+    assert at[entry.people].spot == entry.spot
+    assert ids[no] not in at
+    if ids[first] in at and ids[second] in at:
+        assert at[ids[first]].ends_at <= at[ids[second]].starts_at
+    for one in entries:
+        if house.people[shy] in one.people:
+            assert there[0] <= one.starts_at
+            assert one.ends_at <= there[1]
+    held = Counter((resource, one.starts_at) for one in entries for resource in one.resources)
+    assert max(held.values()) == 1
+    assert len(entries) > 2
+    await house.published(*entries)
