@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from services.notify.domain.mail import ChannelName, Message
-from services.notify.domain.rules import chosen, second
+from services.notify.domain.rules import chosen, is_told_enough, second
 from services.notify.store import messages, wishes
 from services.notify.store.messages import News
 from shared.postgres import Connection
@@ -51,10 +51,16 @@ async def tell_due(
 async def tell_otherwise(
     connection: Connection, failed: Message, now: datetime, available: Collection[ChannelName]
 ) -> ChannelName | None:
-    """Queue a message that failed for good over another channel, and say which; None: no other."""
+    """Queue a message that failed for good over another channel, and say which.
+
+    None: there is no other, or this person is told enough.
+    """
+    tried = await messages.channels_of(connection, failed.notification_id)
+    others = [state for channel, state in tried.items() if channel != failed.channel]
+    if is_told_enough(failed.channel, others):
+        return None
     rules = await wishes.rules_of(connection, failed.mission_id)
     wanted = await wishes.of_people(connection, [failed.person_id])
-    tried = await messages.channels_of(connection, failed.notification_id)
     channel = second(failed.kind, tried, wanted[failed.person_id], rules, available)
     if channel is not None:
         await messages.copy(connection, failed.id, channel, now)

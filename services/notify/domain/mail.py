@@ -26,6 +26,8 @@ Kind = Literal[
     "application_lapsed",
 ]
 
+State = Literal["queued", "sent", "failed", "superseded"]
+
 ChannelName = Literal["email", "web_push", "wecom", "sms", "print"]
 
 OF_APPLICATIONS: Mapping[str, Kind] = {

@@ -1,11 +1,11 @@
 """Rules: who hears what, when and how. Decided from values alone; times are of the stop's clock."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from services.notify.domain.mail import ChannelName, Kind
+from services.notify.domain.mail import ChannelName, Kind, State
 from shared.events.base import Language
 
 DAY = timedelta(days=1)
@@ -45,6 +45,12 @@ class Wishes:
     channels: tuple[ChannelName, ...] | None = None
     language: Language | None = None
     phone: str | None = None
+    has_devices: bool = False
+    """Whether any browser of this person takes messages."""
+
+    def reached_by(self, channel: ChannelName) -> bool:
+        """Say whether there is anything to reach this person by over a channel."""
+        return {"sms": bool(self.phone), "web_push": self.has_devices}.get(channel, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def chosen(
         return ("email",)
     wanted = rules.channels if wishes.channels is None else wishes.channels
     found = [name for name in OWN_CHOICE if name in wanted and name in available]
-    return tuple(name for name in found if name != "sms" or wishes.phone) or ("email",)
+    return tuple(filter(wishes.reached_by, found)) or ("email",)
 
 
 def second(
@@ -92,9 +98,17 @@ def second(
     """Say which channel is tried when one failed for good; None: every one was."""
     if kind in MAIL_ALONE:
         return None
-    left: Sequence[ChannelName] = [name for name in rules.fallback if name not in tried]
-    able = (name for name in left if name in available and (name != "sms" or wishes.phone))
-    return next(able, None)
+    left = (name for name in rules.fallback if name in available and name not in tried)
+    return next(filter(wishes.reached_by, left), None)
+
+
+def is_told_enough(failed: ChannelName, others: Collection[State]) -> bool:
+    """Say whether somebody is told although one channel failed for good.
+
+    Without a mail there is no calendar, and of the others nobody knows whether they were seen: a
+    failed mail is always told otherwise.
+    """
+    return failed != "email" and not {"queued", "sent"}.isdisjoint(others)
 
 
 def _next(clock: time, zone: ZoneInfo, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, ChannelName, Kind, Message
+from services.notify.domain.mail import LEASE, QUIET, WAIT_MAX, ChannelName, Kind, Message, State
 from services.notify.domain.rules import Turn
 from shared.postgres import Connection, columns
 
@@ -105,12 +105,12 @@ async def copy(connection: Connection, message: int, channel: ChannelName, now: 
     )
 
 
-async def channels_of(connection: Connection, notification_id: UUID) -> list[ChannelName]:
-    """Say over which channels something goes, or went."""
+async def channels_of(connection: Connection, notification_id: UUID) -> dict[ChannelName, State]:
+    """Say over which channels something goes, or went, and what became of each."""
     rows = await connection.fetch(
-        "SELECT channel FROM message WHERE notification_id = $1", notification_id
+        "SELECT channel, state FROM message WHERE notification_id = $1", notification_id
     )
-    return [row["channel"] for row in rows]
+    return {row["channel"]: row["state"] for row in rows}
 
 
 async def heard(

@@ -53,19 +53,21 @@ async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> N
 
 async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Wishes]:
     """Read how people want to be told, each of them."""
-    asked = list(people)
     rows = await connection.fetch(
-        "SELECT person_id, channels, language, phone FROM wish WHERE person_id = ANY($1)", asked
+        "SELECT person.id, channels, language, phone, EXISTS (SELECT FROM push_subscription "
+        "WHERE push_subscription.person_id = person.id) AS has_devices "
+        "FROM unnest($1::uuid[]) AS person (id) LEFT JOIN wish ON wish.person_id = person.id",
+        list(people),
     )
-    known = {
-        row["person_id"]: Wishes(
+    return {
+        row["id"]: Wishes(
             None if row["channels"] is None else tuple(row["channels"]),
             row["language"],
             row["phone"],
+            row["has_devices"],
         )
         for row in rows
     }
-    return {person_id: known.get(person_id, Wishes()) for person_id in asked}
 
 
 async def put(connection: Connection, person_id: UUID, wishes: Wishes) -> None:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.domain.mail import ChannelName, Kind
-from services.notify.domain.rules import AT_ONCE, OWN_CHOICE, Rules, Wishes, chosen, second, turn
+from services.notify.domain.rules import (
+    AT_ONCE,
+    OWN_CHOICE,
+    Rules,
+    Wishes,
+    chosen,
+    is_told_enough,
+    second,
+    turn,
+)
 
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -34,7 +43,10 @@ rules_of = st.builds(
     quiet_until=hours,
 )
 wishes_of = st.builds(
-    Wishes, channels=st.none() | some_channels, phone=st.none() | st.just("+8613800000000")
+    Wishes,
+    channels=st.none() | some_channels,
+    phone=st.none() | st.just("+8613800000000"),
+    has_devices=st.booleans(),
 )
 ahead = st.timedeltas(timedelta(hours=-5), timedelta(days=20))
 
@@ -99,6 +111,7 @@ def test_nothing_is_told_twice_over_one_channel_and_everything_over_one(
     wanted = rules.channels if wishes.channels is None else wishes.channels
     assert set(told) <= {*wanted, "email"}
     assert "sms" not in told or wishes.phone
+    assert "web_push" not in told or wishes.has_devices
     assert "email" not in told or told[0] == "email"
 
 
@@ -111,7 +124,7 @@ def test_what_fails_everywhere_is_tried_everywhere_once(
         assert other not in tried
         assert other in available
         tried.append(other)
-    able = {name for name in rules.fallback if name in available} - {"sms"}
+    able = {name for name in rules.fallback if name in available} - {"sms", "web_push"}
     assert kind == "sign_in" or able <= set(tried)
 
 
@@ -146,3 +159,13 @@ def test_a_rehearsal_waits_for_nothing(
     now: datetime, distance: timedelta, is_first: bool, zone: ZoneInfo
 ) -> None:
     assert turn(now + distance, is_first=is_first, rules=AT_ONCE, zone=zone, now=now).at == now
+
+
+def test_a_failed_mail_is_always_told_otherwise_and_the_rest_when_nothing_else_went() -> (
+    None
+):
+    assert not is_told_enough("email", ["sent", "queued"])
+    assert is_told_enough("web_push", ["sent"])
+    assert is_told_enough("sms", ["failed", "queued"])
+    assert not is_told_enough("web_push", ["failed", "superseded"])
+    assert not is_told_enough("sms", [])
