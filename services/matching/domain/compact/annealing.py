@@ -9,11 +9,11 @@ from services.matching.domain.compact.layout import Layout
 
 HOT = 0.45
 """At this temperature a fair's schedules are still in disorder; they set around 0.4."""
-COLD = 0.17
+COLD = 0.18
 """At this one nearly nothing moves."""
-SHARE = 0.97
+SHARE = 0.9
 """How many moves are for those who wait more than they have to."""
-STEPS = 100_000
+STEPS = 20_000
 """Moves between two looks at the clock: a few milliseconds."""
 
 

@@ -1,8 +1,10 @@
-"""Annealing by chains, compiled: some ten million chains are looked at in a second.
+"""Annealing by chains, compiled: some five million chains are looked at in a second.
 
 A move exchanges two slots along a chain of meetings (Kempe 1879), as for colourings by
 Morgenstern and Shapiro (1990). Only those at a chain's ends have other slots afterwards, and only
 they are weighed; for those between, two meetings change places.
+
+All is in one file: code that is kept is made anew when its own file changes, not when another does.
 """
 
 from typing import NamedTuple
@@ -110,16 +112,14 @@ def weight(board: Board, person: int, used: Word) -> float:
     windows = board.windows[person]
     if found == 0 or windows == 0:
         return heavy
-    length = board.held[person]
-    window = (ONE << np.uint64(length)) - ONE
-    inside = 0
+    window = (ONE << np.uint64(board.held[person])) - ONE
+    outside = OUTSIDE_MAX
     while windows:
         if windows & ONE:
-            inside = max(inside, ones(used & window))
+            outside = min(outside, ones(window & ~used))
         windows >>= ONE
         window <<= ONE
-    outside = int(length) - inside
-    return heavy + COMPACTNESS * min(outside, OUTSIDE_MAX)
+    return heavy + COMPACTNESS * outside
 
 
 @inlined
@@ -233,28 +233,61 @@ def settle(board: Board, state: State, person: int, used: Word) -> None:
 
 
 @inlined
-def attempt(board: Board, state: State, meeting: int, person: int, limit: float) -> bool:
-    """Move a meeting of somebody's to a random slot if its chain weighs no more than the limit."""
-    slot = state.slots[meeting]
-    other = below(state.random, len(board.tables))
-    if state.at[person, other] != NOBODY or not (board.domains[meeting] >> np.uint64(other)) & ONE:
-        return False
-    used = moved(state.used[person], slot, other)
-    # What this end loses by more than a break and a step the other one will not make good.
-    slack = 1 + COMPACTNESS
-    if breaks(used) - breaks(state.used[person]) > 1:
-        return False
-    if weight(board, person, used) - state.weights[person] > limit + slack:
-        return False
-    if not follow(board, state, meeting, slot, other):
-        return False
-    heavier = 0.0
+def walk(state: State, person: int, slot: int, step: int, is_held: bool) -> int:
+    """Go on from a slot, round the day, to the first in which somebody has a meeting, or has none.
+
+    So the ends of runs are met more often than their middles, and the slots beside runs too.
+    """
+    slots = state.at.shape[1]
+    for _ in range(slots):
+        if (state.at[person, slot] != NOBODY) == is_held:
+            break
+        slot += step
+        if slot == slots:
+            slot = 0
+        elif slot < 0:
+            slot = slots - 1
+    return slot
+
+
+@inlined
+def heaviness(board: Board, state: State, over: int, limit: float) -> float:
+    """Give by how much the ends of the chain, and tables too many, become heavier.
+
+    What is over the limit by breaks alone is not looked at further.
+    """
+    least = heavier = TABLE_WEIGHT * over
+    for place in range(state.counts[ENDS]):
+        one = state.ends[place]
+        least += breaks(state.ends_used[place]) - state.weights[one]
+    if least > limit:
+        return least
     for place in range(state.counts[ENDS]):
         one = state.ends[place]
         heavier += weight(board, one, state.ends_used[place]) - state.weights[one]
+    return heavier
+
+
+@inlined
+def attempt(
+    board: Board, state: State, meeting: int, person: int, other: int, temperature: float
+) -> bool:
+    """Move somebody's meeting to another slot, if that leads to no more breaks of this one.
+
+    Others may have more, as far as the temperature lets them (Metropolis and others 1953).
+    """
+    slot = state.slots[meeting]
+    if state.at[person, other] != NOBODY or not (board.domains[meeting] >> np.uint64(other)) & ONE:
+        return False
+    used = state.used[person]
+    if breaks(moved(used, slot, other)) > breaks(used):
+        return False
+    if not follow(board, state, meeting, slot, other):
+        return False
+    limit = -temperature * np.log((below(state.random, 1 << 32) + 1) * 2.0**-32)
     gain = state.counts[GAIN]
     over = excess(board, state, other, gain) + excess(board, state, slot, -gain)
-    if heavier + TABLE_WEIGHT * over > limit or not is_ordered(board, state, slot, other):
+    if heaviness(board, state, over, limit) > limit or not is_ordered(board, state, slot, other):
         return False
     exchange(board, state, slot, other)
     state.counts[EXCESS] += over
@@ -269,21 +302,21 @@ def anneal(board: Board, state: State, steps: int, temperature: float, share: fl
     random, counts = state.random, state.counts
     meetings, width = board.people.shape
     slots = len(board.tables)
-    scale = 2.0**-32
     for _ in range(steps):
         if counts[WAITING] and below(random, 1 << 16) < share * (1 << 16):
             person = state.waiting[below(random, counts[WAITING])]
-            meeting = state.at[person, below(random, slots)]
-            if meeting == NOBODY:
-                continue
+            step = 2 * below(random, 2) - 1
+            slot = walk(state, person, below(random, slots), step, True)
+            meeting = state.at[person, slot]
+            other = walk(state, person, below(random, slots), step, False)
         else:
             meeting = below(random, meetings)
             person = board.people[meeting, below(random, width)]
             if person == NOBODY:
                 continue
-        limit = -temperature * np.log((below(random, 1 << 32) + 1) * scale)
+            other = below(random, slots)
         if (
-            attempt(board, state, meeting, person, limit)
+            attempt(board, state, meeting, person, other, temperature)
             and counts[BREAKS] < counts[BEST]
             and counts[EXCESS] == 0
             and counts[UNFAIR] == 0
