@@ -7,7 +7,7 @@ from services.matching.commands import fitting, looking
 from services.matching.domain.explaining import Names
 from services.matching.domain.quality import Quality, Setting, judged
 from services.matching.domain.unmet import Unmet
-from services.matching.store import facts, meetings
+from services.matching.store import choosing, facts, meetings
 from services.matching.store import versions as store
 from shared.events.base import Bilingual
 from shared.postgres import Connection
@@ -70,6 +70,7 @@ async def judge(connection: Connection, row: looking.Row) -> Judgement:
     known = fitting.involved(entries, current) | setting.people.keys()
     known |= {one.participant_id for one in quality.unmet}
     known |= {one.counterpart_id for one in quality.unmet if one.counterpart_id}
+    wished = [one.organization_id for one in quality.unmet if one.organization_id]
     return Judgement(
         quality=quality,
         proof=Proof(
@@ -80,7 +81,8 @@ async def judge(connection: Connection, row: looking.Row) -> Judgement:
             is_edited=row["revision"] > 1,
         ),
         names=await fitting.names(connection, stop_id, known),
-        organizations=await store.organizations(
-            connection, [one.organization_id for one in quality.unmet if one.organization_id]
-        ),
+        organizations={
+            found: Bilingual(en=one["organization"], zh=one["native_organization"] or "")
+            for found, one in (await choosing.companies(connection, wished)).items()
+        },
     )

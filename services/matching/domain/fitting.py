@@ -37,12 +37,7 @@ def misfits(entries: Sequence[Entry], ground: Ground) -> list[Misfit]:
     whole = [entry for entry in entries if entry.people not in fixed]
     whole += [as_entry(meeting) for meeting in fixed.values()]
     added = [entry for entry in changed if entry.people not in now]
-    return [
-        *found,
-        *_too_many(added, whole, ground),
-        *_clashes(changed, whole, ground),
-        *misplaced(changed, whole, ground),
-    ]
+    return [*found, *_too_many(added, whole, ground), *_beside(changed, whole, ground)]
 
 
 def misfits_of(entry: Entry, others: Sequence[Entry], ground: Ground) -> list[Misfit]:
@@ -55,14 +50,8 @@ def misfits_of(entry: Entry, others: Sequence[Entry], ground: Ground) -> list[Mi
     if why := ground.barred.why(*entry.people):
         found.append(Misfit(entry, why))
     whole = [*others, entry]
-    return [
-        *found,
-        *_places(entry, ground),
-        *_company_met(entry, others, ground),
-        *_too_many([entry], whole, ground),
-        *_clashes([entry], whole, ground),
-        *misplaced([entry], whole, ground),
-    ]
+    found += [*_places(entry, ground), *_company_met(entry, others, ground)]
+    return [*found, *_too_many([entry], whole, ground), *_beside([entry], whole, ground)]
 
 
 def as_entry(meeting: Meeting) -> Entry:
@@ -97,6 +86,11 @@ def as_meeting(entry: Entry, meeting_id: UUID, stop: tuple[UUID, UUID], number: 
         locked=entry.locked,
         schedule_number=number,
     )
+
+
+def _beside(changed: Sequence[Entry], whole: Sequence[Entry], ground: Ground) -> Iterator[Misfit]:
+    yield from _clashes(changed, whole, ground)
+    yield from misplaced(changed, whole, ground)
 
 
 def _places(entry: Entry, ground: Ground) -> Iterator[Misfit]:

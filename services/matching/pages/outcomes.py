@@ -24,7 +24,7 @@ from services.matching.pages.naming import company_words
 from services.matching.pages.outcome_sheet import money, written
 from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
-from services.matching.store import meetings
+from services.matching.store import choosing, meetings
 from services.matching.store import outcomes as store
 from shared.access import Principal, Scope, may
 from shared.errors import Refusal
@@ -209,7 +209,7 @@ async def _names(connection: Connection, found: Sequence[Found]) -> Mapping[UUID
         for one in found
         for name in ("delegate_organization_id", "local_organization_id")
     }
-    return await store.organizations(connection, list(ids))
+    return await choosing.companies(connection, ids)
 
 
 async def _with_whom(

@@ -149,17 +149,6 @@ async def meeting_of(connection: Connection, delegate_id: UUID, local_id: UUID) 
     )
 
 
-async def organizations(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Row]:
-    """Read what companies are called."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT ON (organization_id) organization_id AS id, organization, "
-        "native_organization FROM participant WHERE organization_id = ANY($1::uuid[]) "
-        "ORDER BY organization_id, version DESC",
-        list(ids),
-    )
-    return {row["id"]: row for row in rows}
-
-
 async def stops(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     """List a mission's stops, in order."""
     return await connection.fetch(

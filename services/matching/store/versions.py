@@ -9,7 +9,6 @@ import asyncpg
 
 from services.matching.domain.requests import Author
 from services.matching.domain.versions import Entry
-from shared.events.base import Bilingual
 from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
@@ -32,22 +31,6 @@ async def speakers(connection: Connection, people: Iterable[UUID]) -> dict[UUID,
         "SELECT id, side, languages FROM participant WHERE id = ANY($1::uuid[])", list(people)
     )
     return {row["id"]: row for row in rows}
-
-
-async def organizations(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, Bilingual]:
-    """Read what companies are called, by those who represent them."""
-    rows = await connection.fetch(
-        "SELECT DISTINCT ON (organization_id) organization_id, organization, native_organization "
-        "FROM participant WHERE organization_id = ANY($1::uuid[]) "
-        "ORDER BY organization_id, version DESC",
-        list(ids),
-    )
-    return {
-        row["organization_id"]: Bilingual(
-            en=row["organization"], zh=row["native_organization"] or ""
-        )
-        for row in rows
-    }
 
 
 async def newest(connection: Connection, stop_id: UUID) -> Row | None:
