@@ -19,6 +19,7 @@ TRIMS = 3
 CORE_MAX = 30
 """Larger cores are left as they are: a smaller one would cost more than it saves."""
 CONFLICTS_SMALLER = 1_000
+CONFLICTS_STEP = 1_000
 CONFLICTS_FIRST = 2_000
 
 
@@ -121,7 +122,10 @@ class Cores:
         assumed, count = list(self._assumed), 0
         step = -(-len(assumed) // STEPS)
         while not self._is_over:
-            if self._solver.ask(assumed[:count]):
+            is_possible = self._ask(assumed, count)
+            if is_possible is None:
+                count = len(assumed)
+            elif is_possible:
                 self._is_over = self._hear(self._solver.model(), self._bound)
                 if count >= len(assumed):
                     break
@@ -135,6 +139,12 @@ class Cores:
             else:
                 return None
         return cores
+
+    def _ask(self, assumed: Sequence[int], count: int) -> bool | None:
+        """Ask of the first of them; of less than all, not long: all may be told sooner."""
+        if 0 < count < len(assumed):
+            return self._solver.try_(assumed[:count], CONFLICTS_STEP)
+        return self._solver.ask(assumed[:count])
 
     def _trimmed(self) -> list[int]:
         core = self._solver.core()

@@ -143,24 +143,19 @@ class Encoding:
         return self._floors[breaks]
 
     def _tables(self) -> None:
-        """Count who is there in each slot, which is enough if all meetings are of one size."""
-        sizes = {len(people) for people in self._board.people}
+        """Count in each slot who is there, and meetings, by a mark for all of one participant."""
+        largest = max(len(people) for people in self._board.people)
         for slot, tables in enumerate(self._board.tables):
-            self._at_most([used[slot] for used in self._used], max(sizes) * tables)
-        if len(sizes) > 1:
-            self._clusters()
-
-    def _clusters(self) -> None:
-        """Count the meetings in each slot by a mark for all of one participant."""
+            self._at_most([used[slot] for used in self._used], largest * tables)
         clusters, left = [], set(range(len(self.held)))
         while left:
-            largest = max((left.intersection(held) for held in self._board.held), key=len)
-            clusters.append(sorted(largest))
-            left -= largest
+            cluster = max((left.intersection(held) for held in self._board.held), key=len)
+            clusters.append(cluster)
+            left -= cluster
         for slot, tables in enumerate(self._board.tables):
             marks = []
             for cluster in clusters:
-                here = [self.held[one][slot] for one in cluster if slot in self.held[one]]
+                here = [self.held[one][slot] for one in sorted(cluster) if slot in self.held[one]]
                 if here:
                     marks.append(self._new())
                     self.clauses.extend([-one, marks[-1]] for one in here)
