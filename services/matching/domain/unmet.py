@@ -3,16 +3,16 @@
 Staff reads all of it. What one side must not learn of the other has no reason for participants.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.matching.domain.barring import Barred
-from services.matching.domain.problem import Candidate, Problem, Solution
+from services.matching.domain.obstacles import Obstacles
+from services.matching.domain.problem import Problem, Solution
 from services.matching.domain.wishes import Wishes
-from shared.events.base import Bilingual, Facts, Side
+from shared.events.base import Bilingual, Facts
 
 FOR_STAFF = frozenset({"refused", "excluded", "vetoed", "left_out", "lower_value"})
 """Reasons that participants read as one and the same: told apart, one of them would be a secret."""
@@ -72,7 +72,15 @@ _REASONS = {
         "No interpreter for their languages is free when both are.",
         "双方共同空闲的时段没有可用的翻译。",
     ),
+    "other_order": (
+        "Another meeting has to be before or after this one, and leaves no time for it.",
+        "该洽谈与另一场洽谈有先后顺序要求，因而没有合适的时段。",
+    ),
     "no_point": ("No table is free when both are.", "双方共同空闲的时段没有空桌。"),
+    "no_rest": (
+        "The interpreters for their languages would have no rest.",
+        "所需语种的翻译将没有休息时间。",
+    ),
     "lower_value": (
         "Other meetings were worth more in these slots.",
         "这些时段安排了优先级更高的洽谈。",
@@ -112,8 +120,7 @@ class _Judge:
         around: Around,
         placed: AbstractSet[frozenset[UUID]],
     ) -> None:
-        self._problem = problem
-        self._solution = solution
+        self._obstacles = Obstacles(problem, solution)
         self._around = around
         self._placed = placed
         self._candidates = {frozenset((c.delegate_id, c.local_id)): c for c in problem.candidates}
@@ -179,47 +186,9 @@ class _Judge:
             return "company_met"
         if candidate is None:
             return "not_here"
-        return _in_the_way(self._problem, self._solution, candidate)
+        return self._obstacles.of(candidate)
 
     def _is_company_met(self, one: UUID, other: UUID) -> bool:
         company_of = self._around.barred.company_of
         both = ((one, company_of.get(other)), (other, company_of.get(one)))
         return any(meets in self._meets for meets in both)
-
-
-def _has_room(problem: Problem, solution: Solution, person_id: UUID, side: Side) -> bool:
-    room = problem.room(person_id, side)
-    held = sum(person_id in (one.delegate_id, one.local_id) for one in solution.placed)
-    return room is None or held < room
-
-
-def _in_the_way(problem: Problem, solution: Solution, candidate: Candidate) -> str:
-    overlapping = problem.overlapping()
-    used: dict[UUID, set[int]] = defaultdict(set)
-    for one in solution.placed:
-        for resource in (one.delegate_id, one.local_id, one.point_id, one.interpreter_id):
-            if resource:
-                used[resource] |= overlapping[one.time]
-    if not _has_room(problem, solution, candidate.local_id, "local"):
-        return "enough_meetings"
-    if not _has_room(problem, solution, candidate.delegate_id, "delegation"):
-        return "delegate_enough_meetings"
-    taken = used[candidate.delegate_id] | used[candidate.local_id]
-    able = [one for one in problem.interpreters if one.serves(candidate)]
-    stages: Sequence[tuple[str, Callable[[int], bool]]] = (
-        ("no_common_time", lambda time: time not in taken),
-        ("no_point", lambda time: any(time not in used[p] for p in problem.times[time].points)),
-        (
-            "no_interpreter",
-            lambda time: (
-                not candidate.needs_interpreter
-                or any(time in one.times and time not in used[one.id] for one in able)
-            ),
-        ),
-    )
-    times = list(candidate.times)
-    for code, is_possible in stages:
-        times = [time for time in times if is_possible(time)]
-        if not times:
-            return code
-    return "lower_value"

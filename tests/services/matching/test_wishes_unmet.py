@@ -12,6 +12,7 @@ from services.matching.domain.problem import (
     Placed,
     Problem,
     Quota,
+    Rest,
     Solution,
     Time,
 )
@@ -119,6 +120,31 @@ def test_no_interpreter_may_be_free() -> None:
     assert reasons(problem(), held) == ["no_interpreter"]
     alone = problem(candidates=(candidate(languages=(("en",), ("en",))),), interpreters=())
     assert reasons(alone) == ["lower_value"]
+
+
+def test_another_meeting_may_have_to_be_before_or_after() -> None:
+    other = (OTHER, THIRD)
+    held = [placed(*other, 1, T2)]
+    assert reasons(problem(precedences=((other, (DELEGATE, LOCAL)),)), held) == ["other_order"]
+    held = [placed(*other, 0, T2)]
+    assert reasons(problem(precedences=(((DELEGATE, LOCAL), other),)), held) == ["other_order"]
+    assert reasons(problem(precedences=((other, (DELEGATE, LOCAL)),)), held) == ["lower_value"]
+
+
+def test_an_interpreter_may_have_no_rest() -> None:
+    rest = Rest(run_minutes_max=30, rest_minutes=10)
+    held = [placed(OTHER, THIRD, 0, T2, IVY)]
+    late = problem(candidates=(candidate(times=(1,)),), rest=rest)
+    assert reasons(late, held) == ["no_rest"]
+    assert reasons(late) == ["lower_value"]
+
+
+def test_the_booth_may_be_taken_and_another_companys_is_of_no_use() -> None:
+    owners, firms = {T1: FIRM}, (None, FIRM)
+    own = problem(candidates=(candidate(companies=firms, times=(0,)),), owners=owners)
+    assert reasons(own) == ["lower_value"]
+    assert reasons(own, [placed(OTHER, THIRD, 0)]) == ["no_point"]
+    assert reasons(problem(owners=owners)) == ["no_point"]
 
 
 def test_otherwise_other_meetings_were_worth_more() -> None:
