@@ -116,10 +116,11 @@ class Cores:
     def _disjoint(self) -> list[list[int]] | None:
         """Find cores that share nothing, None if nothing need be assumed for one.
 
-        Assumed is ever more of what is wanted, so that each solution is found near the last.
+        At first assumed is ever more of what is wanted, so that solutions are found near the last.
         """
         cores: list[list[int]] = []
-        assumed, count = list(self._assumed), 0
+        assumed = list(self._assumed)
+        count = len(assumed) if self._bound else 0
         step = -(-len(assumed) // STEPS)
         while not self._is_over:
             is_possible = self._ask(assumed, count)
