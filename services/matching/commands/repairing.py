@@ -9,6 +9,7 @@ from services.matching.commands import enforcing, looking
 from services.matching.commands.checking import Outdated
 from services.matching.commands.reporting import Report, happened
 from services.matching.commands.surveying import day_of, survey
+from services.matching.commands.warning import warnings
 from services.matching.domain.repair.day import Day, Disturbance
 from services.matching.domain.repair.proposal import Proposal
 from services.matching.domain.repair.record import Happened, Record
@@ -44,6 +45,8 @@ async def propose(
     record = Record.of(await repair(day, told.disturbance(known.at_sessions)))
     repair_id = uuid4()
     async with database.transaction() as connection:
+        told_of = await warnings(connection, stop_id, known, record)
+        record = record.model_copy(update={"warnings": told_of})
         await store.add(connection, (repair_id, stop_id), (told, record), by, now)
         meetings_max = await store.rule(connection, stop_id)
     if meetings_max is not None and record.is_light(meetings_max):

@@ -64,6 +64,7 @@ class _Shown:
                 for number, one in enumerate(record.offers, 1)
             ],
             "people": record.people,
+            "warnings": [one.model_dump() for one in record.warnings],
             "drops_proven": record.drops_proven,
             "moves_proven": record.moves_proven,
             "is_nearest": record.is_nearest,

@@ -50,6 +50,8 @@ class Survey:
     met_elsewhere: frozenset[frozenset[UUID]]
     away: Taken
     """When people, points and interpreters are away, or at another stop."""
+    owners: Mapping[UUID, UUID]
+    """Whose booth a point is."""
 
     @cached_property
     def counts(self) -> Counter[UUID]:
@@ -116,7 +118,7 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
     rows = await repairs.people_at(connection, stop_id)
     people = {row["id"]: Someone(row["side"], frozenset(row["languages"])) for row in rows}
     held = await sessions.of_stop(connection, stop_id)
-    places = await _places(connection, held)
+    places, owners = await _places(connection, held)
     interpreters = {
         row["id"]: frozenset(row["languages"])
         for row in await facts.interpreters(connection, stop_id)
@@ -138,7 +140,10 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
         met_elsewhere=frozenset(
             await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id)
         ),
-        away=await meetings.away_from(connection, stop_id, [*people, *interpreters, *points]),
+        away=await meetings.bookings(
+            connection, [*people, *interpreters, *points], without=[one.id for one in found]
+        ),
+        owners=owners,
     )
 
 
@@ -154,21 +159,26 @@ def day_of(known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime) ->
         refused={pair for pair in pairs if known.is_refused(pair)},
         waiting=[known.pair(pair) for pair in known.waiting()],
         movable_from=now + NOTICE,
+        owners=known.owners,
+        companies=known.barred.company_of,
     )
 
 
-async def _places(connection: Connection, held: Sequence[sessions.Row]) -> list[Place]:
-    found = []
+async def _places(
+    connection: Connection, held: Sequence[sessions.Row]
+) -> tuple[list[Place], dict[UUID, UUID]]:
+    """Read the slots of sessions with their points, and whose booths these are."""
+    found: list[Place] = []
+    owners: dict[UUID, UUID] = {}
     for session in held:
-        points = tuple(
-            Point(row["id"], row["closed_from"])
-            for row in await sessions.points_of(connection, session["id"])
-        )
+        rows = await sessions.points_of(connection, session["id"])
+        points = tuple(Point(row["id"], row["closed_from"]) for row in rows)
+        owners |= {row["id"]: row["organization_id"] for row in rows if row["organization_id"]}
         found += [
             Place(session["id"], slot.starts_at, slot.ends_at, points)
             for slot in sessions.slots(session)
         ]
-    return sorted(found, key=lambda place: (place.starts_at, place.session_id))
+    return sorted(found, key=lambda place: (place.starts_at, place.session_id)), owners
 
 
 def _at_sessions(

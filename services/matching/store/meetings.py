@@ -161,30 +161,10 @@ async def bookings(
         list(resources),
         list(without),
     )
-    return _times(rows)
-
-
-def _times(rows: Iterable[Row]) -> dict[UUID, list[tuple[datetime, datetime]]]:
     found: dict[UUID, list[tuple[datetime, datetime]]] = {}
     for row in rows:
         found.setdefault(row["resource_id"], []).append((row["starts_at"], row["ends_at"]))
     return found
-
-
-async def away_from(
-    connection: Connection, stop_id: UUID, resources: Iterable[UUID]
-) -> dict[UUID, list[tuple[datetime, datetime]]]:
-    """Give when people, points and interpreters are away, or taken by meetings of other stops."""
-    rows = await connection.fetch(
-        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at "
-        "FROM booking JOIN meeting ON meeting.id = booking.meeting_id "
-        "WHERE meeting.stop_id <> $1 AND resource_id = ANY($2::uuid[]) UNION ALL "
-        "SELECT resource_id, lower(during), upper(during) FROM absence "
-        "WHERE resource_id = ANY($2::uuid[])",
-        stop_id,
-        list(resources),
-    )
-    return _times(rows)
 
 
 async def companies(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Row]:

@@ -24,6 +24,7 @@ DELEGATES = [UUID(int=n) for n in (1, 2, 3)]
 LOCALS = [UUID(int=n) for n in (11, 12, 13)]
 POINTS = [UUID(int=n) for n in (21, 22)]
 SESSION = UUID(int=31)
+COMPANY = UUID(int=51)
 HELPERS = [UUID(int=n) for n in (41, 42)]
 BOTH = frozenset({"en", "zh"})
 ALL_ENGLISH = dict.fromkeys(DELEGATES + LOCALS, frozenset({"en"}))
@@ -106,6 +107,8 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
             if pair not in met | _wanted(happened)
         ],
         movable_from=START + draw(st.integers(0, 1)) * SLOT,
+        owners=draw(st.sampled_from([{}, {POINTS[0]: COMPANY}])),
+        companies={DELEGATES[0]: COMPANY},
     )
     return day, happened
 
@@ -125,6 +128,12 @@ def fits(happened: Disturbance, people: tuple[UUID, UUID], spot: Spot) -> bool:
     return not is_away and not any(
         point == spot.point_id and spot.ends_at > at for point, at in happened.closings
     )
+
+
+def is_open_to(day: Day, people: tuple[UUID, UUID], point: UUID) -> bool:
+    """Say whether a point is for everybody, or the booth of a company of the two."""
+    owner = day.owners.get(point)
+    return owner is None or owner in map(day.companies.get, people)
 
 
 def may_move(day: Day, one: Meeting) -> bool:
@@ -168,7 +177,9 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
             spot = Spot(START + at * SLOT, START + (at + 1) * SLOT, point, helper)
             needs = {(one, spot.starts_at) for one in (*people, point, *filter(None, [helper]))}
             is_allowed = spot == home or (
-                people not in day.refused and spot.starts_at >= day.movable_from
+                people not in day.refused
+                and spot.starts_at >= day.movable_from
+                and is_open_to(day, people, point)
             )
             if is_allowed and fits(happened, people, spot) and not needs & used:
                 is_moved = home is not None and spot != home
@@ -211,6 +222,7 @@ def test_a_repair_breaks_nothing_and_keeps_what_it_does_not_touch(
     news += [(one.pair.people, one.spot) for one in (*proposal.additions, *proposal.offers)]
     for people, spot in news:
         assert people not in day.refused
+        assert is_open_to(day, people, spot.point_id)
         assert (spot.interpreter_id is not None) == needs_helper(day.languages, people)
         assert fits(happened, people, spot)
         assert spot.starts_at >= day.movable_from

@@ -419,6 +419,41 @@ async def test_a_light_repair_is_taken_by_the_stops_rule_and_a_heavy_one_waits(
     assert await day.house.get(f"/repair-rules?stop_id={day.house.stop}") == off
 
 
+async def test_what_a_repair_does_against_the_order_asked_is_said_and_never_taken_by_rule(
+    day: Tomorrow,
+) -> None:
+    await day.publish(day.entry("dave luo", 1, "T1"), day.entry("dave lin", 2, "T2"))
+    people = {name: str(person) for name, person in day.house.people.items()}
+    order = {
+        "stop_id": str(day.house.stop),
+        "first": {"delegate_id": people["dave"], "local_id": people["luo"]},
+        "second": {"delegate_id": people["dave"], "local_id": people["lin"]},
+    }
+    path = "/api/v1/scheduling-rules/precedences"
+    assert (await day.house.ask("POST", path, body=order)).status_code == 201
+    rule = {"stop_id": str(day.house.stop), "meetings_max": 5}
+    await day.house.ask("PUT", "/api/v1/repair-rules", body=rule)
+    repair = await day.late("dave", 1)
+
+    (warning,) = repair["warnings"]
+    assert "wrong order" in warning["en"]
+    assert "先后顺序" in warning["zh"]
+    assert repair["state"] == "open"
+
+
+async def test_nobody_is_put_at_the_booth_of_another_company(day: Tomorrow) -> None:
+    await day.publish(day.entry("dave luo", 1, "T1"), day.entry("dora lin", 1, "T2", "ivy"))
+    await day.house.rows(
+        "UPDATE meeting_point SET organization_id = "
+        "(SELECT organization_id FROM participant WHERE id = $1) WHERE id = $2",
+        day.house.people["dora"],
+        day.house.points["T2"],
+    )
+    repair = await day.repair(kind="point_lost", point_id=day.house.points["T1"])
+    (touched,) = repair["touched"]
+    assert (touched["to"], touched["reason"]["code"]) == (None, "no_point")
+
+
 @pytest.mark.parametrize(
     ("happened", "pointer"),
     [

@@ -52,11 +52,12 @@ class Board:
             for place in {one.session_id: one for one in day.places}.values()
         }
         self.open_points = [self._open(number) for number in range(self.count)]
+        self._booths = [self._booths_at(place.session_id) for place in day.places]
         self._take_away(disturbance)
         self._shut_away()
         self._seat_meetings()
         self.free_points = [self._free_points(number) for number in range(self.count)]
-        self.room = sum(1 << n for n, free in enumerate(self.free_points) if free)
+        self.room = sum(1 << n for n, free in enumerate(self.free_points) if free & ~self._owned[n])
         self.wanted = [self.wanting(pair) for pair in disturbance.wanted]
 
     def taken(self, resource: int) -> int:
@@ -72,7 +73,8 @@ class Board:
     def free(self, piece: Piece) -> int:
         """Give the slots where everything that a piece needs is free."""
         one, other = piece.people
-        mask = self.reach(piece) & self.room & ~self.taken(one) & ~self.taken(other)
+        mask = self.reach(piece) & ~self.taken(one) & ~self.taken(other)
+        mask &= self.room if not self.has_booths else self._room_of(piece, mask)
         if piece.helpers is None or not mask:
             return mask
         helped = 0
@@ -91,7 +93,7 @@ class Board:
                 del self.holder[resource * self.count + slot]
         del self.members[slot][piece.number]
         self.free_points[slot] |= 1 << point & self.open_points[slot]
-        if self.free_points[slot]:
+        if self.free_points[slot] & ~self._owned[slot]:
             self.room |= bit
         piece.seat = None
 
@@ -105,7 +107,7 @@ class Board:
                 self.holder[resource * self.count + slot] = piece
         self.members[slot][piece.number] = piece
         self.free_points[slot] &= ~(1 << point)
-        if not self.free_points[slot]:
+        if not self.free_points[slot] & ~self._owned[slot]:
             self.room &= ~bit
 
     def seat_at(self, piece: Piece, slot: int) -> Seat:
@@ -118,8 +120,24 @@ class Board:
 
     def point_at(self, piece: Piece, slot: int) -> int:
         """Choose a free point in a slot: the one it had, where that is free."""
-        free, home = self.free_points[slot], piece.home
+        free, home = self.free_points[slot] & self.allowed(piece, slot), piece.home
         return home[1] if home and free >> home[1] & 1 else (free & -free).bit_length() - 1
+
+    @cached_property
+    def has_booths(self) -> bool:
+        """Whether some points are for one company alone."""
+        return any(self._owned)
+
+    @cached_property
+    def _owned(self) -> list[int]:
+        return [sum(booths.values()) for booths in self._booths]
+
+    def allowed(self, piece: Piece, slot: int) -> int:
+        """Give the points that are for everybody, and those of the companies of a piece."""
+        if not self._owned[slot]:
+            return -1
+        own = sum(self._booths[slot].get(company, 0) for company in self._companies(piece))
+        return ~self._owned[slot] | own
 
     def is_free(self, resource: int, slot: int) -> bool:
         """Say whether somebody is there, and holds nothing then."""
@@ -182,6 +200,24 @@ class Board:
             for n, point in enumerate(place.points)
             if point.is_open_until(place.ends_at)
             and not (point.id in self._closings and place.ends_at > self._closings[point.id])
+        )
+
+    def _booths_at(self, session_id: UUID) -> dict[UUID, int]:
+        """Give the points of each company that has its own."""
+        found: dict[UUID, int] = {}
+        for point, number in self._point_bits[session_id].items():
+            owner = self.day.owners.get(point)
+            if owner is not None:
+                found[owner] = found.get(owner, 0) | 1 << number
+        return found
+
+    def _companies(self, piece: Piece) -> set[UUID]:
+        companies = self.day.companies
+        return {companies[id_] for one in piece.people if (id_ := self.ids[one]) in companies}
+
+    def _room_of(self, piece: Piece, mask: int) -> int:
+        return sum(
+            1 << slot for slot in bits(mask) if self.free_points[slot] & self.allowed(piece, slot)
         )
 
     def _free_points(self, number: int) -> int:

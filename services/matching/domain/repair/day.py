@@ -1,7 +1,7 @@
 """The day as it stands, and what disturbs it."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -73,6 +73,10 @@ class Day:
     waiting: Sequence[Pair]
     """Wishes without a meeting, the strongest first."""
     movable_from: datetime
+    owners: Mapping[UUID, UUID] = field(default_factory=dict)
+    """Whose booth a point is, where it is one company's: nobody else is put there."""
+    companies: Mapping[UUID, UUID] = field(default_factory=dict)
+    """Whom each person represents."""
 
 
 def overlaps(day: Day) -> Sequence[int]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.repair.day import Absence, Disturbance, Pair
 from services.matching.domain.repair.proposal import Addition, Proposal
-from shared.events.base import Facts
+from shared.events.base import Bilingual, Facts
 
 AwayKind = Literal["late", "leaves_early", "unavailable", "overrun"]
 """Why somebody is away is not asked: nobody's health is kept."""
@@ -139,6 +139,8 @@ class Record(Facts):
     drops_proven: bool
     moves_proven: bool
     is_nearest: bool
+    warnings: tuple[Bilingual, ...] = ()
+    """What it would do against rules that its search does not know."""
 
     @classmethod
     def of(cls, proposal: Proposal) -> "Record":
@@ -172,7 +174,7 @@ class Record(Facts):
 
     def is_light(self, meetings_max: int) -> bool:
         """Say whether it gives nothing up, leaves nothing open and moves no more than so many."""
-        is_whole = not (self.drops or self.left or self.unfitted)
+        is_whole = not (self.drops or self.left or self.unfitted or self.warnings)
         return is_whole and len(self.touched) <= meetings_max
 
     def everybody(self) -> Iterator[UUID]:

@@ -136,24 +136,30 @@ class Search:
             return
         for helping in self._helping(piece, slot):
             ejected = tuple(dict.fromkeys((*people, *helping)))
-            has_point = board.free_points[slot] or any(
-                one.seat and one.seat[0] == slot and board.open_points[slot] >> one.seat[1] & 1
+            allowed = board.allowed(piece, slot)
+            has_point = board.free_points[slot] & allowed or any(
+                one.seat and one.seat[0] == slot and self._leaves_point(one, allowed)
                 for one in ejected
             )
             if has_point:
                 if ejected and len(ejected) <= extra:
                     yield from self._promising([ejected], piece, slot, (extra, drops))
             elif len(ejected) < extra:
-                sets = [(*ejected, one) for one in self._on_open_points(slot)]
+                sets = [(*ejected, one) for one in self._on_points(slot, allowed)]
                 yield from self._promising(sets, piece, slot, (extra, drops))
 
-    def _on_open_points(self, slot: int) -> list[Piece]:
-        board = self._board
+    def _on_points(self, slot: int, allowed: int) -> list[Piece]:
         return [
             one
-            for one in board.members[slot].values()
-            if not one.is_settled and one.seat and board.open_points[slot] >> one.seat[1] & 1
+            for one in self._board.members[slot].values()
+            if not one.is_settled and self._leaves_point(one, allowed)
         ]
+
+    def _leaves_point(self, one: Piece, allowed: int) -> bool:
+        """Say whether the point of one that goes is open, and one of those allowed."""
+        assert one.seat is not None
+        slot, point, _ = one.seat
+        return bool(self._board.open_points[slot] & allowed & 1 << point)
 
     def _helping(self, piece: Piece, slot: int) -> list[list[Piece]]:
         """List what must go so that somebody interprets: each set frees one who can."""
