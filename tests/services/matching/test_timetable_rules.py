@@ -405,3 +405,34 @@ def test_a_narrow_search_keeps_all_rules_and_what_comes_first(problem: Problem, 
     assert held_musts(problem, first) <= solution.musts
     assert solution.objective <= solution.bound
     assert not solution.is_optimal or solution.objective == solve(problem).objective
+
+
+@st.composite
+def days(draw: st.DrawFn) -> Problem:
+    """Make a day of five slots, two tables and a few meetings, all of which can be held."""
+    times = [slot(25 * n) for n in range(5)]
+    every = list(product(range(3), range(3)))
+    chosen = draw(st.lists(st.sampled_from(every), unique=True, min_size=2, max_size=5))
+    some = st.lists(st.integers(0, 4), min_size=1, unique=True).map(sorted).map(tuple)
+    return problem_of([pair(d, n, times=draw(some)) for d, n in chosen], times)
+
+
+@settings(slow, max_examples=50)
+@given(days())
+def test_no_other_times_make_fewer_wait(problem: Problem) -> None:
+    solution = solve(problem)
+    held = [c for c in problem.candidates if c.pair in {one.pair for one in solution.placed}]
+
+    def is_possible(at: tuple[int, ...]) -> bool:
+        met = [(person, time) for c, time in zip(held, at, strict=True) for person in c.pair]
+        return len(set(met)) == len(met) and all(at.count(time) <= 2 for time in at)
+
+    def waits(at: tuple[int, ...]) -> int:
+        own: dict[UUID, list[int]] = {}
+        for c, time in zip(held, at, strict=True):
+            for person in c.pair:
+                own.setdefault(person, []).append(time)
+        return sum(b - a > 1 for used in own.values() for a, b in pairwise(sorted(used)))
+
+    fewest = min(waits(at) for at in product(*(c.times for c in held)) if is_possible(at))
+    assert solution.breaks == solution.breaks_bound == fewest
