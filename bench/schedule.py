@@ -1,7 +1,7 @@
 """How soon there is a schedule for hundreds and thousands, and how compact it becomes in seconds.
 
-Beside it, in the same run, CP-SAT with the plain model. All times are of the processor: `--seconds`
-of it for each event of ours, as many by the clock for CP-SAT, which counts so.
+Beside it, in the same run, CP-SAT with the plain model. All times are of the processor, `--seconds`
+of it for each event and each of the two.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from services.matching.domain.compact.maxsat import Compact
 
 SIZES = (300, 1000, 3000)
 PEER_SIZES = (300, 1000)
-"""With more, CP-SAT finds no schedule in ten seconds."""
+"""With more, CP-SAT needs longer to be told what is asked."""
 USES = (0.98, 1.0)
 BREAKS_EACH = 0.5
 """How long it takes to come to so many breaks for each participant is compared between sizes."""

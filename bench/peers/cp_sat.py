@@ -4,11 +4,14 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Event, Thread
 from typing import Any
 
 from ortools.sat.python import cp_model
 
 from services.matching.domain.compact.problem import Agenda
+
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,10 @@ class Solved:
 
 
 def solve(agenda: Agenda, seconds: float) -> Solved:
-    """Minimise the breaks with one worker for so many seconds of search."""
+    """Minimise the breaks for so many seconds of the processor, with two workers.
+
+    One alone finds no schedule of a fair in ten seconds.
+    """
     began = time.process_time()
     model = cp_model.CpModel()
     held = [
@@ -42,10 +48,13 @@ def solve(agenda: Agenda, seconds: float) -> Solved:
         )
     )
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.num_workers = 1
-    first = _First(began)
+    solver.parameters.num_workers = 2
+    first, has_ended = _First(began), Event()
+    watch = Thread(target=_stop, args=(solver, began + seconds, has_ended))
+    watch.start()
     status = solver.solve(model, first)
+    has_ended.set()
+    watch.join()
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Solved(None, None, 0)
     return Solved(
@@ -69,6 +78,12 @@ def _breaks(model: Any, held: list[dict[int, Any]], slots: int) -> Any:
     breaks = model.new_int_var(0, slots, "")
     model.add(breaks >= sum(starts) - 1)
     return breaks
+
+
+def _stop(solver: Any, until: float, has_ended: Event) -> None:
+    while not has_ended.wait(POLL_SECONDS):
+        if time.process_time() >= until:
+            solver.stop_search()
 
 
 class _First(cp_model.CpSolverSolutionCallback):
