@@ -24,8 +24,8 @@ EXACT_SHARE = 2 / 3
 """How much of the time it has; what it has not proven by then is annealed."""
 ANNEALED_SLOTS_MAX = 63
 """Annealing has a bit of one machine word for each slot."""
-REPORT_SECONDS = 0.25
-"""No two better schedules are told in less time."""
+TELLING_SHARE = 0.05
+"""How much of the time may go into telling of better schedules."""
 
 
 def anytime(
@@ -130,11 +130,11 @@ class Search:
         from services.matching.domain.compact.annealing import Annealing
 
         annealing = Annealing(self.board, slots, (windows, least), self.agenda.spread, self.seed)
-        began, told = self.watch.left() or 1.0, self.watch.clock()
+        clock, began, again = self.watch.clock, self.watch.left() or 1.0, 0.0
         for _ in annealing.cool(lambda: 1 - self.watch.left() / began):
-            if self.watch.clock() - told >= REPORT_SECONDS:
-                told = self.watch.clock()
+            if (now := clock()) >= again:
                 self._hear(annealing.best)
+                again = clock() + (clock() - now) / TELLING_SHARE
         if annealing.breaks is not None:
             self._hear(annealing.best)
 
