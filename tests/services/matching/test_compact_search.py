@@ -155,3 +155,7 @@ def test_progress_tells_better_schedules_and_bounds_until_they_meet() -> None:
         assert before.bound <= after.bound
         assert before.slots is None or after.breaks <= before.breaks
     assert all(one.slots is None or faults(agenda, one.slots) == [] for one in told)
+
+
+def test_without_meetings_nobody_waits() -> None:
+    assert compact(Agenda((), (1, 1), spread=0)) == Compact((), 0)

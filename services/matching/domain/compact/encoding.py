@@ -144,7 +144,7 @@ class Encoding:
 
     def _tables(self) -> None:
         """Count in each slot who is there, and meetings, by a mark for all of one participant."""
-        largest = max(len(people) for people in self._board.people)
+        largest = max((len(people) for people in self._board.people), default=0)
         for slot, tables in enumerate(self._board.tables):
             self._at_most([used[slot] for used in self._used], largest * tables)
         clusters, left = [], set(range(len(self.held)))
