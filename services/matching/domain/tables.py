@@ -1,7 +1,7 @@
 """Tables: which point each meeting has, so that people change theirs as little as can be."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from uuid import UUID
 
@@ -20,8 +20,10 @@ def changes(problem: Problem, placed: Sequence[Placed]) -> int:
     return sum(one.point_id != later.point_id for one, later in _walks(problem, placed))
 
 
-def seated(problem: Problem, placed: Sequence[Placed]) -> tuple[Placed, ...]:
-    """Give the points of each slot anew until nobody can be spared a walk that way.
+def seated(
+    problem: Problem, placed: Sequence[Placed], is_in_time: Callable[[], bool] = lambda: True
+) -> tuple[Placed, ...]:
+    """Give the points of each slot anew until nobody can be spared a walk that way, or time is up.
 
     Each slot is an assignment of its own; what is before and after it stays as it is.
     """
@@ -34,6 +36,8 @@ def seated(problem: Problem, placed: Sequence[Placed]) -> tuple[Placed, ...]:
     fewest = changes(problem, placed)
     for _ in range(ROUNDS_MAX):
         for group in _groups(problem, placed):
+            if not is_in_time():
+                break
             points = points_of(problem, group[0].time, problem.owners.get(group[0].point_id))
             costs = [_costs(best, near[one.pair], stays, one.pair, points) for one in group]
             for one, point in zip(group, _assigned(costs, points), strict=True):

@@ -36,7 +36,7 @@ from services.matching.domain.waits import breaks, lines
 Clock = Callable[[], float]
 Tell = Callable[[Progress], None]
 
-SHARES = {"first": 0.4, "value": 0.6, "waits": 1.0}
+SHARES = {"first": 0.25, "value": 0.6, "waits": 0.95, "tables": 1.0}
 """Until which part of the time a stage may go on; what one leaves the next one has."""
 FAIRNESS_SHARE = 0.1
 """It is rarely proved, and rarely much is found."""
@@ -97,7 +97,7 @@ class _Search:
         if not self._is_narrow:
             self._fairest(model)
         self._fewest_waits()
-        self._placed = seated(self._problem, self._placed)
+        self._placed = seated(self._problem, self._placed, lambda: self._left("tables") > 0)
         return self._say("tables")
 
     def _narrowed(self) -> Problem:
