@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-matching bench-blocking bench-schedule bench-push bench-b2b bench-repair
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-b2b bench-repair
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -56,6 +56,10 @@ bench-registration: ## registration beside pgbench (ARGS=--quick for a short loo
 bench-push: ## live streams beside centrifuge and a loop in C (needs cc and go; ARGS="--streams 2000")
 	@scripts/setup dev
 	@$(PYTHON) -m bench.push $(ARGS)
+
+bench-mail: ## how fast mail goes out, and how soon a stop's calendar is made (ARGS="--people 400")
+	@scripts/setup dev
+	@$(PYTHON) -m bench.mail $(ARGS)
 
 bench-matching: ## how well offers and needs are matched (FILE=: graded texts of your own)
 	@scripts/setup dev

@@ -22,7 +22,7 @@ from shared.web.pages import language_of
 PAGE_LENGTH = 50
 ID_MAX = 2**63 - 1
 QUERY_LENGTH_MAX = 100
-VIEWS: tuple[Shown, ...] = ("trouble", "waiting", "sent", "all")
+VIEWS: tuple[Shown, ...] = ("all", "trouble", "waiting", "sent")
 # A robot tells a group, not the person a message is for.
 OTHER_WAYS: tuple[ChannelName, ...] = ("email", "web_push", "sms", "print")
 
