@@ -24,7 +24,6 @@ class Laid:
     agenda: Agenda
     times: tuple[int, ...]
     """The problem's time of each slot."""
-    people: int
     helpers: tuple[UUID | None, ...] | None
     """Who helps each candidate; None where there are enough for whoever it is."""
 
@@ -96,7 +95,7 @@ def laid(
         if first in place and second in place
     ]
     agenda = Agenda(tuple(meetings), tuple(tables), precedences=tuple(before))
-    return Laid(problem, agenda, tuple(order), len(number), helpers)
+    return Laid(problem, agenda, tuple(order), helpers)
 
 
 def _is_plain(

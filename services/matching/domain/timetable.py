@@ -6,14 +6,14 @@ far and never gives up what a stage before it reached.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ortools.sat.python import cp_model
 
 from services.matching.domain.agendas import Laid, laid
-from services.matching.domain.compact.anytime import SMALL, anytime
+from services.matching.domain.compact.anytime import anytime
 from services.matching.domain.compact.maxsat import Compact
 from services.matching.domain.compacting import Waiting, kept_problem
 from services.matching.domain.conflicts import conflicts
@@ -38,14 +38,23 @@ Tell = Callable[[Progress], None]
 
 SHARES = {"first": 0.25, "value": 0.6, "waits": 0.95, "tables": 1.0}
 """Until which part of the time a stage may go on; what one leaves the next one has."""
-FAIRNESS_SHARE = 0.1
-"""It is rarely proved, and rarely much is found."""
+EFFORTS: Mapping[Stage, float] = {
+    "musts": 0.2,
+    "minima": 0.2,
+    "value": 0.5,
+    "fairness": 0.1,
+    "waits": 0.6,
+}
+"""What part of the time's work a stage may do, counted by CP-SAT and not by the clock.
+
+Where the machine has time for it the same problem has the same timetable each time.
+"""
 EXPLAINING_SHARE = 0.2
 NARROWING_SHARE = 0.15
 GAP_MIN = 0.001
 """A large stop's time is not spent on less: on what others gain by fewer waits."""
-HELPED_MAX = 5_000
-"""Pairs times slots with few interpreters that CP-SAT makes better than annealing does."""
+PROVABLE_MAX = 5_000
+"""Pairs times slots of which CP-SAT mostly proves in seconds that nobody waits for nothing."""
 TELL_SECONDS = 0.5
 TELL_SHARE = 0.1
 """At most this part of the time goes into telling: the more there is to tell, the more rarely."""
@@ -155,20 +164,17 @@ class _Search:
         """Of equal timetables the one in which the fewest have far fewer meetings than others."""
         model.model.add(model.value >= value(self._problem, self._placed))
         model.model.maximize(model.fairness())
-        seconds = min(FAIRNESS_SHARE * self._problem.seconds_max, self._left("waits"))
-        self._searched(model, "fairness", seconds)
+        # It is rarely proved, and rarely much is found.
+        self._searched(model, "fairness", self._left("value") / 2)
 
     def _fewest_waits(self) -> None:
         """Keep who meets whom, and let as few as can be wait."""
         problem = kept_problem(self._problem, self._placed)
         if not problem.candidates or not breaks(self._problem, self._placed, self._days):
             return
-        agenda = laid(problem, self._overlapping, self._placed)
-        # Where interpreters are few, who helps whom is part of the search as long as it is small.
-        is_fit = agenda is not None and (
-            agenda.helpers is None or choices(problem.candidates) > HELPED_MAX
-        )
-        if agenda is not None and is_fit and agenda.people > SMALL:
+        if choices(problem.candidates) > PROVABLE_MAX and (
+            agenda := laid(problem, self._overlapping, self._placed)
+        ):
             self._anneal(agenda)
             return
         model = Model(problem, self._overlapping)
@@ -208,6 +214,7 @@ class _Search:
         """Search from the best so far; None where nothing was found, not even that."""
         model.hint(self._placed)
         solver = _solver(seconds, relaxed=relaxed)
+        solver.parameters.max_deterministic_time = EFFORTS[stage] * self._problem.seconds_max
         watch = _Watch(lambda found: self._hear(model, stage, found))
         solver.best_bound_callback = lambda bound: self._hear_bound(stage, bound)
         self._say(stage)

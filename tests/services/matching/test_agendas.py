@@ -70,7 +70,7 @@ def stop(helpers: int, points: int = 12, **facts: Any) -> Problem:
 def test_many_people_wait_less_and_every_rule_is_kept(
     helpers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timetable, "HELPED_MAX", 0)
+    monkeypatch.setattr(timetable, "PROVABLE_MAX", 0)
     problem = stop(helpers)
     told: list[Progress] = []
     solution = solve(problem, told.append)
