@@ -1,6 +1,6 @@
 """A schedule at once, then better ones, and a bound that tells how good they can become at all.
 
-A few dozen participants are for the exact engine; more of them are annealed.
+A few dozen participants are for the exact engine too; more of them are only annealed.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,10 @@ from services.matching.domain.compact.windows import cause
 
 SMALL = 80
 """So many participants the exact engine mostly proves in seconds."""
+SKETCH_SHARE = 0.1
+"""How much of the time these are annealed before: often that meets the bound already."""
 EXACT_SHARE = 2 / 3
-"""How much of the time it has; what it has not proven by then is annealed."""
+"""How much of the rest is the exact engine's; what it has not proven by then is annealed."""
 ANNEALED_SLOTS_MAX = 63
 """Annealing has a bit of one machine word for each slot."""
 TELLING_SHARE = 0.05
@@ -78,10 +80,10 @@ class Search:
         least = bounds.breaks_least(self.board, windows)
         self.best = replace(self.best, bound=sum(least))
         self._hear(slots)
-        if self._goes_on() and len(self.board.held) <= SMALL:
+        if len(self.board.held) <= SMALL:
+            self._anneal(slots, (windows, least), SKETCH_SHARE)
             self._prove()
-        if self._goes_on() and len(self.agenda.tables) <= ANNEALED_SLOTS_MAX:
-            self._anneal(slots if self.best.slots is None else self.best.slots, windows, least)
+        self._anneal(slots, (windows, least), 1)
         return self.best
 
     def _goes_on(self) -> bool:
@@ -115,6 +117,8 @@ class Search:
             self.progress(best)
 
     def _prove(self) -> None:
+        if not self._goes_on():
+            return
         found = compact(self.agenda, self.watch.left() * EXACT_SHARE, self._hear_exact)
         if found.is_proven and found.slots is None:
             self.best = found
@@ -125,13 +129,19 @@ class Search:
         if found.slots is not None:
             self._hear(found.slots, found.bound)
 
-    def _anneal(self, slots: Sequence[int], windows: list[int], least: list[int]) -> None:
+    def _anneal(
+        self, first: Sequence[int], bounds: tuple[list[int], list[int]], share: float
+    ) -> None:
+        """Anneal for a share of the time that is left."""
+        if not self._goes_on() or len(self.board.tables) > ANNEALED_SLOTS_MAX:
+            return
         # Its compiler takes a second to load, which the first schedule does not wait for.
         from services.matching.domain.compact.annealing import Annealing
 
-        annealing = Annealing(self.board, slots, (windows, least), self.agenda.spread, self.seed)
+        slots = first if self.best.slots is None else self.best.slots
+        annealing = Annealing(self.board, slots, bounds, self.agenda.spread, self.seed)
         clock, began, again = self.watch.clock, self.watch.left() or 1.0, 0.0
-        for _ in annealing.cool(lambda: 1 - self.watch.left() / began):
+        for _ in annealing.cool(lambda: (1 - self.watch.left() / began) / share):
             if (now := clock()) >= again:
                 self._hear(annealing.best)
                 again = clock() + (clock() - now) / TELLING_SHARE
