@@ -46,7 +46,9 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 @every_page
 def test_every_command_that_a_page_gives_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    targets = set(
+        re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    )
 
     made = set(re.findall(r"(?:`|^ {4})make ([a-z0-9-]+)", text, re.M))
     modules = set(re.findall(r"python -m ([a-z0-9_.]+[a-z0-9_])", text))
