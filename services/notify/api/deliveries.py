@@ -31,7 +31,7 @@ async def deliveries(  # noqa: PLR0913  # each is given by the framework
     after: Annotated[int, Query(ge=0, le=ID_MAX)] = 0,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 50,
 ) -> dict[str, Any]:
-    """List messages of the caller's mission, newest first, each over one channel with its attempts.
+    """List a mission's messages, newest first, each over one channel with its attempts.
 
     `next` is the `after` to go on with.
     """
