@@ -14,6 +14,7 @@ from services.matching.domain.compact.deciding import decide
 from services.matching.domain.compact.feasible import fill
 from services.matching.domain.compact.filling import NOWHERE, Filling
 from services.matching.domain.compact.layout import bits, layout
+from services.matching.domain.compact.machine_code import compiled
 from services.matching.domain.compact.problem import Agenda, Meeting
 
 SLOTS = st.frozensets(st.integers(0, 4), min_size=2)
@@ -161,3 +162,10 @@ def test_annealing_takes_most_breaks_away() -> None:
 
 def test_slots_are_given_from_bits() -> None:
     assert list(bits(0b1010010)) == [1, 4, 6]
+
+
+def test_code_that_cannot_be_kept_is_compiled_all_the_same() -> None:
+    there: dict[str, Callable[[int], int]] = {}
+    exec("def twice(number): return 2 * number", there)  # noqa: S102  # so it has no file
+
+    assert compiled(there["twice"])(3) == 6
