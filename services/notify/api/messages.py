@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/messages", tags=["messages"])
 
 @router.get("/settings")
 async def settings(held: Held, who: Caller) -> dict[str, Any]:
-    """Say how the caller wants to be told, and what there is to choose from."""
+    """Say how the caller wants to be told, and what to choose from."""
     _require_self(who)
     wanted = await choosing.wishes_of(held.database, who.subject)
     return {
