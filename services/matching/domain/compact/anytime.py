@@ -126,8 +126,8 @@ class Search:
             self._hear_exact(found)
 
     def _hear_exact(self, found: Compact) -> None:
-        if found.slots is not None:
-            self._hear(found.slots, found.bound)
+        if (slots := found.slots or self.best.slots) is not None:
+            self._hear(slots, found.bound)
 
     def _anneal(
         self, first: Sequence[int], bounds: tuple[list[int], list[int]], share: float
