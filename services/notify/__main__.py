@@ -4,11 +4,13 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 
-from services.notify.api import deliveries, live, messages, people
+from services.notify.api import bounces, deliveries, live, messages, people
 from services.notify.channels.base import Channel, Reach
 from services.notify.channels.email import Email, MailServer
+from services.notify.channels.hygiene import Hygiene, Throttle
 from services.notify.channels.posting import posting_client
 from services.notify.channels.printed import Printed
 from services.notify.channels.sms import Gateway, Sms
@@ -53,10 +55,13 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
     await migrate(str(settings.database_url), [HERE / "migrations"])
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.connect(str(settings.database_url)))
-        channels = await _channels(settings, database, stack)
+        tokens = Tokens(settings.secret_key.get_secret_value())
+        throttle = Throttle(settings.mail_per_domain)
+        hygiene = Hygiene(database, partial(tokens.digest, "mail address"), throttle)
+        channels = await _channels(settings, (database, hygiene), stack)
         reach = _reach(settings, channels)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
-        held = await _resources(settings, (database, letterhead, reach), stack)
+        held = await _resources(settings, (database, letterhead, reach, hygiene), stack)
 
         async def answers() -> None:
             async with held.database.reading() as connection:
@@ -70,6 +75,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     live.router,
                     deliveries.router,
                     messages.router,
+                    bounces.router,
                     people.router,
                     day.router,
                     screen.router,
@@ -113,9 +119,11 @@ def _reach(settings: NotifySettings, channels: Sequence[Channel]) -> Reach:
 
 
 async def _resources(
-    settings: NotifySettings, known: tuple[Database, Letterhead, Reach], stack: AsyncExitStack
+    settings: NotifySettings,
+    known: tuple[Database, Letterhead, Reach, Hygiene],
+    stack: AsyncExitStack,
 ) -> Resources:
-    database, letterhead, reach = known
+    database, letterhead, reach, hygiene = known
     commands = await stack.enter_async_context(command_client(settings.redis_url))
     reader = await stack.enter_async_context(blocking_client(settings.redis_url))
     tokens = Tokens(settings.secret_key.get_secret_value())
@@ -129,16 +137,22 @@ async def _resources(
         has_mailbox=settings.mailbox,
         letterhead=letterhead,
         reach=reach,
+        hygiene=hygiene,
+        bounce_key=settings.bounce_key.get_secret_value(),
     )
 
 
 async def _channels(
-    settings: NotifySettings, database: Database, stack: AsyncExitStack
+    settings: NotifySettings, known: tuple[Database, Hygiene], stack: AsyncExitStack
 ) -> list[Channel]:
     """Say which channels there are: mail and the desk always, others where settings have them."""
+    database, hygiene = known
     server = await _mail_server(settings, database, stack)
     client = await stack.enter_async_context(posting_client())
-    found: list[Channel] = [Email(settings.mail_from, server), Printed(database)]
+    found: list[Channel] = [
+        Email(settings.mail_from, server, hygiene, settings.mail_bounces),
+        Printed(database),
+    ]
     if key := settings.push_key.get_secret_value():
         address = parseaddr(settings.mail_from)[1]
         vapid = Vapid(read_key(key), f"mailto:{address}")

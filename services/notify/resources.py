@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from services.notify.channels.base import WITH_ANY_SETTINGS, Reach
+from services.notify.channels.hygiene import Hygiene
 from services.notify.commands.rendering import Letterhead
 from services.notify.hub import Hub
 from services.notify.store.live import Live
@@ -23,7 +24,10 @@ class Resources:
     contacts: Contacts
     has_mailbox: bool
     letterhead: Letterhead
+    hygiene: Hygiene
     reach: Reach = WITH_ANY_SETTINGS
+    bounce_key: str = ""
+    """Empty: nobody may say that a mail came back."""
 
 
 async def _resources(request: Request) -> Resources:

@@ -33,6 +33,19 @@ class NotifySettings(ServiceSettings):
     smtp_user: str = Field("", description="User to sign in there as; empty: do not sign in.")
     smtp_password: SecretStr = Field(SecretStr(""), description="That user's password.")
     smtp_starttls: bool = Field(default=False, description="Insist on STARTTLS.")
+    mail_bounces: str = Field(
+        "",
+        description="Address that undelivered mail comes back to, such as bounces@example.org; "
+        "each mail gets one of its own, bounces+…@example.org. Empty: the sender's.",
+    )
+    bounce_key: SecretStr = Field(
+        SecretStr(""),
+        description="With it as `X-Bounce-Key` your mail server posts what came back to "
+        "`/internal/notify/bounces` of notify. Empty: nobody does.",
+    )
+    mail_per_domain: int = Field(
+        0, ge=0, description="Mails a minute to one domain, at most. 0: no limit."
+    )
 
     push_key: SecretStr = Field(
         SecretStr(""),

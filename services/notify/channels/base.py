@@ -14,6 +14,14 @@ class Away(Exception):
     """The other side cannot be reached; no message is to blame, and none was handed over."""
 
 
+class Later(Exception):
+    """Not handed over, as its turn has not come; it comes at `at`, and no attempt was made."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class Deferred(Exception):
     """Not taken now, and why; it may be taken later."""
 
@@ -91,7 +99,7 @@ class Channel(Protocol):
         """Get ready to send; raises `Away`. Again it does nothing."""
 
     async def send(self, letter: Letter, reader: Reader) -> None:
-        """Hand a letter over; raises `Deferred`, `Refused`, `Unknown` or `Away`."""
+        """Hand a letter over; raises `Deferred`, `Refused`, `Unknown`, `Later` or `Away`."""
 
     async def close(self) -> None:
         """Give back what was opened; it may be opened again."""

@@ -8,10 +8,13 @@ from email.utils import format_datetime, parseaddr
 import aiosmtplib
 
 from services.notify.channels.base import Away, Deferred, Letter, Reader, Refused, Unknown
+from services.notify.channels.hygiene import Hygiene
+from services.notify.domain.bounces import return_path
 from services.notify.domain.mail import ChannelName, without_addresses
 
 REPLY_SECONDS_MAX = 20
 PERMANENT = 500
+NOBODY_THERE = (550, 551, 553)
 
 BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
 """The connection ended; whether the server took the mail cannot be known."""
@@ -45,13 +48,17 @@ class MailServer:
 
 
 class Email:
-    """Mails as `sender`, a name and an address."""
+    """Mails as `sender`, a name and an address; `bounces` is an address that they come back to."""
 
     name: ChannelName = "email"
 
-    def __init__(self, sender: str, server: MailServer) -> None:
+    def __init__(
+        self, sender: str, server: MailServer, hygiene: Hygiene | None = None, bounces: str = ""
+    ) -> None:
         self._sender = sender
         self._server = server
+        self._hygiene = hygiene
+        self._bounces = bounces
         self._client: aiosmtplib.SMTP | None = None
 
     async def open(self) -> None:
@@ -67,13 +74,23 @@ class Email:
         self._client = client
 
     async def send(self, letter: Letter, reader: Reader) -> None:
-        """Send a mail; raises `Deferred`, `Refused` or `Unknown`."""
+        """Send a mail; raises `Deferred`, `Refused`, `Later` or `Unknown`."""
         assert self._client is not None
         if reader.contact is None or not reader.contact.email:
             raise Refused(NOBODY)
+        address = reader.contact.email
+        if self._hygiene:
+            await self._hygiene.check(reader.person_id, address, letter.written_at)
+        path = return_path(self._bounces, letter.message_id) if self._bounces else None
         try:
-            await self._client.send_message(self.written(letter, reader.contact.email))
-        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPResponseException) as refusal:
+            await self._client.send_message(self.written(letter, address), sender=path)
+        except aiosmtplib.SMTPRecipientsRefused as refusal:
+            told = _read(refusal)
+            if self._hygiene and _is_of_address(refusal):
+                now = letter.written_at
+                await self._hygiene.suppress(reader.person_id, address, str(told), now)
+            raise told from refusal
+        except aiosmtplib.SMTPResponseException as refusal:
             raise _read(refusal) from refusal
         except UNSENDABLE as error:
             raise Refused(without_addresses(str(error))) from error
@@ -114,6 +131,12 @@ class Email:
                 params={"method": "PUBLISH", "charset": "utf-8"},
             )
         return mail
+
+
+def _is_of_address(refusal: aiosmtplib.SMTPRecipientsRefused) -> bool:
+    """Say whether nobody is there, and not only our mail unwelcome (5.7 of RFC 3463)."""
+    said = refusal.recipients[0]
+    return said.code in NOBODY_THERE and "5.7." not in said.message
 
 
 def _read(

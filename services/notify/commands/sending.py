@@ -13,6 +13,7 @@ from services.notify.channels.base import (
     Away,
     Channel,
     Deferred,
+    Later,
     Reader,
     Refused,
     Unknown,
@@ -165,6 +166,10 @@ class Sender:
                 await attempts.withdraw(connection, attempt)
             await self._give_back([message], at)
             raise
+        except Later as turn:
+            async with self._database.transaction() as connection:
+                await attempts.withdraw(connection, attempt)
+                await messages.release(connection, [message.id], turn.at, is_uncounted=True)
         except (Deferred, Refused, Unknown) as trouble:
             await self._note(message, attempt, trouble, at)
         else:

@@ -29,6 +29,14 @@ async def begin(connection: Connection, message: int, now: datetime) -> int | No
     return attempt
 
 
+async def note(connection: Connection, message: int, now: datetime) -> int:
+    """Note what became of a message later, and give the id of that."""
+    attempt: int = await connection.fetchval(
+        "INSERT INTO attempt (message, began_at) VALUES ($1, $2) RETURNING id", message, now
+    )
+    return attempt
+
+
 async def end(
     connection: Connection, attempt: int, result: Result, now: datetime, reason: str | None = None
 ) -> None:

@@ -90,6 +90,24 @@ async def read(connection: Connection, id_: int) -> Message | None:
     return Message(**row) if row else None
 
 
+async def reader_of(connection: Connection, message_id: UUID) -> UUID | None:
+    """Say whom a mail was for, by its Message-ID."""
+    person_id: UUID | None = await connection.fetchval(
+        "SELECT person_id FROM message WHERE message_id = $1 AND channel = 'email'", message_id
+    )
+    return person_id
+
+
+async def sent_as(connection: Connection, message_id: UUID) -> Message | None:
+    """Read a mail that was sent, by its Message-ID, for the length of the transaction."""
+    id_ = await connection.fetchval(
+        "SELECT id FROM message WHERE message_id = $1 AND channel = 'email' AND state = 'sent' "
+        "FOR UPDATE",
+        message_id,
+    )
+    return await read(connection, id_) if id_ is not None else None
+
+
 async def retry(connection: Connection, id_: int, now: datetime) -> bool:
     """Queue a message anew that failed; False: it did not."""
     done = await connection.fetchval(

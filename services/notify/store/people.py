@@ -19,6 +19,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("told", "t.person_id = $1"),
     ("push_subscription", "t.person_id = $1"),
     ("wish", "t.person_id = $1"),
+    ("suppression", "t.person_id = $1"),
     ("live_meeting", "t.people @> ARRAY[$1::uuid]"),
     ("erased_person", "t.person_id = $1"),
 )
@@ -34,6 +35,7 @@ _FORGET = (
     "WHERE message.id = attempt.message AND message.person_id = $1",
     "DELETE FROM push_subscription WHERE person_id = $1",
     "DELETE FROM wish WHERE person_id = $1",
+    "DELETE FROM suppression WHERE person_id = $1",
     "DELETE FROM notice WHERE person_id = $1",
     "DELETE FROM told WHERE person_id = $1",
 )

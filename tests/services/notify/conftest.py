@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,9 +20,10 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import deliveries, messages, people
+from services.notify.api import bounces, deliveries, messages, people
 from services.notify.api import live as live_api
 from services.notify.audience import Listener
+from services.notify.channels.hygiene import Hygiene, Throttle
 from services.notify.commands import keeping
 from services.notify.commands.following import begin
 from services.notify.commands.rendering import Letterhead
@@ -289,7 +291,10 @@ async def contacts(registration: Registration, tokens: Tokens) -> AsyncIterator[
 @pytest.fixture
 def resources(database: Database, live: Live, hub: Hub, contacts: Contacts) -> Resources:
     head = Letterhead("Tradewind <no-reply@example.org>", "https://mission.example.org/")
-    return Resources(database, live, hub, contacts, has_mailbox=True, letterhead=head)
+    hygiene = Hygiene(database, partial(Tokens(KEY).digest, "mail address"), Throttle(0))
+    return Resources(
+        database, live, hub, contacts, has_mailbox=True, letterhead=head, hygiene=hygiene
+    )
 
 
 @dataclass
@@ -320,6 +325,7 @@ def browse(tokens: Tokens) -> Any:
         live_api.router,
         deliveries.router,
         messages.router,
+        bounces.router,
         rules.router,
         delivery_log.router,
         wishes.router,

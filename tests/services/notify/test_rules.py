@@ -161,9 +161,7 @@ def test_a_rehearsal_waits_for_nothing(
     assert turn(now + distance, is_first=is_first, rules=AT_ONCE, zone=zone, now=now).at == now
 
 
-def test_a_failed_mail_is_always_told_otherwise_and_the_rest_when_nothing_else_went() -> (
-    None
-):
+def test_a_failed_mail_is_always_told_otherwise_and_the_rest_when_nothing_else_went() -> None:
     assert not is_told_enough("email", ["sent", "queued"])
     assert is_told_enough("web_push", ["sent"])
     assert is_told_enough("sms", ["failed", "queued"])
