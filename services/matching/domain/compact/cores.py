@@ -1,7 +1,7 @@
 """Least cost by unsatisfiable cores: OLL (Morgado, Dodaro and Marques-Silva 2014), unit weights.
 
-Over CaDiCaL (MIT licence). Cores that share nothing are all found before any is relaxed, and small
-ones made smaller: both after RC2 (Ignatiev, Morgado and Marques-Silva 2019).
+Over CaDiCaL (MIT licence). Cores that share nothing are all found before any is relaxed, as in RC2
+(Ignatiev, Morgado and Marques-Silva 2019).
 """
 
 import time
@@ -14,12 +14,7 @@ from pysat.solvers import Cadical195
 
 SEARCH = {"phase": 0, "target": 2}
 """Try false first, as most meetings are not in most slots, and go back to what went far."""
-STEPS = 4
 TRIMS = 3
-CORE_MAX = 30
-"""Larger cores are left as they are: a smaller one would cost more than it saves."""
-CONFLICTS_SMALLER = 1_000
-CONFLICTS_STEP = 1_000
 CONFLICTS_FIRST = 2_000
 
 
@@ -62,13 +57,13 @@ class Solver:
         budget = CONFLICTS_FIRST
         while (left := self._until - time.monotonic()) > 0:
             start = time.monotonic()
-            if (answer := self.try_(assumed, budget)) is not None:
+            if (answer := self._try(assumed, budget)) is not None:
                 return answer
             # As many as the time left seems to allow, half of it at most: later ones are slower.
             budget = int(budget * min(4.0, max(0.1, left / 2 / (time.monotonic() - start))))
         raise Late
 
-    def try_(self, assumed: Sequence[int], conflicts: int) -> bool | None:
+    def _try(self, assumed: Sequence[int], conflicts: int) -> bool | None:
         """As `ask`, but None if so many conflicts do not tell."""
         self._solver.conf_budget(max(conflicts, 1))
         answer: bool | None = self._solver.solve_limited(list(assumed))
@@ -102,50 +97,32 @@ class Cores:
         self._counters: dict[int, tuple[list[int], int]] = {}
         """For what is assumed of an earlier core: its sums, and which of them this is."""
         self._assumed = dict.fromkeys(wanted)
-        self._bound, self._is_over = 0, False
+        self._bound = 0
 
     def search(self) -> bool:
         """Search until the best is known, False if there is none; Late if time is over first."""
-        while True:
-            cores = self._disjoint()
-            if cores is None or self._is_over or not cores:
-                return cores is not None
-            for core in cores:
-                self._relax(core)
+        if not self._solver.ask([]):
+            return False
+        # Any solution is had before the best, for time may be over soon.
+        is_over = self._hear(self._solver.model(), self._bound)
+        while not is_over:
+            is_over = self._round()
+        return True
 
-    def _disjoint(self) -> list[list[int]] | None:
-        """Find cores that share nothing, None if nothing need be assumed for one.
-
-        At first assumed is ever more of what is wanted, so that solutions are found near the last.
-        """
+    def _round(self) -> bool:
+        """Find cores that share nothing, relax them, and say whether the best is known."""
         cores: list[list[int]] = []
         assumed = list(self._assumed)
-        count = len(assumed) if self._bound else 0
-        step = -(-len(assumed) // STEPS)
-        while not self._is_over:
-            is_possible = self._ask(assumed, count)
-            if is_possible is None:
-                count = len(assumed)
-            elif is_possible:
-                self._is_over = self._hear(self._solver.model(), self._bound)
-                if count >= len(assumed):
-                    break
-                count += step
-            elif core := self._smaller(self._trimmed()):
-                cores.append(core)
-                self._bound += 1
-                self._is_over = self._hear(None, self._bound)
-                assumed = [one for one in assumed if one not in core]
-                count -= len(core)
-            else:
-                return None
-        return cores
-
-    def _ask(self, assumed: Sequence[int], count: int) -> bool | None:
-        """Ask of the first of them; of less than all, not long: all may be told sooner."""
-        if 0 < count < len(assumed):
-            return self._solver.try_(assumed[:count], CONFLICTS_STEP)
-        return self._solver.ask(assumed[:count])
+        while not self._solver.ask(assumed):
+            cores.append(self._trimmed())
+            self._bound += 1
+            if self._hear(None, self._bound):
+                return True
+            assumed = [one for one in assumed if one not in cores[-1]]
+        is_over = self._hear(self._solver.model(), self._bound) or not cores
+        for core in cores:
+            self._relax(core)
+        return is_over
 
     def _trimmed(self) -> list[int]:
         core = self._solver.core()
@@ -155,16 +132,6 @@ class Cores:
             core = self._solver.core()
             if len(core) == before:
                 break
-        return core
-
-    def _smaller(self, core: list[int]) -> list[int]:
-        if not 1 < len(core) <= CORE_MAX:
-            return core
-        for one in list(core):
-            if one in core:
-                rest = [other for other in core if other != one]
-                if self._solver.try_(rest, CONFLICTS_SMALLER) is False:
-                    core = self._solver.core()
         return core
 
     def _relax(self, core: Sequence[int]) -> None:
