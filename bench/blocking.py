@@ -56,16 +56,19 @@ class Stop:
         request = urllib.request.Request(address, data, headers)  # an address of ours
         return await asyncio.to_thread(_answer, request)
 
-    async def solved(self, seconds: int) -> str:
-        """Have a schedule made, and give its id when it is there."""
+    async def search(self, seconds: int) -> str:
+        """Ask for a schedule, and give its id."""
         body = {"stop_id": str(self.stop), "seconds_max": seconds}
         schedule_id: str = (await self.ask("/schedules", body))["id"]
-        while schedule_id in await self.searches():  # noqa: ASYNC110  # over HTTP
-            await asyncio.sleep(0.5)
         return schedule_id
 
+    async def ended(self, schedule_id: str) -> None:
+        """Wait until a search is over."""
+        while schedule_id in await self.searches():  # noqa: ASYNC110  # over HTTP
+            await asyncio.sleep(0.5)
+
     async def searches(self) -> list[str]:
-        """List the searches that wait or go on, as the board does: without what they found."""
+        """List the searches that wait or go on."""
         found = (await self.ask(f"/schedules?stop_id={self.stop}"))["items"]
         return [one["id"] for one in found if one["progress"] in UNDER_WAY]
 
@@ -196,21 +199,17 @@ async def compared(rounds: int, seconds: int) -> tuple[Result, Result]:
     """Measure in turns without a search and during one."""
     quiet, busy = Result(), Result()
     async with service() as stop:
-        await stop.ask(f"/schedules/{await stop.solved(5)}/publish", {})
+        await stop.ended(first := await stop.search(5))
+        await stop.ask(f"/schedules/{first}/publish", {})
         for _ in range(rounds):
             _add(quiet, await measured(stop, seconds))
             # The search is asked to take longer than the measurement, and starts before it.
-            search = asyncio.create_task(stop.solved(min(60, seconds + 10)))
+            search = await stop.search(min(60, seconds + 10))
             _add(busy, await measured(stop, seconds))
-            await _end(stop)
-            await search
+            if search in await stop.searches():
+                await stop.ask(f"/schedules/{search}/cancel", {})
+            await stop.ended(search)
     return quiet, busy
-
-
-async def _end(stop: Stop) -> None:
-    """End the search, if it goes on still."""
-    for schedule_id in await stop.searches():
-        await stop.ask(f"/schedules/{schedule_id}/cancel", {})
 
 
 def _add(result: Result, more: Result) -> None:
