@@ -32,7 +32,7 @@ from services.notify.consumer import (
 )
 from services.notify.gate import Gate
 from services.notify.hub import Hub
-from services.notify.pages import day, delivery_log, mailbox, rules, screen, wishes
+from services.notify.pages import announcements, day, delivery_log, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
@@ -81,6 +81,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     screen.router,
                     mailbox.router,
                     delivery_log.router,
+                    announcements.router,
                     rules.router,
                     wishes.router,
                 ],

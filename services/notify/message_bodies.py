@@ -2,17 +2,21 @@
 
 from datetime import time, timedelta
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import Field
 
+from services.notify.domain.announcing import Announcement
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import Rules, Wishes
-from shared.events.base import Language
+from shared.events.base import Bilingual, Language, Side
 from shared.http import Body
 
 OwnChannel = Literal["email", "web_push", "sms"]
 MINUTE = timedelta(minutes=1)
 WEEK_MINUTES = 7 * 24 * 60
+SUBJECT_LENGTH_MAX = 120
+BODY_LENGTH_MAX = 2_000
 
 
 class WishesBody(Body):
@@ -74,4 +78,47 @@ class RulesBody(Body):
             digest_at=rules.digest_at,
             quiet_from=rules.quiet_from,
             quiet_until=rules.quiet_until,
+        )
+
+
+class TextsBody(Body):
+    """A text in both languages."""
+
+    en: Annotated[str, Field(min_length=1, max_length=BODY_LENGTH_MAX)]
+    zh: Annotated[str, Field(min_length=1, max_length=BODY_LENGTH_MAX)]
+
+    def texts(self) -> Bilingual:
+        """Give the text."""
+        return Bilingual(en=self.en, zh=self.zh)
+
+
+class SubjectBody(TextsBody):
+    """A subject in both languages."""
+
+    en: Annotated[str, Field(min_length=1, max_length=SUBJECT_LENGTH_MAX)]
+    zh: Annotated[str, Field(min_length=1, max_length=SUBJECT_LENGTH_MAX)]
+
+
+class AnnouncementBody(Body):
+    """What is written to everybody with a meeting at a stop, or to some of them."""
+
+    stop_id: UUID
+    subject: SubjectBody
+    body: TextsBody
+    side: Side | None = None
+    organization: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None, description="A part of a company's name, in either script."
+    )
+    to_group: bool = Field(default=False, description="Tell the stop's WeCom group as well.")
+
+    def announcement(self, id_: UUID, mission_id: UUID) -> Announcement:
+        """Give the announcement."""
+        return Announcement(
+            id=id_,
+            mission_id=mission_id,
+            stop_id=self.stop_id,
+            subject=self.subject.texts(),
+            body=self.body.texts(),
+            side=self.side,
+            organization=self.organization,
         )

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.notify.commands import choosing
+from services.notify.commands import announcing, choosing
+from services.notify.commands.looking import existing_stop
 from services.notify.domain.rules import OWN_CHOICE
-from services.notify.message_bodies import RulesBody, SubscriptionBody, WishesBody
+from services.notify.message_bodies import AnnouncementBody, RulesBody, SubscriptionBody, WishesBody
 from services.notify.resources import Held
 from shared.access import Principal, Scope, require
 from shared.http import Caller, Now
@@ -74,6 +75,20 @@ async def rule(mission_id: UUID, body: RulesBody, held: Held, who: Caller) -> No
     """Say how to tell a mission's people; what waits already keeps its turn."""
     require(who, "messages.write", Scope(mission_id=mission_id))
     await choosing.rule(held.database, mission_id, body.rules())
+
+
+@router.put("/announcements/{announcement_id}")
+async def announce(
+    announcement_id: UUID, body: AnnouncementBody, held: Held, who: Caller, now: Now
+) -> dict[str, int]:
+    """Write to many, and say to how many; the id is the caller's, and again it tells nobody."""
+    stop = await existing_stop(held.database, body.stop_id)
+    require(who, "messages.write", Scope(stop["mission_id"], body.stop_id))
+    one = body.announcement(announcement_id, stop["mission_id"])
+    people = await announcing.announce(
+        held.database, held.reach, one, (who.subject, now), to_group=body.to_group
+    )
+    return {"people": people}
 
 
 def _require_self(who: Principal) -> None:

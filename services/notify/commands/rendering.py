@@ -17,7 +17,7 @@ from services.notify.channels.base import CalendarFile, Letter
 from services.notify.channels.email import NOBODY
 from services.notify.commands.calendar import Appointment, Change, calendar
 from services.notify.domain.mail import Message, Never, NothingNew, NotYet
-from services.notify.store import facts, messages
+from services.notify.store import announcements, facts, messages
 from shared.contacts import Contact
 from shared.postgres import Connection
 from shared.web.pages import day, local, zone_name
@@ -77,6 +77,8 @@ async def render(
     write = _Writing(connection, head, message, contact, mission, now)
     if message.kind == "schedule":
         return await write.schedule()
+    if message.kind == "announcement":
+        return await write.announcement()
     if message.kind.startswith("application_"):
         return await write.application()
     return await write.sign_in() if message.kind == "sign_in" else await write.registration()
@@ -120,6 +122,23 @@ class _Writing:
                 item=item,
             )
         )
+
+    async def announcement(self) -> Rendered:
+        assert self.message.announcement_id is not None
+        found = await announcements.read(self.connection, self.message.announcement_id)
+        assert found is not None
+        stop, page = await self._stop(), f"/day?stop={found.stop_id}"
+        language = self.contact.language
+        letter = self._letter(
+            "announcement",
+            page,
+            link=self.head.link(self.contact, page),
+            stop=stop,
+            subject=found.subject.in_(language),
+            body=found.body.in_(language),
+        )
+        # One announcement does not take another's place.
+        return Rendered(replace(letter, topic=found.id))
 
     async def schedule(self) -> Rendered:
         stop = await self._stop()

@@ -20,6 +20,7 @@ from services.notify.channels.base import (
 )
 from services.notify.commands.planning import WITHOUT_SETTINGS, tell_due, tell_otherwise
 from services.notify.commands.rendering import Letterhead, Rendered, render
+from services.notify.domain.announcing import NOBODY
 from services.notify.domain.mail import (
     COPIES_MAX,
     LEASE,
@@ -45,6 +46,9 @@ IN_THE_DARK = (
     f"{COPIES_MAX} attempts ended without an answer, and each may have arrived: look before you "
     "send it again."
 )
+
+GROUP = Contact(person_id=NOBODY, name="", email="", language="zh", role="screen", sign_in_path="/")
+"""Reads what a robot says."""
 
 RESULTS: Mapping[type[Exception], attempts.Result] = {
     Deferred: "deferred",
@@ -149,6 +153,8 @@ class Sender:
         wanted = (await wishes.of_people(connection, [message.person_id]))[message.person_id]
         if contact and wanted.language:
             contact = contact.model_copy(update={"language": wanted.language})
+        if message.channel == "wecom":
+            contact = GROUP
         return Reader(message.person_id, contact, wanted.phone, stop["slug"] if stop else None)
 
     async def _hand_over(

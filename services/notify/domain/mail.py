@@ -24,6 +24,7 @@ Kind = Literal[
     "application_rejected",
     "application_confirmed",
     "application_lapsed",
+    "announcement",
 ]
 
 State = Literal["queued", "sent", "failed", "superseded"]
@@ -75,6 +76,7 @@ class Message:
     notification_id: UUID
     """The same for what is said over several channels."""
     offered_until: datetime | None = None
+    announcement_id: UUID | None = None
     channel: ChannelName = "email"
     is_urgent: bool = False
     is_lead: bool = True

@@ -84,7 +84,8 @@ async def read(connection: Connection, id_: int) -> Message | None:
     """Read one message, for as long as the transaction lasts nobody else's."""
     row = await connection.fetchrow(
         "SELECT id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, attempts, "
-        "notification_id, offered_until, channel, is_urgent FROM message WHERE id = $1 FOR UPDATE",
+        "notification_id, offered_until, announcement_id, channel, is_urgent FROM message "
+        "WHERE id = $1 FOR UPDATE",
         id_,
     )
     return Message(**row) if row else None
@@ -123,7 +124,7 @@ async def on_the_sheet(connection: Connection, stop_id: UUID) -> list[Message]:
     """Read what is still to be told by hand about a stop, the oldest first."""
     rows = await connection.fetch(
         "SELECT id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, attempts, "
-        "notification_id, offered_until, channel, is_urgent, false AS is_lead "
+        "notification_id, offered_until, announcement_id, channel, is_urgent, false AS is_lead "
         "FROM by_hand JOIN message ON message.id = by_hand.message "
         "WHERE stop_id = $1 AND told_at IS NULL ORDER BY listed_at, id",
         stop_id,

@@ -33,6 +33,7 @@ class News:
     programme_item_id: UUID | None = None
     offered_until: datetime | None = None
     is_urgent: bool = False
+    announcement_id: UUID | None = None
 
     @classmethod
     def of(
@@ -77,16 +78,18 @@ async def queue(
             news.is_urgent,
             notification_id,
             channel,
+            news.announcement_id,
         )
         for news, notification_id, channel in messages
     ]
     await connection.execute(
         "INSERT INTO message (kind, person_id, mission_id, stop_id, programme_item_id, "
-        "offered_until, is_urgent, notification_id, channel, next_attempt_at, created_at) "
-        "SELECT *, $10::timestamptz, $10 FROM unnest($1::text[], $2::uuid[], $3::uuid[], "
-        "$4::uuid[], $5::uuid[], $6::timestamptz[], $7::boolean[], $8::uuid[], $9::text[]) "
+        "offered_until, is_urgent, notification_id, channel, announcement_id, next_attempt_at, "
+        "created_at) SELECT *, $11::timestamptz, $11 "
+        "FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], "
+        "$6::timestamptz[], $7::boolean[], $8::uuid[], $9::text[], $10::uuid[]) "
         "ON CONFLICT (notification_id, channel) DO NOTHING",
-        *columns(rows, 9),
+        *columns(rows, 10),
         now,
     )
 
@@ -95,9 +98,10 @@ async def copy(connection: Connection, message: int, channel: ChannelName, now: 
     """Queue what a message says over another channel, unless it goes over that already."""
     await connection.execute(
         "INSERT INTO message (kind, person_id, mission_id, stop_id, programme_item_id, "
-        "offered_until, is_urgent, notification_id, channel, next_attempt_at, created_at) "
-        "SELECT kind, person_id, mission_id, stop_id, programme_item_id, offered_until, "
-        "is_urgent, notification_id, $2, $3::timestamptz, $3 FROM message WHERE id = $1 "
+        "offered_until, is_urgent, notification_id, announcement_id, channel, next_attempt_at, "
+        "created_at) SELECT kind, person_id, mission_id, stop_id, programme_item_id, "
+        "offered_until, is_urgent, notification_id, announcement_id, $2, $3::timestamptz, $3 "
+        "FROM message WHERE id = $1 "
         "ON CONFLICT (notification_id, channel) DO NOTHING",
         message,
         channel,
@@ -209,7 +213,7 @@ async def claim(
         "AND earlier.state = 'queued' AND earlier.id < due.id) "
         "ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
         "RETURNING id, message_id, kind, person_id, mission_id, stop_id, programme_item_id, "
-        "attempts, offered_until, notification_id, channel, is_urgent, "
+        "attempts, offered_until, notification_id, announcement_id, channel, is_urgent, "
         "NOT EXISTS (SELECT FROM message AS lead WHERE lead.id < message.id "
         "AND lead.notification_id = message.notification_id) AS is_lead",
         now,

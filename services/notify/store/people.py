@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.notify.domain.announcing import NOBODY as NOBODY  # also asked for here
 from services.notify.domain.live import Entry
 from shared.erased import rows_about
 from shared.postgres import Connection
-
-NOBODY = UUID(int=0)
-"""Stands in a meeting for somebody who was erased."""
 
 ABOUT: Sequence[tuple[str, str]] = (
     ("message", "t.person_id = $1"),

@@ -29,7 +29,7 @@ from services.notify.commands.following import begin
 from services.notify.commands.rendering import Letterhead
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
-from services.notify.pages import day, delivery_log, mailbox, rules, screen, wishes
+from services.notify.pages import announcements, day, delivery_log, mailbox, rules, screen, wishes
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
@@ -328,6 +328,7 @@ def browse(tokens: Tokens) -> Any:
         bounces.router,
         rules.router,
         delivery_log.router,
+        announcements.router,
         wishes.router,
         people.router,
         day.router,
