@@ -14,7 +14,6 @@ from pysat.solvers import Cadical195
 
 SEARCH = {"phase": 0, "target": 2}
 """Try false first, as most meetings are not in most slots, and go back to what went far."""
-TRIMS = 3
 CONFLICTS_FIRST = 2_000
 
 
@@ -114,7 +113,7 @@ class Cores:
         cores: list[list[int]] = []
         assumed = list(self._assumed)
         while not self._solver.ask(assumed):
-            cores.append(self._trimmed())
+            cores.append(self._solver.core())
             self._bound += 1
             if self._hear(None, self._bound):
                 return True
@@ -123,16 +122,6 @@ class Cores:
         for core in cores:
             self._relax(core)
         return is_over
-
-    def _trimmed(self) -> list[int]:
-        core = self._solver.core()
-        for _ in range(TRIMS):
-            before = len(core)
-            self._solver.ask(core)
-            core = self._solver.core()
-            if len(core) == before:
-                break
-        return core
 
     def _relax(self, core: Sequence[int]) -> None:
         for one in core:
