@@ -46,12 +46,16 @@ async def read(connection: Connection, id_: UUID) -> Announcement | None:
 
 
 async def of_stop(connection: Connection, stop_id: UUID, limit: int) -> Sequence[asyncpg.Record]:
-    """List what was written to a stop's people, newest first, and how many messages went out."""
+    """List what was written to a stop's people, newest first, and how many messages went out.
+
+    What somebody sent to nobody but him- or herself was a test.
+    """
     return await connection.fetch(
         "SELECT id, subject, side, organization, created_at, (SELECT count(*) FROM message "
         "WHERE announcement_id = announcement.id AND state = 'sent') AS sent, "
         "(SELECT count(*) FROM message WHERE announcement_id = announcement.id) AS messages "
-        "FROM announcement WHERE stop_id = $1 ORDER BY created_at DESC LIMIT $2",
+        "FROM announcement WHERE stop_id = $1 AND NOT EXISTS (SELECT FROM message "
+        "WHERE announcement_id = announcement.id AND person_id = written_by) ORDER BY created_at DESC LIMIT $2",
         stop_id,
         limit,
     )

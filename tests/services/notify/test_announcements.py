@@ -115,6 +115,7 @@ async def test_a_form_is_looked_at_and_tried_before_it_is_sent(
     assert await told(resources) == []
     await browser.send("POST", page, staff, data=form | {"do": "test"})
     assert [reader.person_id for _, reader in await told(resources)] == [staff.subject]
+    assert "Written before" not in (await browser.get(page, staff)).text
     for count in (1, 0):
         sent = await browser.send("POST", page, staff, data=form | {"do": "send"})
         assert sent.headers["location"] == f"{page}?sent={count}"
