@@ -55,7 +55,8 @@ async def of_stop(connection: Connection, stop_id: UUID, limit: int) -> Sequence
         "WHERE announcement_id = announcement.id AND state = 'sent') AS sent, "
         "(SELECT count(*) FROM message WHERE announcement_id = announcement.id) AS messages "
         "FROM announcement WHERE stop_id = $1 AND NOT EXISTS (SELECT FROM message "
-        "WHERE announcement_id = announcement.id AND person_id = written_by) ORDER BY created_at DESC LIMIT $2",
+        "WHERE announcement_id = announcement.id AND person_id = written_by) "
+        "ORDER BY created_at DESC LIMIT $2",
         stop_id,
         limit,
     )
