@@ -3,20 +3,17 @@
 import asyncio
 import json
 import re
-import signal
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 
-from services.embedded.servers.child import free_port
 from shared.access import Tokens
 from shared.errors import Busy
 from shared.express import Call, Express, Reply
-from shared.http import create_app
-from shared.process import serve
 from shared.protocol import TURN_SECONDS, TURNED_AWAY_A_TURN, Doorman
 from shared.service import Service
+from tests.serving import serving
 
 FULL: list[Busy] = []
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -32,20 +29,11 @@ async def connection() -> AsyncIterator[Connection]:
     FULL.clear()
     lane = [Express("POST", re.compile("/rush"), reply, lambda: FULL[0] if FULL else None)]
     service = Service(name="sample", routers=[], loops={}, express=lane)
-    port = free_port()
-    app = create_app([service], Tokens("only for this test, and long enough"))
-    task = asyncio.create_task(serve(app, [service], "127.0.0.1", port, quiet=True))
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
-    yield reader, writer
-    writer.close()
-    signal.raise_signal(signal.SIGTERM)
-    await task
+    tokens = Tokens("only for this test, and long enough")
+    async with serving(service, tokens) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer
+        writer.close()
 
 
 async def ask(

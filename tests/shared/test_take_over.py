@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator
 
@@ -12,12 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.embedded.servers.child import free_port
 from shared.access import Tokens
-from shared.http import create_app
-from shared.process import serve
 from shared.protocol import head_of, taken_over
 from shared.service import Service
+from tests.serving import serving
 
 TAKEN: list[int] = []
 
@@ -48,21 +45,8 @@ async def port() -> AsyncIterator[int]:
     """The port of a server."""
     TAKEN.clear()
     service = Service(name="sample", routers=[router], loops={})
-    port = free_port()
-    app = create_app([service], Tokens("only for this test, and long enough"))
-    task = asyncio.create_task(serve(app, [service], "127.0.0.1", port, quiet=True))
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
-    writer.close()
-    yield port
-    signal.raise_signal(signal.SIGTERM)
-    async with asyncio.timeout(5):
-        await task
+    async with serving(service, Tokens("only for this test, and long enough")) as port:
+        yield port
 
 
 async def asked(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

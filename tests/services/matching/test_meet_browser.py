@@ -1,17 +1,15 @@
 """The page about whom to meet in a browser, on a phone: with JavaScript, and without."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from services.embedded.servers.child import free_port
 from shared.http import SESSION_COOKIE
+from tests.serving import behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -51,23 +49,9 @@ class Site:
 @pytest.fixture
 async def site(house: "House") -> AsyncIterator[Site]:
     expect.set_options(timeout=MILLISECONDS_MAX)
-    port = free_port()
     transport: Any = house.client._transport
-    server = uvicorn.Server(
-        uvicorn.Config(transport.app, port=port, log_level="error", lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.05)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield Site(house, f"http://127.0.0.1:{port}", browser)
-        await browser.close()
-    server.should_exit = True
-    await task
+    async with behind_an_address(transport.app) as address, chromium() as browser:
+        yield Site(house, address, browser)
 
 
 async def kinds(house: "House") -> dict[str, str]:

@@ -1,30 +1,26 @@
 """Somebody's day in a phone's browser, whose network comes and goes."""
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Page, ViewportSize, expect
 
 from services.notify.api import live as live_api
 from services.notify.gate import Gate
 from services.notify.pages import day
 from shared.access import Tokens
-from shared.http import SESSION_COOKIE, create_app
-from shared.process import serve
+from shared.http import SESSION_COOKIE
 from shared.service import Service
+from tests.serving import chromium, serving
 
 PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture
-async def address(
-    resources: Any, tokens: Tokens, free_port: int, planned: Any
-) -> AsyncIterator[str]:
+async def address(resources: Any, tokens: Tokens, planned: Any) -> AsyncIterator[str]:
     """Notify behind an address that a browser can open."""
     del planned
     gate = Gate(resources.database, resources.hub, live_api.head)
@@ -37,35 +33,20 @@ async def address(
         static=Path(day.__file__).parent / "static",
         closing=resources.hub.close,
     )
-    app = create_app([service], tokens)
-    task = asyncio.create_task(serve(app, [service], "127.0.0.1", free_port, quiet=True))
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", free_port)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
-    writer.close()
-    yield f"http://127.0.0.1:{free_port}"
-    signal.raise_signal(signal.SIGTERM)
-    await task
+    async with serving(service, tokens) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
 async def page(address: str, tokens: Tokens, world: Any, person: Any) -> AsyncIterator[Page]:
     """A delegate's phone."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    async with chromium() as browser:
         context = await browser.new_context(viewport=PHONE, locale="en-US")
         token = tokens.sign(person("delegate", world.delegate), "session", datetime.now(UTC))
         await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
         page = await context.new_page()
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         yield page
-        await browser.close()
 
 
 async def test_who_was_without_the_network_sees_the_right_table_afterwards(

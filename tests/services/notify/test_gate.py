@@ -1,7 +1,6 @@
 """Streams over real connections: who is let in at the gate, and who by the route."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +11,14 @@ from services.notify.api import live as live_api
 from services.notify.gate import Gate
 from shared.access import Principal, Tokens
 from shared.erased import note_erased, refusing_the_erased
-from shared.http import create_app
-from shared.process import serve
 from shared.service import Service
+from tests.serving import serving
 
 Open = Callable[..., Any]
 
 
 @pytest.fixture
-async def port(resources: Any, tokens: Tokens, free_port: int, planned: Any) -> AsyncIterator[int]:
+async def port(resources: Any, tokens: Tokens, planned: Any) -> AsyncIterator[int]:
     """The port of notify, whose stops are known."""
     del planned
     service = Service(
@@ -31,19 +29,8 @@ async def port(resources: Any, tokens: Tokens, free_port: int, planned: Any) -> 
         gates={"/api/v1/live/me": Gate(resources.database, resources.hub, live_api.head).knock},
         closing=resources.hub.close,
     )
-    app = create_app([service], tokens)
-    task = asyncio.create_task(serve(app, [service], "127.0.0.1", free_port, quiet=True))
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", free_port)
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
-    writer.close()
-    yield free_port
-    signal.raise_signal(signal.SIGTERM)
-    await task
+    async with serving(service, tokens) as port:
+        yield port
 
 
 @pytest.fixture

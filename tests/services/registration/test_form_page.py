@@ -1,16 +1,14 @@
 """The form as somebody meets it in a browser: on a phone, with and without a connection."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
-from playwright.async_api import Browser, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, expect
 
-from services.embedded.servers.child import free_port
+from tests.serving import behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
@@ -99,24 +97,10 @@ class Site:
 
 @pytest.fixture
 async def site(house: "House") -> AsyncIterator[Site]:
-    port = free_port()
     transport: Any = house.client._transport
-    server = uvicorn.Server(
-        uvicorn.Config(transport.app, port=port, log_level="error", lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(20):
-        while not server.started:
-            await asyncio.sleep(0.05)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        site = Site(house, f"http://127.0.0.1:{port}", browser)
+    async with behind_an_address(transport.app) as address, chromium() as browser:
+        site = Site(house, address, browser)
         yield site
-        await browser.close()
-    server.should_exit = True
-    await task
     assert site.failures == []
 
 

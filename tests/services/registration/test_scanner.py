@@ -4,7 +4,6 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,28 +12,25 @@ from uuid import UUID
 import httpx2
 import pytest
 import segno
-import uvicorn
 from playwright.async_api import (
     Browser,
     BrowserContext,
     Page,
     ViewportSize,
-    async_playwright,
     expect,
 )
 
-from services.embedded.servers.child import free_port
 from services.registration.domain import badges as codes
 from services.registration.domain import scans
 from services.registration.pages import scanner
 from shared.access import Principal
 from shared.http import SESSION_COOKIE
+from tests.serving import behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
 
 PHONE = ViewportSize(width=390, height=844)
-CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage"]
 needs_decoder = pytest.mark.skipif(
     not scanner.decoder(), reason="scripts/setup found no npm to fetch the decoder with"
 )
@@ -45,26 +41,8 @@ async def address(house: "House") -> AsyncIterator[str]:
     """The service behind an address that a browser can open."""
     transport = house.client._transport  # the application that the other tests call
     assert isinstance(transport, httpx2.ASGITransport)
-    port = free_port()
-    config = uvicorn.Config(transport.app, host="127.0.0.1", port=port, log_level="error")
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:
-            await asyncio.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await running
-
-
-@asynccontextmanager
-async def chromium(*arguments: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*CHROMIUM, *arguments]
-        )
-        yield browser
-        await browser.close()
+    async with behind_an_address(transport.app) as address:
+        yield address
 
 
 @pytest.fixture
