@@ -100,10 +100,16 @@ class Database:
         async with self._pool.acquire() as connection:
             try:
                 yield connection
-            except asyncpg.InternalClientError:
+            except (asyncpg.InternalClientError, asyncpg.InterfaceError) as error:
+                # The end of a transaction complains of what came before.
+                first = (
+                    error if isinstance(error, asyncpg.InternalClientError) else error.__context__
+                )
+                if not isinstance(first, asyncpg.InternalClientError):
+                    raise
                 # Cut in the middle of something, it may never be of use again.
                 connection.terminate()
-                raise
+                raise first from None
 
 
 def columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:

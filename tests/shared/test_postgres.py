@@ -211,3 +211,23 @@ async def test_a_connection_that_was_left_confused_is_not_lent_again(fresh_datab
             await be_confused(database)
         async with database.reading() as connection:
             assert await connection.fetchval("SELECT pg_backend_pid()") not in seen
+
+
+async def test_a_confused_client_in_a_transaction_is_told_as_what_confused_it(
+    fresh_database: str,
+) -> None:
+    left: list[asyncio.Future[object]] = []
+
+    async def be_confused(database: Database) -> None:
+        async with database.transaction() as connection:
+            left.append(asyncio.ensure_future(connection.fetchval("SELECT pg_sleep(60)")))
+            await asyncio.sleep(0.05)
+            raise asyncpg.InternalClientError("cut in a copy")
+
+    async with Database.connect(fresh_database, size=1) as database:
+        with pytest.raises(asyncpg.InternalClientError, match="cut in a copy"):
+            await be_confused(database)
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+            await left[0]
+        async with database.transaction() as connection:
+            assert await connection.fetchval("SELECT 1") == 1

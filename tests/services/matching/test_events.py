@@ -36,6 +36,33 @@ async def lived(house: "House") -> None:
             )
             assert answer.status_code == 200, answer.text
     await asked(house)
+    await told_afterwards(house)
+
+
+async def told_afterwards(house: "House") -> None:
+    """Let people say what a meeting was, and everything be said of what came of two."""
+    dora, lin = house.person("dora"), house.person("lin")
+    report = {"was_held": True, "usefulness": 5, "next_step": "none", "note": MESSAGE}
+    path = f"/api/v1/meetings/{await house.meeting('dora lin')}/report"
+    answer = await house.ask("POST", path, dora, body=report)
+    assert answer.status_code == 201, answer.text
+    for local, *words in (
+        ("lin", ("verify", lin)),
+        ("luo", ("dispute", house.boss), ("retract", dora)),
+    ):
+        deal = {
+            "delegate_id": str(house.people["dora"]),
+            "local_id": str(house.people[local]),
+            "stop_id": str(house.stop),
+            "kind": "mou",
+            "note": MESSAGE,
+        }
+        made = await house.ask("POST", "/api/v1/outcomes", dora, body=deal)
+        assert made.status_code == 201, made.text
+        for revision, (act, who) in enumerate(words, 1):
+            path = f"/api/v1/outcomes/{made.json()['id']}/{act}"
+            answer = await house.ask("POST", path, who, body={}, If_Match=f'"{revision}"')
+            assert answer.status_code == 200, answer.text
 
 
 async def asked(house: "House") -> None:

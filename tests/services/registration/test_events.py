@@ -166,6 +166,7 @@ async def test_no_event_holds_personal_data(house: "House") -> None:
             await house.decide(registration["id"], decision)
     request = {"mission_id": str(house.mission), "email": CANARIES["email"]}
     await house.post("/api/v1/sessions/requests", request)
+    await house.send("/sign-out", who=house.person(ana))
     await an_offer_lapses(house)
     person = f"/api/v1/people/{ana['participant_id']}"
     (text,) = [
