@@ -230,6 +230,8 @@ class Listeners:
     def __init__(self, process: asyncio.subprocess.Process, pid: int) -> None:
         self._process = process
         self._pid = pid
+        self.lost = 0
+        """Events that never came."""
 
     async def do(self, command: str) -> Figures:
         """Have a command done; gives what it measured, and the server's CPU seconds meanwhile."""
@@ -242,6 +244,7 @@ class Listeners:
             raise RuntimeError(f"The listeners stopped at: {command}")
         found: Figures = json.loads(line)
         assert found["in_order"], f"{command}: something came out of order"
+        self.lost += int(found["lost"])
         return found | {"server_cpu_seconds": cpu_seconds(self._pid) - before}
 
 
@@ -261,7 +264,8 @@ async def listeners(folder: Path, runner: Runner) -> AsyncIterator[Listeners]:
     try:
         yield Listeners(process, runner.pid)
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
@@ -295,6 +299,8 @@ async def measured(folder: Path, runner: Runner, *, storms: bool) -> Figures:
             assert storm["exact"] == count, f"{storm['exact']} of {count} got what they missed"
             figures["storm_seconds"] = storm["seconds"]
             figures["storm_cpu_us"] = storm["server_cpu_seconds"] / count * 1e6
+            assert not listening_.lost, f"{listening_.lost} events were lost"
+        figures["lost"] = listening_.lost
     return figures
 
 
