@@ -29,8 +29,6 @@ LIST_CONNECTIONS = 2
 PACED_SHARE = 0.8
 FLOOD = 5
 FLOOD_CONNECTIONS = 2_048
-PRETIX_ORDERS_A_SECOND = 5.7
-"""What `bench/peers/pretix.md` measured with a quota, 16 clients: the median of its three runs."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,6 @@ async def main(length: Length) -> dict[str, object]:
         / figures["pgbench_batched_per_second"],
         "goodput_at_5x": figures["flood_accepted_per_second"] / figures["registrations_per_second"],
         "rate_at_many_rows": figures["rate_with_many_rows"] / figures["rate_with_few_rows"],
-        "vs_pretix_elsewhere": figures["registrations_per_second"] / PRETIX_ORDERS_A_SECOND,
     }
     rounded = {name: round(value, 2) for name, value in ratios.items()}
     return {
