@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis.asyncio
-import structlog
 
 from services.notify.audience import KEPT_MAX, Audience, Change, Listener
 from services.notify.domain.live import SESSIONS_KEY, Place, Position, frame, stream_key
@@ -23,8 +22,6 @@ RETRY_MILLISECONDS = (1_000, 5_000)
 """Spread, so that those who were cut off together do not come back together."""
 
 Entries = Sequence[tuple[str, dict[str, str]]]
-
-log = structlog.get_logger()
 
 
 def retry() -> bytes:

@@ -13,6 +13,8 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
+import structlog
+
 SEND_BUFFER_BYTES = 32_768
 BACKLOG_BYTES_MAX = 65_536
 """Beyond both, a phone that takes nothing is cut off: it resumes, and costs nothing until then."""
@@ -24,6 +26,8 @@ PULSES = 100
 READY_MAX = 1_024
 QUIET = select.EPOLLRDHUP
 WAITING = select.EPOLLRDHUP | select.EPOLLOUT
+
+log = structlog.get_logger()
 
 
 class Wire:
@@ -86,23 +90,22 @@ class Wires(Generic[W]):
     def send(self, wire: W, content: bytes) -> None:
         """Write to a stream behind all that was written before; who takes too little is cut."""
         wire.pulse = self._pulse
-        if wire.backlog is not None:
-            wire.backlog += content
-            if len(wire.backlog) > wire.allowance:
+        if wire.backlog is None:
+            try:
+                taken = os.write(wire.fd, content)
+            except BlockingIOError:
+                taken = 0
+            except OSError:
                 self.close(wire)
-            return
-        try:
-            taken = os.write(wire.fd, content)
-        except BlockingIOError:
-            taken = 0
-        except OSError:
-            self.close(wire)
-            return
-        if taken < len(content):
-            wire.backlog = bytearray(content[taken:])
+                return
+            if taken == len(content):
+                return
+            wire.backlog, content = bytearray(), content[taken:]
             self._epoll.modify(wire.fd, WAITING)
-            if len(wire.backlog) > wire.allowance:
-                self.close(wire)
+        wire.backlog += content
+        if len(wire.backlog) > wire.allowance:
+            log.warning("listener dropped: it does not keep up")
+            self.close(wire)
 
     def close(self, wire: W, last: bytes = b"") -> None:
         """End a stream, with a last word if there is room for it; a repeat does nothing."""

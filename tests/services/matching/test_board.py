@@ -1,5 +1,4 @@
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -7,36 +6,24 @@ import httpx2
 import pytest
 
 from shared.access import Principal
-from shared.http import SESSION_COOKIE
+from tests.services.matching.browsing import headers
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Registration
-
-ORIGIN = "http://testserver"
-
-
-def browser(house: "House", who: Principal, language: str = "en") -> dict[str, str]:
-    token = house.tokens.sign(who, "session", datetime.now(UTC))
-    return {
-        "Cookie": f"{SESSION_COOKIE}={token}",
-        "Origin": ORIGIN,
-        "Accept": "text/html",
-        "Accept-Language": language,
-    }
 
 
 async def page(
     house: "House", who: Principal, *, part: str = "", language: str = "en", status: int = 200
 ) -> str:
     address = f"/stops/{house.stop}/board{part}"
-    answer = await house.client.get(address, headers=browser(house, who, language))
+    answer = await house.client.get(address, headers=headers(house, who, language))
     assert answer.status_code == status, answer.text
     return answer.text
 
 
-async def send(house: "House", who: Principal, path: str, **headers: str) -> httpx2.Response:
+async def send(house: "House", who: Principal, path: str, **more: str) -> httpx2.Response:
     address = f"/stops/{house.stop}/board/{path}"
-    return await house.client.post(address, headers=browser(house, who) | headers)
+    return await house.client.post(address, headers=headers(house, who) | more)
 
 
 def words(text: str) -> str:
