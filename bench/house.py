@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,12 +109,9 @@ async def house() -> AsyncIterator[House]:
             server = await stack.enter_async_context(postgres(folder / "postgres"))
             url = await database(server.url, "registration")
             port = free_port()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.registration", env=_environment(url, port)
-            )
-            stack.push_async_callback(_stop, process)
-            await listening(port)
-            yield House(server.url, url, port, process.pid)
+            command = [sys.executable, "-m", "services.registration"]
+            served = running(command, port, _environment(url, port))
+            yield House(server.url, url, port, await stack.enter_async_context(served))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -157,7 +154,16 @@ async def listening(port: int) -> None:
                 return
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    await process.wait()
+@asynccontextmanager
+async def running(
+    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[int]:
+    """Run a server until the end of the block; gives its process id once it listens."""
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
+    try:
+        await listening(port)
+        yield process.pid
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

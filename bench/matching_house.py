@@ -1,6 +1,5 @@
 """A matching service over a durable PostgreSQL, as a process of its own, with an empty log."""
 
-import asyncio
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.house import SECRET, database, listening
+from bench.house import SECRET, database, running
 from services.embedded.servers.child import free_port
 from services.embedded.servers.postgres import postgres
 from shared.postgres import migrate
@@ -39,12 +38,9 @@ async def matching_house() -> AsyncIterator[MatchingHouse]:
             heard = await database(server.url, "registration")
             await migrate(heard, [])
             port = free_port()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.matching", env=_environment(url, heard, port)
-            )
-            stack.push_async_callback(_stop, process)
-            await listening(port)
-            yield MatchingHouse(url, port, process.pid)
+            command = [sys.executable, "-m", "services.matching"]
+            served = running(command, port, _environment(url, heard, port))
+            yield MatchingHouse(url, port, await stack.enter_async_context(served))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,9 +57,3 @@ def _environment(database_url: str, heard_url: str, port: int) -> dict[str, str]
         "TRADEWIND_SECRET_KEY": SECRET,
         "TRADEWIND_LOG_LEVEL": "error",
     }
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    await process.wait()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from uuid import UUID, uuid4
 
 import uvloop
 
-from bench.house import SECRET, database, listening
+from bench.house import SECRET, database, running
 from services import notify
 from services.embedded.servers.child import free_port
 from services.embedded.servers.postgres import postgres
@@ -92,20 +92,11 @@ def compiled(folder: Path) -> None:
     subprocess.run(command, check=True, cwd=PEERS / "centrifuge")
 
 
-@asynccontextmanager
-async def started(
+def started(
     command: list[str], port: int, environment: dict[str, str] | None = None
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Run a server on its core until the end of the block; gives its process id."""
-    process = await asyncio.create_subprocess_exec(
-        *("taskset", "-c", str(SERVER_CORE), *command), env=environment
-    )
-    try:
-        await listening(port)
-        yield process.pid
-    finally:
-        process.terminate()
-        await process.wait()
+    return running(["taskset", "-c", str(SERVER_CORE), *command], port, environment)
 
 
 @asynccontextmanager
