@@ -16,6 +16,7 @@ from shared.errors import Forbidden, Unauthenticated
 Role = Literal[
     "mission_staff",
     "partner_staff",
+    "partner_system",
     "door_staff",
     "applicant",
     "delegate",
@@ -66,6 +67,11 @@ Action = Literal[
     "application.write",
     "application.review",
     "application.decide",
+    "key.write",
+    "event.read",
+    "webhook.write",
+    "import.write",
+    "connector.write",
 ]
 
 LIFETIMES: dict[Purpose, timedelta] = {"session": timedelta(days=7), "link": timedelta(days=30)}
@@ -113,6 +119,14 @@ def _own_invitee(who: Principal, scope: Scope) -> bool:
     )
 
 
+def _own_partner(who: Principal, scope: Scope) -> bool:
+    return (
+        _own_mission(who, scope)
+        and who.partner_id is not None
+        and who.partner_id == scope.partner_id
+    )
+
+
 def _self(who: Principal, scope: Scope) -> bool:
     return who.subject in scope.person_ids
 
@@ -128,6 +142,7 @@ def _always(who: Principal, scope: Scope) -> bool:
 
 _STAFF: dict[Role, Rule] = {"mission_staff": _own_mission}
 _STOP_STAFF: dict[Role, Rule] = _STAFF | {"partner_staff": _own_stop, "door_staff": _own_stop}
+_OWN_PARTNER: dict[Role, Rule] = {"partner_staff": _own_partner, "partner_system": _own_partner}
 _PEOPLE: dict[Role, Rule] = {"delegate": _self, "local": _self}
 _EVERYBODY: dict[Role, Rule] = _PEOPLE | {
     "interpreter": _self,
@@ -182,6 +197,12 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "application.write": _APPLYING,
     "application.review": _STAFF,
     "application.decide": _STAFF,
+    # The partner of the scope is the one whose key, feed, webhook, list or connection it is.
+    "key.write": _STAFF | {"partner_staff": _own_partner},
+    "event.read": _STAFF | _OWN_PARTNER,
+    "webhook.write": _STAFF | _OWN_PARTNER,
+    "import.write": _STAFF | {"partner_staff": _own_invitee, "partner_system": _own_invitee},
+    "connector.write": _STAFF | {"partner_staff": _own_invitee},
 }
 """Action, role, rule. What is not listed is forbidden."""
 
