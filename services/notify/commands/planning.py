@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from services.notify.domain.mail import ChannelName, Message
 from services.notify.domain.rules import chosen, is_told_enough, second
-from services.notify.store import messages, wishes
+from services.notify.store import changes, messages, wishes
 from services.notify.store.messages import News
 from shared.postgres import Connection
 
@@ -42,7 +42,7 @@ async def tell_due(
 ) -> None:
     """Queue what was gathered until now."""
     by_mission: dict[UUID, list[News]] = {}
-    for news in await messages.take_due_notices(connection, now):
+    for news in await changes.take_due_notices(connection, now):
         by_mission.setdefault(news.mission_id, []).append(news)
     for told in by_mission.values():
         await tell(connection, told, now, available)

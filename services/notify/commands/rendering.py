@@ -17,7 +17,7 @@ from services.notify.channels.base import CalendarFile, Letter
 from services.notify.channels.email import NOBODY
 from services.notify.commands.calendar import Appointment, Change, calendar
 from services.notify.domain.mail import Message, Never, NothingNew, NotYet
-from services.notify.store import announcements, facts, messages
+from services.notify.store import announcements, changes, facts
 from shared.contacts import Contact
 from shared.postgres import Connection
 from shared.web.pages import day, local, zone_name
@@ -142,7 +142,7 @@ class _Writing:
 
     async def schedule(self) -> Rendered:
         stop = await self._stop()
-        rows = await messages.calendar(self.connection, self.message.person_id, stop["id"])
+        rows = await changes.calendar(self.connection, self.message.person_id, stop["id"])
         may_be_told = self.message.attempts > 1
         appointments = [
             _appointment(row, self.message.person_id)

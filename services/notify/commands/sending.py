@@ -31,7 +31,7 @@ from services.notify.domain.mail import (
     NotYet,
     next_attempt,
 )
-from services.notify.store import attempts, facts, messages, wishes
+from services.notify.store import attempts, changes, facts, messages, wishes
 from shared.contacts import Contact, Contacts
 from shared.http import now
 from shared.postgres import Connection, Database
@@ -183,7 +183,7 @@ class Sender:
                 await attempts.end(connection, attempt, "sent", at)
                 await messages.end(connection, message.id, "sent", at)
                 if rendered.told:
-                    await messages.mark_told(connection, message.person_id, rendered.told)
+                    await changes.mark_told(connection, message.person_id, rendered.told)
 
     async def _note(
         self,

@@ -8,7 +8,7 @@ from services.notify.commands.planning import WITHOUT_SETTINGS, tell
 from services.notify.domain.live import Entry
 from services.notify.domain.mail import OF_APPLICATIONS, ChannelName, Kind
 from services.notify.domain.rules import turn
-from services.notify.store import facts, meetings, messages, people, wishes
+from services.notify.store import changes, facts, meetings, people, wishes
 from services.notify.store.messages import About, News
 from shared.events.matching import MeetingEvent
 from shared.events.registration import (
@@ -92,7 +92,7 @@ async def tell_change(connection: Connection, event: MeetingEvent, now: datetime
             zone=ZoneInfo(stop["timezone"] if stop else "UTC"),
             now=now,
         )
-        for one in await messages.heard(connection, concerned, event.meeting_id, event.stop_id)
+        for one in await changes.heard(connection, concerned, event.meeting_id, event.stop_id)
     }
     meeting = (event.meeting_id, event.stop_id, event.mission_id)
-    await messages.note_change(connection, turns, meeting, event.revision, now)
+    await changes.note_change(connection, turns, meeting, event.revision, now)
