@@ -33,7 +33,12 @@ def document() -> dict[str, Any]:
                 "Facts in Kafka for systems that follow along, and server-sent events for the "
                 "people of the day. Records come at least once, and in order for one key."
             ),
+            "contact": {"name": "The organiser who runs this installation"},
             "license": {"name": "Apache-2.0"},
+            "tags": [
+                {"name": "log", "description": "Facts in Kafka, for systems."},
+                {"name": "live", "description": "Server-sent events, for people."},
+            ],
         },
         "defaultContentType": "application/json",
         "servers": {
@@ -42,8 +47,11 @@ def document() -> dict[str, Any]:
         },
         "channels": {topic: _topic(topic) for topic in TOPICS}
         | {f"live_{name}": _stream(*told) for name, told in STREAMS.items()},
-        "operations": {f"publish_{topic}": _send(topic) for topic in TOPICS}
-        | {f"stream_{name}": _send(f"live_{name}") for name in STREAMS},
+        "operations": {
+            f"publish_{topic}": _send(topic, f"Says what became true in {topic}.")
+            for topic in TOPICS
+        }
+        | {f"stream_{name}": _stream_operation(name, *told) for name, told in STREAMS.items()},
         "components": {
             "messages": {event.__name__: _record(event) for event in EVENTS} | _frames(),
             "schemas": _schemas(),
@@ -67,7 +75,7 @@ def _record(event: type[Event]) -> dict[str, Any]:
         "name": event.TYPE,
         "title": event.__name__,
         "summary": summary(event),
-        "headers": {"schemaFormat": SCHEMA_FORMAT, "schema": {"$ref": "./events/headers.json"}},
+        "headers": {"$ref": "./events/headers.json"},
         "payload": {
             "schemaFormat": SCHEMA_FORMAT,
             "schema": {"$ref": f"./events/{event.TYPE}.json"},
@@ -83,12 +91,12 @@ def _record(event: type[Event]) -> dict[str, Any]:
 
 def _stream(address: str, description: str) -> dict[str, Any]:
     names = ("snapshot", "change", "resync")
-    query = "stop_id={stop_id}" if "{stop_id}" not in address else ""
+    stop = {"parameters": {"stop_id": {"description": "The stop's id, a UUID."}}}
     return {
-        "address": f"{address}?{query}" if query else address,
+        "address": address,
         "description": f"{description} text/event-stream, with a bearer token.",
         "servers": [{"$ref": "#/servers/gateway"}],
-        "parameters": {"stop_id": {"description": "The stop's id, a UUID."}},
+        **(stop if "{stop_id}" in address else {}),
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
     }
 
@@ -134,5 +142,16 @@ def _schemas() -> dict[str, Any]:
     return {"Live": live, **parts}
 
 
-def _send(channel: str) -> dict[str, Any]:
-    return {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}}
+def _stream_operation(name: str, address: str, told: str) -> dict[str, Any]:
+    query = {
+        "type": "object",
+        "required": ["stop_id"],
+        "properties": {"stop_id": {"type": "string", "format": "uuid"}},
+    }
+    http = {"method": "GET", "bindingVersion": "0.3.0"}
+    asked = {} if "{stop_id}" in address else {"query": query}
+    return _send(f"live_{name}", told) | {"bindings": {"http": http | asked}}
+
+
+def _send(channel: str, told: str) -> dict[str, Any]:
+    return {"action": "send", "description": told, "channel": {"$ref": f"#/channels/{channel}"}}

@@ -31,6 +31,8 @@ TAGS = {
 PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
 UNSAFE = ("post", "put", "patch", "delete")
+AWAY = 503
+"""Told once for every operation, whatever the reason."""
 # Fits no running service: this application is made to be described, not to be called.
 UNUSED_KEY = "described, never called" * 2
 
@@ -56,6 +58,7 @@ def document() -> dict[str, Any]:
             "title": "Tradewind",
             "version": "1",
             "description": "Every request and answer is JSON; times are RFC 3339, UTC.",
+            "contact": {"name": "The organiser who runs this installation"},
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -63,7 +66,9 @@ def document() -> dict[str, Any]:
         "paths": dict(sorted(_untitled(described["paths"]).items())),
         "components": {
             "schemas": dict(sorted({**_untitled(schemas), "Problem": _PROBLEM}.items())),
-            "responses": {kind.__name__: _response(kind) for kind in STATUS}
+            "responses": {
+                kind.__name__: _response(kind) for kind, status in STATUS.items() if status != AWAY
+            }
             | {"Unavailable": _AWAY},
             "securitySchemes": {"session": _SESSION},
         },
@@ -90,10 +95,7 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     resource = route.path_format.removeprefix(PREFIX).split("/")[0].replace("-", "_")
     operation["operationId"] = f"{resource}_{route.name}"
     operation.setdefault("tags", [service])
-    operation["summary"], description = _told(route)
-    operation.pop("description", None)
-    if description:
-        operation["description"] = description
+    operation["summary"], operation["description"] = _told(route)
     _name_headers(operation.get("parameters", []), calls)
     # What needs a visitor only may be called by one who is not signed in.
     if edge.visitor in calls:
@@ -105,7 +107,7 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
         response["description"] = HTTPStatus(int(status)).phrase
     for kind in _refusals(operation, route, method):
         responses[str(STATUS[kind])] = {"$ref": f"#/components/responses/{kind.__name__}"}
-    responses["503"] = {"$ref": "#/components/responses/Unavailable"}
+    responses[str(AWAY)] = {"$ref": "#/components/responses/Unavailable"}
 
 
 def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -153,11 +155,10 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
 
 
 def _told(route: APIRoute) -> tuple[str, str]:
-    """Split a route's docstring into a summary and the rest."""
+    """Give a route's docstring: what it begins with as a summary, and the whole."""
     text = " ".join(inspect.cleandoc(route.endpoint.__doc__ or "").split())
-    summary, *rest = re.split(r"[.;] ", text, maxsplit=1)
-    description = rest[0] if rest else ""
-    return summary.removesuffix("."), description[:1].upper() + description[1:]
+    summary, *_ = re.split(r"[.;] ", text, maxsplit=1)
+    return summary.removesuffix("."), text
 
 
 def _untitled(node: Any) -> Any:

@@ -50,7 +50,7 @@ def test_a_topic_has_the_partitions_it_is_made_with(described: Json) -> None:
 
 def test_a_record_has_the_headers_described(described: Json) -> None:
     message = described["components"]["messages"]["MissionAnnounced"]
-    schema = json.loads((DOCS / message["headers"]["schema"]["$ref"]).read_text(encoding="utf-8"))
+    schema = json.loads((DOCS / message["headers"]["$ref"]).read_text(encoding="utf-8"))
     envelope = Envelope(
         event_id=UUID(int=1),
         type="registration.mission.announced.v1",

@@ -59,6 +59,21 @@ def test_a_summary_says_in_plain_english_what_a_call_does(operations: list[Opera
         assert not operation["summary"].endswith("."), path
 
 
+def test_what_is_described_is_used_and_said_in_words(
+    described: Json, operations: list[Operation]
+) -> None:
+    used = set(references(described))
+    parts = [
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses")
+        for name in described["components"][kind]
+    ]
+
+    assert set(parts) - used == set()
+    for _, path, operation in operations:
+        assert operation["description"].startswith(operation["summary"]), path
+
+
 def test_every_reference_leads_somewhere(described: Json) -> None:
     for reference in references(described):
         node = described
