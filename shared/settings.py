@@ -52,6 +52,12 @@ class ServiceSettings(BaseSettings):
         description="Addresses or networks, with commas between them, of the gateway and of what "
         "ends TLS before it: their `X-Forwarded-For` says who asks. Nobody else's is believed.",
     )
+    outward_allowed: str = Field(
+        "",
+        description="Hosts and networks, with commas between them, of partners within your own "
+        "network: webhooks and connections may lead there, also by http. What a listed host's name "
+        "leads to is not looked at. Anywhere else it is public addresses by https alone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important lines to write."
     )
