@@ -42,22 +42,33 @@ async def decide(
     """
 
     async def effect(connection: Connection) -> Answer:
-        registration, item = await _locked(connection, registration_id)
-        before = Status(registration["status"])
-        if decision is Decision.ACCEPT:
-            still_held(registration["hold_until"], now)
-        after = decided(before, decision, requires_approval=item.terms.requires_approval)
-        if decision is Decision.REINSTATE:
-            after = await _reinstate(connection, registration, item, now)
-        else:
-            await _move(connection, registration, item, after, now)
-        await call_up(connection, item, now)
-        await places.save(connection, [(item.id, item.line)], now)
-        facts = {"from": before.value, "to": after.value}
-        await _note(connection, who, f"registration.{decision}", registration, facts, now)
-        return Answer(_content(registration, after), status=200)
+        return await decide_within(connection, registration_id, decision, who, now)
 
     return await once(database, None, effect)
+
+
+async def decide_within(
+    connection: Connection,
+    registration_id: UUID,
+    decision: Decision,
+    who: Principal | None,
+    now: datetime,
+) -> Answer:
+    """Decide as `decide` does, as a part of a transaction."""
+    registration, item = await _locked(connection, registration_id)
+    before = Status(registration["status"])
+    if decision is Decision.ACCEPT:
+        still_held(registration["hold_until"], now)
+    after = decided(before, decision, requires_approval=item.terms.requires_approval)
+    if decision is Decision.REINSTATE:
+        after = await _reinstate(connection, registration, item, now)
+    else:
+        await _move(connection, registration, item, after, now)
+    await call_up(connection, item, now)
+    await places.save(connection, [(item.id, item.line)], now)
+    facts = {"from": before.value, "to": after.value}
+    await _note(connection, who, f"registration.{decision}", registration, facts, now)
+    return Answer(_content(registration, after), status=200)
 
 
 async def _move(
@@ -103,18 +114,25 @@ async def check_in(
     """
 
     async def effect(connection: Connection) -> Answer:
-        registration, _ = await _locked(connection, registration_id)
-        status = Status(registration["status"])
-        arrived(status)
-        at = registration["checked_in_at"]
-        if at is None:
-            at = now
-            await store.check_in(connection, registration_id, now)
-            await tell_arrival(connection, registration, now)
-            await _note(connection, who, "registration.check_in", registration, {}, now)
-        return Answer(_content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
+        return await check_in_within(connection, registration_id, who, now)
 
     return await once(database, None, effect)
+
+
+async def check_in_within(
+    connection: Connection, registration_id: UUID, who: Principal | None, now: datetime
+) -> Answer:
+    """Check in as `check_in` does, as a part of a transaction."""
+    registration, _ = await _locked(connection, registration_id)
+    status = Status(registration["status"])
+    arrived(status)
+    at = registration["checked_in_at"]
+    if at is None:
+        at = now
+        await store.check_in(connection, registration_id, now)
+        await tell_arrival(connection, registration, now)
+        await _note(connection, who, "registration.check_in", registration, {}, now)
+    return Answer(_content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
 
 
 async def existing(connection: Connection, registration_id: UUID) -> Row:

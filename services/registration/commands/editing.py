@@ -46,32 +46,44 @@ async def edit(
     """
 
     async def effect(connection: Connection) -> Answer:
-        person, found = await _locked(connection, registration_id)
-        mine = next((row for row in found if row["id"] == registration_id), None)
-        before = mine or await existing(connection, registration_id)
-        may_be_edited(Status(before["status"]))
-        if before["revision"] != revision:
-            raise Stale(f"This registration is at revision {before['revision']}.")
-        changed = await change_facts(connection, person, change, editor)
-        material = await _answers(connection, registration_id, found, change, editor, now)
-        if material:
-            changed.parts.append("answers")
-        again = await _tell(connection, person, changed, material, editor, now)
-        await store.next_revisions(connection, [person["id"], *changed.also])
-        await _note(connection, editor.who, before, changed, again, now)
-        status = Status.PENDING_APPROVAL if registration_id in again else Status(before["status"])
-        return Answer(
-            {
-                "id": str(registration_id),
-                "revision": revision + 1,
-                "status": status.value,
-                "changed": changed.parts,
-                "is_pending_again": registration_id in again,
-            },
-            status=200,
-        )
+        return await edit_within(connection, registration_id, change, revision, editor, now)
 
     return await once(database, None, effect)
+
+
+async def edit_within(
+    connection: Connection,
+    registration_id: UUID,
+    change: Edit,
+    revision: int,
+    editor: Editor,
+    now: datetime,
+) -> Answer:
+    """Edit as `edit` does, as a part of a transaction."""
+    person, found = await _locked(connection, registration_id)
+    mine = next((row for row in found if row["id"] == registration_id), None)
+    before = mine or await existing(connection, registration_id)
+    may_be_edited(Status(before["status"]))
+    if before["revision"] != revision:
+        raise Stale(f"This registration is at revision {before['revision']}.")
+    changed = await change_facts(connection, person, change, editor)
+    material = await _answers(connection, registration_id, found, change, editor, now)
+    if material:
+        changed.parts.append("answers")
+    again = await _tell(connection, person, changed, material, editor, now)
+    await store.next_revisions(connection, [person["id"], *changed.also])
+    await _note(connection, editor.who, before, changed, again, now)
+    status = Status.PENDING_APPROVAL if registration_id in again else Status(before["status"])
+    return Answer(
+        {
+            "id": str(registration_id),
+            "revision": revision + 1,
+            "status": status.value,
+            "changed": changed.parts,
+            "is_pending_again": registration_id in again,
+        },
+        status=200,
+    )
 
 
 async def existing(connection: Connection, registration_id: UUID) -> Row:
