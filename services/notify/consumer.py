@@ -52,8 +52,8 @@ def live_consumer(database: Database, live: Live) -> Consumer:
         del envelope
         await keeping.apply(connection, live, [event])
 
-    async def keep_all(connection: Connection, events: Sequence[Event]) -> None:
-        found = [event for event in events if isinstance(event, m.MeetingEvent)]
+    async def keep_all(connection: Connection, events: Sequence[tuple[Envelope, Event]]) -> None:
+        found = [event for _, event in events if isinstance(event, m.MeetingEvent)]
         await keeping.apply(connection, live, found)
 
     routes = subscriptions(*(on(event, keep) for event in MEETING_EVENTS))

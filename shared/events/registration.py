@@ -46,6 +46,8 @@ class StopPlanned(_Registration):
     on: date
     hosts: tuple[UUID, ...] = ()
     """The partners that are its lead or co-host."""
+    partners: tuple[UUID, ...] = ()
+    """All partners that have a role there."""
 
 
 class ProgrammeItemPlanned(_Registration):
@@ -90,6 +92,8 @@ class _ParticipantEvent(_Registration):
     programme_item_id: UUID
     item_kind: ItemKind
     side: Side
+    partner_id: UUID | None = None
+    """Who brought this person."""
 
 
 class ParticipantConfirmed(_ParticipantEvent):
@@ -99,7 +103,6 @@ class ParticipantConfirmed(_ParticipantEvent):
     organization: OrganizationFacts
     languages: tuple[str, ...]
     listings: tuple[Listing, ...]
-    partner_id: UUID | None = None
     is_correction: bool = False
     """Said again because what is told of the company changed: the place was confirmed before."""
 

@@ -17,7 +17,7 @@ from shared.postgres import Connection, Database, is_outage
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Connection, E, Envelope], Awaitable[None]]
-Together = Callable[[Connection, Sequence[Event]], Awaitable[None]]
+Together = Callable[[Connection, Sequence[tuple[Envelope, Event]]], Awaitable[None]]
 Subscriptions = Mapping[str, tuple[type[Event], Handler[Any]]]
 
 ATTEMPTS_MAX = 5
@@ -137,7 +137,7 @@ class Consumer:
                 for envelope, event in fresh.values():
                     await self._take_effect(connection, envelope, event)
             elif fresh:
-                await self._together(connection, [event for _, event in fresh.values()])
+                await self._together(connection, list(fresh.values()))
 
     def _readable(self, records: Sequence[Record]) -> list[tuple[Envelope, Event]]:
         """Read what concerns this consumer; raises for the first record that cannot be read."""

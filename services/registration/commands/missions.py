@@ -102,6 +102,7 @@ async def add_stop(
             mission_id=mission_id,
             on=facts["held_on"],
             hosts=tuple(one["partner_id"] for one in facts["roles"] if one["role"] in HOSTS),
+            partners=tuple(dict.fromkeys(one["partner_id"] for one in facts["roles"])),
             **{name: facts[name] for name in names},
         )
         await outbox.append(connection, event, sequence=1, now=now)

@@ -104,8 +104,6 @@ def _event(news: News, profiles: Mapping[UUID, Profile]) -> Event:
         organization=organization,
         languages=tuple(registration["languages"]),
         listings=listings,
-        # Of the person: another partner may register anybody whose address it knows.
-        partner_id=registration["person_partner_id"],
         is_correction=news.is_correction,
     )
 
@@ -143,4 +141,6 @@ def _facts(registration: Mapping[str, Any] | Row) -> dict[str, Any]:
         "programme_item_id": registration["programme_item_id"],
         "item_kind": registration["item_kind"],
         "side": "delegation" if registration["role"] == "delegate" else "local",
+        # Of the person: another partner may register anybody whose address it knows.
+        "partner_id": registration["person_partner_id"],
     }
