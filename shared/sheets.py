@@ -90,8 +90,22 @@ def _plain(cell: Cell) -> str:
         return cell.isoformat(" ", "minutes")
     if isinstance(cell, Decimal):
         return str(cell)
-    text = cell or ""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return quoted(cell or "")
+
+
+def quoted(text: str) -> str:
+    """Mark what a spreadsheet would calculate as text; `unquoted` gives it back as it was."""
+    return f"'{text}" if _may_be_taken_for_a_formula(text) else text
+
+
+def unquoted(text: str) -> str:
+    """Take away the mark that `quoted`, and people who know spreadsheets, put before a text."""
+    is_marked = text.startswith("'") and _may_be_taken_for_a_formula(text)
+    return text[1:] if is_marked else text
+
+
+def _may_be_taken_for_a_formula(text: str) -> bool:
+    return text.lstrip("'").startswith(FORMULA_STARTS)
 
 
 def _sheet_name(title: str) -> str:

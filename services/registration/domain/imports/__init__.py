@@ -1,0 +1,1 @@
+"""Lists that partners keep: read, understood, compared, and told what is wrong with them."""
