@@ -18,7 +18,7 @@ from shared.http import SAFE_METHODS, SESSION_COOKIE, Visitor
 from shared.postgres import Connection, Database
 
 FORGET_COOKIE = f"{SESSION_COOKIE}=; Max-Age=0; Path=/; HttpOnly; SameSite=lax"
-WITHOUT_PERSON = ("screen", "service")
+WITHOUT_PERSON = ("screen", "service", "partner_system")
 NOT_HERE = "The person this sign-in was made for is not here any more."
 
 

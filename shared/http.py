@@ -16,6 +16,7 @@ from shared import express
 from shared.access import Principal, Tokens
 from shared.edge import Edge
 from shared.errors import Forbidden, Malformed, PreconditionMissing, Unauthenticated
+from shared.keys import PREFIX, TOKEN_PREFIX, Keyring, nobody
 from shared.problems import install as install_problems
 from shared.service import Check, Gate, Service
 from shared.web.pages import STATIC
@@ -24,6 +25,7 @@ SESSION_COOKIE = "tradewind_session"
 CHECK_SECONDS_MAX = 2
 TEXT_LENGTH_MAX = 4_000
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+NO_KEYS = Keyring(nobody)
 
 
 class Body(BaseModel):
@@ -42,19 +44,45 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def visitor_of(request: Request) -> Principal | None:
-    """Say who calls: by bearer token, or by cookie for a request that comes from our own pages."""
+async def visitor_of(request: Request) -> Principal | None:
+    """Say who calls: by a key or a bearer token, or by cookie for a request from our own pages."""
+    token = _bearer(request)
+    if token is None:
+        return _by_cookie(request)
+    keys: Keyring = request.app.state.keys
+    if token.startswith(PREFIX):
+        return await keys.holder(token)
     tokens: Tokens = request.app.state.tokens
+    if token.startswith(TOKEN_PREFIX):
+        return await keys.still(tokens.read(token.removeprefix(TOKEN_PREFIX), "system"))
+    return tokens.read(token, "session")
+
+
+def person_of(request: Request) -> Principal | None:
+    """Say which person calls, where nothing can be waited for: a key is refused."""
+    token = _bearer(request)
+    if token is None:
+        return _by_cookie(request)
+    tokens: Tokens = request.app.state.tokens
+    return tokens.read(token, "session")
+
+
+def _bearer(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        if scheme.lower() != "bearer":
-            raise Unauthenticated("The Authorization header must be `Bearer <token>`.")
-        return tokens.read(token, "session")
+    if not scheme:
+        return None
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("The Authorization header must be `Bearer <token>`.")
+    return token
+
+
+def _by_cookie(request: Request) -> Principal | None:
     cookie = request.cookies.get(SESSION_COOKIE)
     if not cookie:
         return None
     if request.method not in SAFE_METHODS and not _is_from_our_pages(request):
         raise Forbidden("A request signed in by cookie must come from this site's own pages.")
+    tokens: Tokens = request.app.state.tokens
     try:
         return tokens.read(cookie, "session")
     except Unauthenticated:
@@ -95,7 +123,7 @@ async def _now() -> datetime:
 
 async def visitor(request: Request) -> Principal | None:
     """Say who calls, as `visitor_of` does."""
-    return visitor_of(request)
+    return await visitor_of(request)
 
 
 # Dependencies are coroutines, also those that wait for nothing: any other is handed to a thread,
@@ -135,6 +163,7 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> App:
     app.lane = [route for service in services for route in service.express]
     app.gates = {path: gate for service in services for path, gate in service.gates.items()}
     app.state.tokens = tokens
+    app.state.keys = next((service.keys for service in services if service.keys), NO_KEYS)
     install_problems(app)
     app.include_router(
         _health(

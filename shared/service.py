@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from shared.express import Express
+from shared.keys import Keyring
 
 Loop = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[object]]
@@ -30,6 +31,8 @@ class Service:
     """A check raises when what it looks at cannot be used; names are unique in a process."""
     advisory_checks: Mapping[str, Check] = field(default_factory=dict)
     """The same, of what the process can do without: a failure is told, and it stays ready."""
+    keys: Keyring | None = None
+    """What knows the keys of partners' systems; one of a process's services brings it."""
     resources: object = None
     """What routes reach as `request.app.state.<name>`."""
     static: Path | None = None

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from shared import http as edge
 from shared import idempotency, limits
-from shared.access import Tokens
+from shared.access import SCOPES, Tokens
 from shared.errors import Refusal
 from shared.problems import STATUS
 from shared.service import Service
@@ -70,7 +70,7 @@ def document() -> dict[str, Any]:
                 kind.__name__: _response(kind) for kind, status in STATUS.items() if status != AWAY
             }
             | {"Unavailable": _AWAY},
-            "securitySchemes": {"session": _SESSION},
+            "securitySchemes": {"session": _SESSION, "oauth": _OAUTH},
         },
     }
 
@@ -189,8 +189,21 @@ _AWAY = {
 _SESSION = {
     "type": "http",
     "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "The token that POST /api/v1/sessions answers with.",
+    "description": "The token that POST /api/v1/sessions answers with; of a partner's system its "
+    "key (`tw_live_…`), or the token of an hour that it gets for one.",
+}
+_OAUTH = {
+    "type": "oauth2",
+    "description": "For systems that insist on OAuth 2.0: `client_id` is a key's id, "
+    "`client_secret` the key. Send the `access_token` as that of a session.",
+    "flows": {
+        "clientCredentials": {
+            "tokenUrl": "/api/v1/oauth/token",
+            "scopes": {
+                scope: f"Opens {', '.join(sorted(actions))}." for scope, actions in SCOPES.items()
+            },
+        }
+    },
 }
 _PROBLEM = {
     "description": "An error (RFC 9457).",

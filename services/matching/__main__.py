@@ -46,6 +46,7 @@ from services.matching.settings import MatchingSettings
 from shared.access import Tokens
 from shared.contacts import Contacts
 from shared.erased import refusing_the_erased
+from shared.keys import Keyring
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
@@ -64,6 +65,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
     async with (
         Database.connect(dsn) as database,
         Contacts.connect(settings.internal_url, tokens) as contacts,
+        Keyring.connect(settings.internal_url, tokens) as keys,
     ):
         resources = Resources(database=database, contacts=contacts)
 
@@ -115,6 +117,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},
+            keys=keys,
             resources=resources,
             static=HERE / "pages" / "static",
         )

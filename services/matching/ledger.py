@@ -44,7 +44,7 @@ def speaker(who: Principal, people: Sequence[store.Row], side: Side | None) -> S
     if who.role in _SIDES:
         own = next((one["side"] for one in people if one["id"] == who.subject), _SIDES[who.role])
         return Speaker(who.subject, who.role, own)
-    if who.role == "partner_staff":
+    if who.is_partner:
         sides = {one["side"] for one in people if one["partner_id"] == who.partner_id}
         if side is None and len(sides) == 1:
             side = sides.pop()

@@ -19,8 +19,8 @@ from services.notify.channels.wecom import Wecom
 from services.notify.commands.checking import mail_flows
 from services.notify.commands.erasing import sweep
 from services.notify.commands.keeping import Reconciler
+from services.notify.commands.letterhead import Letterhead
 from services.notify.commands.mailbox import HOST, receiving
-from services.notify.commands.rendering import Letterhead
 from services.notify.commands.sending import Sender
 from services.notify.consumer import (
     LIVE_TOPICS,
@@ -39,6 +39,7 @@ from services.notify.store.live import Live
 from shared.access import Tokens
 from shared.contacts import Contacts
 from shared.erased import refusing_the_erased
+from shared.keys import Keyring
 from shared.log.records import Log
 from shared.postgres import Database, migrate
 from shared.process import run
@@ -62,6 +63,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
         reach = _reach(settings, channels)
         letterhead = Letterhead(settings.mail_from, settings.public_url)
         held = await _resources(settings, (database, letterhead, reach, hygiene), stack)
+        keys = await stack.enter_async_context(Keyring.connect(settings.internal_url, tokens))
 
         async def answers() -> None:
             async with held.database.reading() as connection:
@@ -103,6 +105,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 "redis": held.live.answers,
                 "mail": lambda: mail_flows(held.database),
             },
+            keys=keys,
             resources=held,
             gates={"/api/v1/live/me": Gate(held.database, held.hub, live.head).knock},
             static=HERE / "pages" / "static",

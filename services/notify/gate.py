@@ -24,7 +24,7 @@ from shared import access
 from shared.access import may
 from shared.edge import usable_request_id
 from shared.errors import Refusal
-from shared.http import visitor_of
+from shared.http import person_of
 from shared.ids import read_id
 from shared.postgres import Database, is_outage
 from shared.protocol import Knock
@@ -70,7 +70,7 @@ class Gate:
         seen = Position.read(last)
         try:
             stop_id = read_id(request.query_params.get("stop_id", ""))
-            who = visitor_of(request)
+            who = person_of(request)
         except (ValueError, Refusal):
             return None
         audience = self._hub.known(stop_id)

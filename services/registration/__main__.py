@@ -10,11 +10,14 @@ from uuid import uuid4
 from services.registration.api import (
     applications,
     check_in,
+    connectors,
     contacts,
     editing,
     files,
+    keys,
     lists,
     missions,
+    oauth,
     organizations,
     places,
     privacy,
@@ -27,8 +30,11 @@ from services.registration.api import (
 from services.registration.commands.applications.deciding import keep_lapsing
 from services.registration.commands.bulk import keep_working
 from services.registration.commands.calling_up import keep_expiring
+from services.registration.commands.connectors.syncing import Syncer
 from services.registration.commands.files import keep_sweeping
+from services.registration.commands.keys import standing
 from services.registration.commands.naming import keep_naming
+from services.registration.commands.questions import Forms
 from services.registration.commands.registering import Rush
 from services.registration.commands.retention import Sweeper
 from services.registration.commands.signing_in import sign_in_path
@@ -58,8 +64,11 @@ from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal, Tokens
+from shared.addresses import Allowed
 from shared.erased import refusing_the_erased
+from shared.keys import Keyring
 from shared.log.records import Log
+from shared.outward import Outward
 from shared.postgres import Database, migrate
 from shared.process import outbox_loops, run
 from shared.service import Service
@@ -77,8 +86,10 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     async with (
         Database.connect(dsn) as database,
         Elsewhere.connect(others, tokens) as elsewhere,
+        Outward.open(Allowed.read(settings.outward_allowed)) as outward,
     ):
-        rush = Rush(database)
+        rush, forms = Rush(database), Forms()
+        syncer = Syncer(database, forms, outward, tokens)
 
         async def answers() -> None:
             async with database.reading() as connection:
@@ -86,53 +97,62 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
 
         yield Service(
             name="registration",
-            routers=refusing_the_erased(
-                "registration",
-                [
-                    missions.router,
-                    organizations.router,
-                    lists.router,
-                    registrations.router,
-                    several.router,
-                    places.router,
-                    waiting_room.router,
-                    waiting_room_pages.router,
-                    sessions.router,
-                    contacts.router,
-                    editing.router,
-                    questions.router,
-                    files.router,
-                    check_in.router,
-                    badges.router,
-                    scanner.router,
-                    public.router,
-                    edit.router,
-                    form_builder.router,
-                    desk.router,
-                    place_pages.router,
-                    walk_in.router,
-                    list_pages.router,
-                    audit.router,
-                    exports.router,
-                    companies.router,
-                    privacy.router,
-                    privacy_pages.router,
-                    applications.router,
-                    applying.router,
-                    selecting.router,
-                    letters.router,
-                ],
-            ),
+            routers=[
+                # Who asks there shows a key in OAuth's way, and is no visitor yet.
+                oauth.router,
+                *refusing_the_erased(
+                    "registration",
+                    [
+                        missions.router,
+                        organizations.router,
+                        lists.router,
+                        registrations.router,
+                        several.router,
+                        places.router,
+                        waiting_room.router,
+                        waiting_room_pages.router,
+                        sessions.router,
+                        contacts.router,
+                        keys.router,
+                        keys.internal,
+                        editing.router,
+                        questions.router,
+                        files.router,
+                        check_in.router,
+                        connectors.router,
+                        badges.router,
+                        scanner.router,
+                        public.router,
+                        edit.router,
+                        form_builder.router,
+                        desk.router,
+                        place_pages.router,
+                        walk_in.router,
+                        list_pages.router,
+                        audit.router,
+                        exports.router,
+                        companies.router,
+                        privacy.router,
+                        privacy_pages.router,
+                        applications.router,
+                        applying.router,
+                        selecting.router,
+                        letters.router,
+                    ],
+                ),
+            ],
             loops=outbox_loops(database, log)
             | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)}
             | {
                 "retention": Sweeper(database).run,
                 "names": lambda: keep_naming(database, rush.is_rushed),
             }
-            | {"bulk": lambda: keep_working(database)}
+            | {"bulk": lambda: keep_working(database), "connectors": syncer.run}
             | {"applications": lambda: keep_lapsing(database)},
             express=[*registrations.express(rush), *several.EXPRESS, *waiting_room.EXPRESS],
             checks={"registration database": answers},
+            # It is the one who is asked: what it revokes opens nothing here from then on.
+            keys=Keyring(lambda shown: standing(database, shown, datetime.now(UTC)), seconds=0),
             resources=Resources(
                 database=database,
                 rush=rush,
@@ -148,6 +168,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 ),
                 limits=Limits.of(settings),
                 elsewhere=elsewhere,
+                syncer=syncer,
+                forms=forms,
                 tokens=tokens,
                 is_secure=settings.public_url.startswith("https:"),
                 public_url=settings.public_url.rstrip("/"),

@@ -134,10 +134,10 @@ async def narrowed(
         sector=asked.sector,
         terms=_terms(asked),
     )
-    if who.role == "partner_staff":
-        if asked.partner_id not in (None, who.partner_id):
+    if own := who.seen_partner:
+        if asked.partner_id not in (None, own):
             raise NotFound("You see the people of your own partner organisation.")
-        wanted = replace(wanted, partner_id=who.partner_id)
+        wanted = replace(wanted, partner_id=own)
     return await lists.heard(connection, wanted)
 
 

@@ -11,16 +11,11 @@ from shared.access import Principal, Scope, may, require
 from shared.errors import Forbidden, NotFound
 
 
-def partner_of(who: Principal) -> UUID | None:
-    """Give the partner whose people alone somebody may see."""
-    return who.partner_id if who.role == "partner_staff" else None
-
-
 async def stop_at_the_door(held: Resources, who: Principal, stop_id: UUID) -> asyncpg.Record:
     """Read a stop at whose door somebody works; raises `NotFound` or `Forbidden`."""
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
-    require(who, "check_in", Scope(stop["mission_id"], stop_id, partner_id=partner_of(who)))
+    require(who, "check_in", Scope(stop["mission_id"], stop_id, partner_id=who.seen_partner))
     return stop
 
 

@@ -24,7 +24,9 @@ POLL_SECONDS = (3.0, 20.0)
 # Who is far from the turn need not ask often.
 POLL_SHARE = 0.1
 # Who works for the mission is never held up, whomever he registers.
-AT_WORK: frozenset[Role] = frozenset({"mission_staff", "partner_staff", "door_staff", "service"})
+AT_WORK: frozenset[Role] = frozenset(
+    {"mission_staff", "partner_staff", "partner_system", "door_staff", "service"}
+)
 
 
 class Registered(Protocol):

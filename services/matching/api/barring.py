@@ -73,9 +73,8 @@ async def list_vetoes(stop_id: UUID, held: Held, who: Caller) -> dict[str, list[
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
     require(who, "veto.read", Scope(stop["mission_id"], stop_id, partner_id=who.partner_id))
-    partner = who.partner_id if who.role == "partner_staff" else None
     async with held.database.reading() as connection:
-        found = await store.vetoes_of(connection, stop_id, partner)
+        found = await store.vetoes_of(connection, stop_id, who.seen_partner)
     return {"items": [barring.content(row) for row in found]}
 
 

@@ -193,7 +193,7 @@ def _may(who: Principal, found: Found, act: str, side: Side | None = None) -> bo
 def _own_side(who: Principal, people: Sequence[store.Row]) -> Side | None:
     """Say for which side a partner speaks, where it invited people of one alone."""
     sides = {one["side"] for one in people if one["partner_id"] == who.partner_id}
-    return sides.pop() if who.role == "partner_staff" and len(sides) == 1 else None
+    return sides.pop() if who.is_partner and len(sides) == 1 else None
 
 
 def _by_stop(found: Sequence[Found], stops: Sequence[UUID]) -> Mapping[UUID, Any]:

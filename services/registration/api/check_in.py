@@ -18,7 +18,7 @@ from services.registration.commands import check_in as commands
 from services.registration.commands.missions import existing_stop
 from services.registration.domain import badges, roster
 from services.registration.domain.scans import happened
-from services.registration.door import partner_of, place_of, stop_at_the_door
+from services.registration.door import place_of, stop_at_the_door
 from services.registration.resources import Held
 from services.registration.store import check_in as store
 from shared.access import Scope, require
@@ -64,7 +64,7 @@ async def scan(
 ) -> dict[str, list[dict[str, Any]]]:
     """Check in whoever showed a badge; a scan that is sent again gets its first answer."""
     stop = await stop_at_the_door(held, who, stop_id)
-    door = commands.Door(stop["mission_id"], stop_id, who.subject, partner_of(who))
+    door = commands.Door(stop["mission_id"], stop_id, who.subject, who.seen_partner)
     scans = [
         commands.Scan(
             nonce=one.nonce,
@@ -87,7 +87,7 @@ async def read_roster(
     await commands.issue_badges(held.database, stop_id, now, batches_max=ROSTER_BATCHES_MAX)
     async with held.database.reading() as connection:
         items = await store.items_of(connection, stop_id)
-        rows = await store.roster(connection, stop_id, partner_of(who), ROSTER_MAX)
+        rows = await store.roster(connection, stop_id, who.seen_partner, ROSTER_MAX)
         revoked = await store.revoked_digests(connection, stop_id)
     # Reading many Chinese names by their sound takes a while.
     people = await asyncio.to_thread(roster.people, [dict(row) for row in rows])

@@ -79,7 +79,7 @@ async def _add(
 async def _add_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane: this is the path that thousands press at once."""
     is_signed_in = b"authorization" in call.headers or b"cookie" in call.headers
-    who = visitor_of(call.request) if is_signed_in else None
+    who = await visitor_of(call.request) if is_signed_in else None
     key = key_of_call(call, who)
     body = call.read(RegistrationBody)
     knock = Knock(call.state.registration, call.scope)
@@ -183,9 +183,8 @@ async def list_registrations(
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
         require(who, "people.read", Scope(mission_id=stop["mission_id"], stop_id=stop_id))
-        partner_id = who.partner_id if who.role == "partner_staff" else None
         rows = await store.of_stop(
-            connection, stop_id, after=after, limit=limit, partner_id=partner_id
+            connection, stop_id, after=after, limit=limit, partner_id=who.seen_partner
         )
     return {
         "items": [dict(row) for row in rows],

@@ -137,7 +137,7 @@ async def _add_list(
 
 async def _add_list_at_once(call: Call, item_id: str) -> Reply:
     """Do the same in the express lane, where a wrong row does not spoil the others."""
-    who = signed_in(visitor_of(call.request))
+    who = signed_in(await visitor_of(call.request))
     key = key_of_call(call, who)
     rows = _rows(call)
     held: Resources = call.state.registration

@@ -181,9 +181,7 @@ async def _finish(
 async def existing(connection: Connection, job_id: UUID, who: Principal) -> asyncpg.Record:
     """Read a job; raises `NotFound`, also for partner staff about what others ordered."""
     job = await store.job(connection, job_id)
-    if job is None or (
-        who.role == "partner_staff" and job["principal"]["subject"] != str(who.subject)
-    ):
+    if job is None or (who.is_partner and job["principal"]["subject"] != str(who.subject)):
         raise NotFound("There is no such job.")
     return job
 
@@ -195,6 +193,7 @@ def _written(who: Principal) -> dict[str, Any]:
         "mission_id": str(who.mission_id) if who.mission_id else None,
         "stop_ids": [str(stop_id) for stop_id in who.stop_ids],
         "partner_id": str(who.partner_id) if who.partner_id else None,
+        "scopes": who.scopes,
     }
 
 
@@ -205,4 +204,5 @@ def _read(written: dict[str, Any]) -> Principal:
         mission_id=UUID(written["mission_id"]) if written["mission_id"] else None,
         stop_ids=tuple(UUID(stop_id) for stop_id in written["stop_ids"]),
         partner_id=UUID(written["partner_id"]) if written["partner_id"] else None,
+        scopes=tuple(written.get("scopes", ())),
     )

@@ -98,7 +98,7 @@ async def registration(
     """Show a registration: facts, answers, state, and what happened to it."""
     async with held.database.reading() as connection:
         found = await store.registration(connection, registration_id)
-        if found is None or (who.role == "partner_staff" and found["partner_id"] != who.partner_id):
+        if found is None or who.seen_partner not in (None, found["partner_id"]):
             raise NotFound("There is no such registration.")
         scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"])
         require(who, "people.read", scope)

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from services.registration.commands.check_in import issue_badges, replace_badge
 from services.registration.commands.missions import existing_stop
 from services.registration.domain.badges import shown
-from services.registration.door import partner_of, place_of, stop_at_the_door
+from services.registration.door import place_of, stop_at_the_door
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
 from services.registration.store import check_in as store
@@ -52,7 +52,7 @@ async def sheets(
     if participant is None:
         async with held.database.reading() as connection:
             stop = await existing_stop(connection, stop_id)
-        require(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_of(who)))
+        require(who, "people.invite", Scope(stop["mission_id"], stop_id, (), who.seen_partner))
     else:
         stop = await stop_at_the_door(held, who, stop_id)
     await issue_badges(held.database, stop_id, now, participant)
@@ -61,7 +61,7 @@ async def sheets(
             connection,
             stop_id,
             person_id=participant,
-            partner_id=partner_of(who),
+            partner_id=who.seen_partner,
             item_id=item,
             limit=BADGES_MAX + 1,
         )

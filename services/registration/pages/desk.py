@@ -93,7 +93,7 @@ async def stop_desk(
         stop = await existing_stop(connection, stop_id)
         scope = Scope(stop["mission_id"], stop_id)
         require(who, "board.read", scope)
-        partner_id = who.partner_id if who.role == "partner_staff" else None
+        partner_id = who.seen_partner
         items = await store.numbers(connection, stop_id)
         found: Sequence[asyncpg.Record] = []
         pending: Sequence[asyncpg.Record] = []

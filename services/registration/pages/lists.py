@@ -243,7 +243,7 @@ async def _about(connection: Connection, who: Principal, wanted: Filter) -> dict
     return {
         "mission": await existing_mission(connection, wanted.mission_id),
         "stop": stop,
-        "partners": [] if who.role == "partner_staff" else partners,
+        "partners": [] if who.is_partner else partners,
         "partner_names": {partner["id"]: partner["name"] for partner in partners},
         "items": [item for item in items if item["stop_id"] == wanted.stop_id],
     }

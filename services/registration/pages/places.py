@@ -124,7 +124,7 @@ async def _page(
         wrong=wrong or {},
         saved=request.query_params.get("saved", ""),
         can_change=may(who, "mission.write", scope),
-        own_partner=who.partner_id if who.role == "partner_staff" else None,
+        own_partner=who.seen_partner,
         clock=lambda moment: _clock(moment, stop["timezone"]),
         span=span,
         units=list(UNITS),

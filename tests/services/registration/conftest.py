@@ -29,13 +29,14 @@ MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migratio
 ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
+    "connector_link connector "
     "bulk_row bulk_job "
     "letter score review application_step application certification criterion call "
     "border_export retention_run privacy_setting consent_text erased_person "
     "organization_distinct organization_move organization_merge "
     "file_chunk file question_version question "
     "scan badge consent registration allotment person listing organization programme_item "
-    "partner_role stop partner_organization mission outbox idempotency"
+    "partner_role stop api_key partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
 EMPTY += "; SELECT end_audit_before('infinity')"
@@ -284,6 +285,7 @@ async def bare(registration_url: str) -> AsyncIterator[House]:
             "database_url": registration_url,
             "log_url": "postgresql:",
             "secret_key": secrets.token_hex(32),
+            "outward_allowed": "127.0.0.1",
         }
     )
     async with opened(settings, PostgresLog({})) as service:

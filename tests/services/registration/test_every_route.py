@@ -40,6 +40,8 @@ OPEN = {
     "POST /api/v1/missions/{mission_id}/questions/{question_id}/files",
     "POST /api/v1/missions/{mission_id}/files/{file_id}/finish",
     "PUT /api/v1/missions/{mission_id}/files/{file_id}/chunks/{number}",
+    # Brings its key with it.
+    "POST /api/v1/oauth/token",
     "POST /api/v1/programme-items/{item_id}/groups",
     "POST /api/v1/programme-items/{item_id}/registrations",
     "POST /api/v1/sessions",
