@@ -9,10 +9,11 @@ from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.matching.commands import reaching
 from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point
-from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
+from services.matching.domain.problem import DEFAULT_QUOTAS, Pair, Quota
 from services.matching.domain.quotas import effective
 from services.matching.domain.wishes import Wishes
 from services.matching.store import (
@@ -30,7 +31,16 @@ from shared.events.base import Side
 from shared.postgres import Connection
 
 Why = Literal[
-    "changed", "barred", "closed", "away", "no_place", "too_many", "taken", "has_one", "late"
+    "changed",
+    "barred",
+    "closed",
+    "away",
+    "too_far",
+    "no_place",
+    "too_many",
+    "taken",
+    "has_one",
+    "late",
 ]
 
 _SAID: Mapping[Why, str] = {
@@ -38,6 +48,7 @@ _SAID: Mapping[Why, str] = {
     "barred": "is not to be any more",
     "closed": "has lost its point since",
     "away": "needs somebody who is away by now",
+    "too_far": "leaves somebody no time for the way from or to another meeting",
     "no_place": "is of somebody who has no place any more",
     "too_many": "is more than a quota allows by now",
     "taken": "needs what was taken since",
@@ -89,6 +100,8 @@ class Standing:
     """Who has a place at which session."""
     full: AbstractSet[UUID]
     """Who would have more meetings than the quota allows."""
+    too_far: AbstractSet[Pair]
+    """The meetings to which, or from which, somebody has no time for the way."""
 
     def against(self, one: Meeting, *, is_new: bool, now: datetime) -> Why | None:
         """Say what does not allow a meeting where it is to go, if anything does."""
@@ -104,7 +117,9 @@ class Standing:
             return "closed"
         helper = spot.interpreter_id
         is_away = any((resource, spot.starts_at) in self.away for resource in one.resources)
-        return "away" if is_away or (helper and helper not in self.interpreters) else None
+        if is_away or (helper and helper not in self.interpreters):
+            return "away"
+        return "too_far" if one.people in self.too_far else None
 
     def _against_new(self, one: Meeting) -> Why | None:
         if any((person, one.session_id) not in self.there for person in one.people):
@@ -118,11 +133,15 @@ async def check(
     moved: Sequence[Meeting],
     added: Sequence[Meeting],
     now: datetime,
+    gone: Sequence[Meeting] = (),
 ) -> None:
-    """Raise `Outdated` for the first meeting that cannot go where it is to go."""
+    """Raise `Outdated` for the first meeting that cannot go where it is to go.
+
+    `gone`: the meetings that end with the same repair.
+    """
     if not (moved or added):
         return
-    standing = await _standing(connection, stop, moved, added)
+    standing = await _standing(connection, stop, (moved, added, gone))
     for one in (*moved, *added):
         why = standing.against(one, is_new=one.revision == 1, now=now)
         if why:
@@ -130,10 +149,16 @@ async def check(
 
 
 async def _standing(
-    connection: Connection, stop: facts.Row, moved: Sequence[Meeting], added: Sequence[Meeting]
+    connection: Connection,
+    stop: facts.Row,
+    changed: tuple[Sequence[Meeting], Sequence[Meeting], Sequence[Meeting]],
 ) -> Standing:
+    """Read what holds; `changed`: the meetings that are moved, added, and cancelled."""
     stop_id = stop["id"]
-    held = [(r, m.spot.starts_at, m.spot.ends_at) for m in (*moved, *added) for r in m.resources]
+    moved, added, gone = changed
+    placed = [*moved, *added]
+    held = [(r, m.spot.starts_at, m.spot.ends_at) for m in placed for r in m.resources]
+    far = await reaching.too_far(connection, stop_id, placed, [one.id for one in gone])
     rows = await repairs.people_at(connection, stop_id)
     sides = {row["id"]: row["side"] for row in rows}
     there = {(row["id"], row["item_id"]) for row in rows}
@@ -150,6 +175,7 @@ async def _standing(
             if (person, session["programme_item_id"]) in there
         },
         full=await _full(connection, stop_id, sides, added),
+        too_far={one.entry.people for one in far},
     )
 
 

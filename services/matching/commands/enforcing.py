@@ -34,7 +34,7 @@ async def put_in_force(
         _revised(one, spot=to.spot, delay_minutes=0) for one in before if (to := goals[one.id])
     ]
     added = [await _new(connection, stop, one) for one in record.additions]
-    await check(connection, stop, moved, added, now)
+    await check(connection, stop, moved, added, now, cancelled)
     await _write(connection, stop, cancelled, [*moved, *added])
     former = {meeting.id: meeting.spot.interpreter_id for meeting in before}
     await tell(connection, MeetingCancelled, cancelled, now)

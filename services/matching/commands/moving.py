@@ -6,11 +6,12 @@ from uuid import UUID
 
 import asyncpg
 
-from services.matching.commands import looking
+from services.matching.commands import fitting, looking, reaching
 from services.matching.commands.barring import refuse_barred
 from services.matching.commands.running import Ordered, locked, revised
 from services.matching.commands.telling import tell
 from services.matching.domain import meetings as domain
+from services.matching.domain.explaining import reason
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point, Surroundings, free_spots
 from services.matching.store import absences, facts, sessions
@@ -34,7 +35,8 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
 
     Raises `NotFound`, `Stale`, `Conflict` by its state, `Invalid` where its session has no such
     slot, point or interpreter, and `Conflict` where something it needs is taken or away then
-    (`taken`) or the two are kept apart by now (`barred`).
+    (`taken`), somebody has no time for the way (`too_far`), or the two are kept apart by now
+    (`barred`).
     """
     async with database.transaction() as connection:
         stop_id = (await looking.existing_meeting(connection, order.meeting_id)).stop_id
@@ -47,6 +49,7 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
         held = [(resource, spot.starts_at, spot.ends_at) for resource in moved.resources]
         if await absences.met_by(connection, held):
             raise await _taken(connection, meeting, spot)
+        await _refuse_too_far(connection, moved)
         try:
             async with connection.transaction():
                 await store.put(connection, [moved])
@@ -86,7 +89,7 @@ async def _spot(connection: Connection, meeting: Meeting, to: Destination) -> Sp
         raise Conflict("Taken at that time: the point, which is closed.", code="taken")
     if helper is None and meeting.interpreter_needed:
         # Nobody free: the one it has now is named as taken by the wall.
-        helper = next(around.free_helpers(slot), meeting.spot.interpreter_id)
+        helper = next(around.free_helpers(slot, point.venue), meeting.spot.interpreter_id)
     return Spot(slot.starts_at, slot.ends_at, to.point_id, helper)
 
 
@@ -97,9 +100,10 @@ async def _surroundings(connection: Connection, meeting: Meeting) -> Surrounding
     resources = [*meeting.people, *(point["id"] for point in points), *helpers]
     return Surroundings(
         slots=sessions.slots(session),
-        points=[Point(point["id"], point["closed_from"]) for point in points],
+        points=[Point(p["id"], p["closed_from"], p["venue"]) for p in points],
         helpers=helpers,
         taken=await store.bookings(connection, resources, without=[meeting.id]),
+        trips=await reaching.trips(connection, meeting.stop_id, meeting.id),
     )
 
 
@@ -114,6 +118,18 @@ async def _helpers(connection: Connection, meeting: Meeting) -> list[UUID]:
         if all(set(row["languages"]) & set(languages) for languages in spoken)
     ]
     return sorted(able, key=lambda helper: helper != meeting.spot.interpreter_id)
+
+
+async def _refuse_too_far(connection: Connection, moved: Meeting) -> None:
+    found = await reaching.too_far(connection, moved.stop_id, [moved])
+    if not found:
+        return
+    others = [person for one in found if one.other for person in one.other.people]
+    names = await fitting.names(connection, moved.stop_id, [*moved.people, *others])
+    sentences = [reason(one, names).en for one in found]
+    # The first letter alone: the others are of names.
+    detail = " ".join(f"{text[:1].upper()}{text[1:]}." for text in sentences)
+    raise Conflict(detail, code="too_far")
 
 
 async def _taken(connection: Connection, meeting: Meeting, spot: Spot) -> Conflict:

@@ -3,19 +3,16 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point, Taken, is_free
 from services.matching.domain.problem import Pair, Rest, Span
 from services.matching.domain.slots import Slot
+from services.matching.domain.ways import Trips, Visit
 from services.matching.store import facts, sessions
 from services.matching.store import rules as store
 from shared.postgres import Connection
-
-Spot = tuple[Span, str]
-"""When somebody has a fixed meeting, and at which venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,11 @@ class Place:
     points: tuple[Point, ...]
     venue: str
 
+    @property
+    def visit(self) -> Visit:
+        """Say when somebody who meets there is where."""
+        return Visit(self.slot.starts_at, self.slot.ends_at, self.venue)
+
 
 @dataclass(slots=True)
 class Layout:
@@ -38,36 +40,40 @@ class Layout:
     owners: dict[UUID, UUID] = field(default_factory=dict)
     precedences: tuple[tuple[Pair, Pair], ...] = ()
     rest: Rest | None = None
-    fixed: Mapping[UUID, Sequence[Spot]] = field(default_factory=dict)
-    """By person and by interpreter."""
+    fixed: Mapping[UUID, Sequence[Visit]] = field(default_factory=dict)
+    """When people and interpreters have fixed meetings, and at which venue."""
     spans: Mapping[Pair, Span] = field(default_factory=dict)
     """When each fixed meeting is."""
 
     def hold(self, meetings: Sequence[Meeting]) -> None:
         """Take note of the meetings that stay where they are."""
         venues = {point.id: place.venue for place in self.places for point in place.points}
-        fixed: dict[UUID, list[Spot]] = defaultdict(list)
+        fixed: dict[UUID, list[Visit]] = defaultdict(list)
         spans = {}
         for meeting in meetings:
             spot = meeting.spot
-            span = Span(starts_at=spot.starts_at, ends_at=spot.ends_at)
-            spans[meeting.people] = span
+            spans[meeting.people] = Span(starts_at=spot.starts_at, ends_at=spot.ends_at)
+            visit = Visit(spot.starts_at, spot.ends_at, venues.get(spot.point_id, ""))
             for one in filter(None, (*meeting.people, spot.interpreter_id)):
-                fixed[one].append((span, venues.get(spot.point_id, "")))
+                fixed[one].append(visit)
         self.fixed, self.spans = fixed, spans
 
     @property
     def held(self) -> dict[UUID, tuple[Span, ...]]:
         """When people and interpreters have fixed meetings."""
-        return {one: tuple(span for span, _ in spots) for one, spots in self.fixed.items()}
+        return {
+            one: tuple(Span(starts_at=v.starts_at, ends_at=v.ends_at) for v in visits)
+            for one, visits in self.fixed.items()
+        }
 
     def free(self, resources: Sequence[UUID], taken: Taken) -> tuple[int, ...]:
         """Give the places, by number, at which all of these are free, the way there included."""
+        trips = Trips(self.travel_minutes, self.fixed)
         return tuple(
             number
             for number, place in enumerate(self.places)
             if all(
-                is_free(one, place.slot, taken) and self._is_reached(one, place)
+                is_free(one, place.slot, taken) and trips.allow(one, place.visit)
                 for one in resources
             )
         )
@@ -81,19 +87,6 @@ class Layout:
             and self._is_in_order(pair, self.places[number].slot)
         )
 
-    def _is_reached(self, one: UUID, place: Place) -> bool:
-        for span, venue in self.fixed.get(one, ()):
-            way = timedelta(minutes=self._minutes(venue, place.venue))
-            if place.slot.starts_at < span.ends_at + way and span.starts_at < (
-                place.slot.ends_at + way
-            ):
-                return False
-        return True
-
-    def _minutes(self, one: str, other: str) -> int:
-        ways = self.travel_minutes
-        return max(ways.get(one, {}).get(other, 0), ways.get(other, {}).get(one, 0))
-
     def _is_in_order(self, pair: Pair, slot: Slot) -> bool:
         """Say whether a slot keeps the order with the meetings that are fixed."""
         after = [one for one, other in self.precedences if other == pair]
@@ -105,14 +98,11 @@ class Layout:
 
 async def layout(connection: Connection, stop_id: UUID) -> Layout:
     """Read where and when meetings can be at a stop, and the rules for that."""
-    ways: dict[str, dict[str, int]] = defaultdict(dict)
-    for way in await store.ways(connection, stop_id):
-        ways[way["one"]][way["other"]] = way["minutes"]
     places, owners = await _places(connection, stop_id)
     orders = await store.precedences(connection, stop_id)
     return Layout(
         places=places,
-        travel_minutes=dict(ways),
+        travel_minutes=await store.minutes(connection, stop_id),
         owners=owners,
         precedences=tuple(store.pairs_of(row) for row in orders),
         rest=await store.rest(connection, stop_id),
@@ -131,7 +121,9 @@ async def _places(connection: Connection, stop_id: UUID) -> tuple[list[Place], d
         )
         by_venue: dict[str, list[Point]] = defaultdict(list)
         for point in await sessions.points_of(connection, session["id"]):
-            by_venue[point["venue"]].append(Point(point["id"], point["closed_from"]))
+            by_venue[point["venue"]].append(
+                Point(point["id"], point["closed_from"], point["venue"])
+            )
             if point["organization_id"]:
                 owners[point["id"]] = point["organization_id"]
         found += [

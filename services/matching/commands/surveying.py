@@ -14,8 +14,18 @@ from services.matching.domain.options import Point, Taken
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.quotas import effective
 from services.matching.domain.repair.day import Day, Pair, Place
+from services.matching.domain.ways import Ways
 from services.matching.domain.wishes import Wishes
-from services.matching.store import barring, facts, meetings, quotas, repairs, sessions, wishes
+from services.matching.store import (
+    barring,
+    facts,
+    meetings,
+    quotas,
+    repairs,
+    rules,
+    sessions,
+    wishes,
+)
 from shared.events.base import Side
 from shared.postgres import Connection
 
@@ -52,6 +62,7 @@ class Survey:
     """When people, points and interpreters are away, or at another stop."""
     owners: Mapping[UUID, UUID]
     """Whose booth a point is."""
+    ways: Ways
 
     @cached_property
     def counts(self) -> Counter[UUID]:
@@ -73,7 +84,8 @@ class Survey:
         if someone is None:
             return 0
         most = self.limits.get(person, DEFAULT_QUOTAS[someone.side]).maximum
-        return max(0, (len(self.places) if most is None else most) - self.counts[person])
+        times = len({place.starts_at for place in self.places}) if most is None else most
+        return max(0, times - self.counts[person])
 
     def waiting(self) -> list[tuple[UUID, UUID]]:
         """List the pairs of wishes without a meeting, the strongest first, that may have one."""
@@ -144,6 +156,7 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
             connection, [*people, *interpreters, *points], without=[one.id for one in found]
         ),
         owners=owners,
+        ways=await rules.minutes(connection, stop_id),
     )
 
 
@@ -161,24 +174,28 @@ def day_of(known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime) ->
         movable_from=now + NOTICE,
         owners=known.owners,
         companies=known.barred.company_of,
+        ways=known.ways,
     )
 
 
 async def _places(
     connection: Connection, held: Sequence[sessions.Row]
 ) -> tuple[list[Place], dict[UUID, UUID]]:
-    """Read the slots of sessions with their points, and whose booths these are."""
+    """Read the slots of sessions with their points by venue, and whose booths these are."""
     found: list[Place] = []
     owners: dict[UUID, UUID] = {}
     for session in held:
         rows = await sessions.points_of(connection, session["id"])
-        points = tuple(Point(row["id"], row["closed_from"]) for row in rows)
+        points: dict[str, list[Point]] = defaultdict(list)
+        for row in rows:
+            points[row["venue"]].append(Point(row["id"], row["closed_from"], row["venue"]))
         owners |= {row["id"]: row["organization_id"] for row in rows if row["organization_id"]}
         found += [
-            Place(session["id"], slot.starts_at, slot.ends_at, points)
+            Place(session["id"], slot.starts_at, slot.ends_at, tuple(there), venue)
+            for venue, there in points.items()
             for slot in sessions.slots(session)
         ]
-    return sorted(found, key=lambda place: (place.starts_at, place.session_id)), owners
+    return sorted(found, key=lambda place: (place.starts_at, place.room)), owners
 
 
 def _at_sessions(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from services.matching.domain import siting
 from services.matching.domain.explaining import Names, reason
 from services.matching.domain.fitting import as_entry, misfits_of
 from services.matching.domain.ground import Ground, Misfit, Room
@@ -14,6 +15,7 @@ from services.matching.domain.meetings import Spot
 from services.matching.domain.options import Surroundings, Taken, free_spots
 from services.matching.domain.slots import Slot
 from services.matching.domain.versions import Entry
+from services.matching.domain.ways import Trips
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.base import Bilingual
 
@@ -85,6 +87,10 @@ class Version:
                 found.setdefault(resource, []).append((entry.starts_at, entry.ends_at))
         return found
 
+    def trips(self, pair: Pair) -> Trips:
+        """Say where people and interpreters are for all but one pair's meeting."""
+        return siting.trips(self.others(pair), self.ground.site)
+
 
 def placed(version: Version, pair: Pair, to: Destination, names: Names) -> Entry:
     """Give a pair's meeting where it is wanted, locked there.
@@ -93,7 +99,8 @@ def placed(version: Version, pair: Pair, to: Destination, names: Names) -> Entry
     rule stands against it.
     """
     room, slot = _slot(version.ground, to)
-    helper = _helper(version, pair, slot, to.interpreter_id)
+    at = slot, room.points[to.point_id].venue
+    helper = _helper(version, pair, at, to.interpreter_id)
     entry = Entry(
         session_id=room.session_id,
         delegate_id=pair[0],
@@ -113,12 +120,12 @@ def placed(version: Version, pair: Pair, to: Destination, names: Names) -> Entry
 def spots(version: Version, pair: Pair) -> list[Spot]:
     """List where a pair's meeting could be, its own spot excepted: the nearest, or first, ones."""
     now = next((entry for entry in version.entries if entry.people == pair), None)
-    taken, found = version.taken(pair), []
+    taken, trips, found = version.taken(pair), version.trips(pair), []
     for room in version.ground.rooms.values():
         if not set(pair) <= room.people:
             continue
         able = version.able(pair)
-        around = Surroundings(room.slots, tuple(room.points.values()), able, taken)
+        around = Surroundings(room.slots, tuple(room.points.values()), able, taken, trips)
         found += free_spots(now or _nowhere(version, pair, room), around)
     nearest = now.starts_at if now else min((s.starts_at for s in found), default=None)
     return sorted(found, key=lambda spot: abs(spot.starts_at - nearest)) if nearest else []
@@ -167,7 +174,8 @@ def _slot(ground: Ground, to: Destination) -> tuple[Room, Slot]:
     raise Invalid("A meeting goes to a slot and a point of a session.", faults=[fault])
 
 
-def _helper(version: Version, pair: Pair, slot: Slot, named: UUID | None) -> UUID | None:
+def _helper(version: Version, pair: Pair, at: tuple[Slot, str], named: UUID | None) -> UUID | None:
+    """Give who interprets in a slot at a venue: whoever is named, or who can be there."""
     able = version.able(pair) if version.needs_helper(pair) else []
     if named is not None:
         if named not in able:
@@ -176,8 +184,9 @@ def _helper(version: Version, pair: Pair, slot: Slot, named: UUID | None) -> UUI
         return named
     if not version.needs_helper(pair):
         return None
-    around = Surroundings((slot,), (), able, version.taken(pair))
-    free = next(around.free_helpers(slot), None)
+    slot, venue = at
+    around = Surroundings((slot,), (), able, version.taken(pair), version.trips(pair))
+    free = next(around.free_helpers(slot, venue), None)
     if free is None:
         raise DoesNotFit((_HELPER, _said("no_helper")))
     return free

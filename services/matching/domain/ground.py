@@ -13,6 +13,7 @@ from services.matching.domain.options import Point, Taken
 from services.matching.domain.problem import DEFAULT_QUOTAS, Pair, Quota, Rest
 from services.matching.domain.slots import Slot
 from services.matching.domain.versions import Entry, is_fixed
+from services.matching.domain.ways import Ways, way
 from services.matching.domain.wishes import Wishes
 from shared.events.base import Side
 
@@ -67,8 +68,7 @@ class Site:
 
     venues: Mapping[tuple[UUID, UUID], str] = field(default_factory=dict)
     """Of each point of a session; what is not named is at the stop's own place."""
-    ways: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Minutes from one venue to another, in either direction."""
+    ways: Ways = field(default_factory=dict)
     owners: Mapping[UUID, UUID] = field(default_factory=dict)
     """The companies whose booths points are."""
     precedences: Sequence[tuple[Pair, Pair]] = ()
@@ -80,10 +80,7 @@ class Site:
 
     def way(self, one: Entry, other: Entry) -> timedelta:
         """Give how long it takes from the one to the other."""
-        here, there = self.venue(one), self.venue(other)
-        ways = self.ways
-        minutes = max(ways.get(here, {}).get(there, 0), ways.get(there, {}).get(here, 0))
-        return timedelta(minutes=minutes)
+        return way(self.ways, self.venue(one), self.venue(other))
 
 
 @dataclass(frozen=True, slots=True)

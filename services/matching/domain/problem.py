@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.matching.domain.ways import way
 from shared.events.base import Bilingual, Facts, Side
 
 LOCAL_MEETINGS_MAX = 4
@@ -146,8 +147,7 @@ class Problem(Facts):
 
     def travel(self, one: str, other: str) -> timedelta:
         """Give how long the way between two venues takes."""
-        there = self.travel_minutes.get(one, {}).get(other, 0)
-        return timedelta(minutes=max(there, self.travel_minutes.get(other, {}).get(one, 0)))
+        return way(self.travel_minutes, one, other)
 
     def overlapping(self) -> tuple[frozenset[int], ...]:
         """Give for each time those that nobody can have beside it, itself among them.
@@ -158,8 +158,8 @@ class Problem(Facts):
             frozenset(
                 place
                 for place, other in enumerate(self.times)
-                if other.starts_at < one.ends_at + (way := self.travel(one.venue, other.venue))
-                and one.starts_at < other.ends_at + way
+                if other.starts_at < one.ends_at + (there := self.travel(one.venue, other.venue))
+                and one.starts_at < other.ends_at + there
             )
             for one in self.times
         )

@@ -21,8 +21,10 @@ async def put_ways(
     """Write how long the ways between a stop's venues take, in minutes, in place of all before."""
     await connection.execute("DELETE FROM way WHERE stop_id = $1", stop_id)
     await connection.executemany(
-        "INSERT INTO way (stop_id, one, other, minutes) VALUES ($1, $2, $3, $4)",
-        [(stop_id, *sorted((one, other)), minutes) for one, other, minutes in ways],
+        # In the database's order, which is not everywhere that of Python.
+        "INSERT INTO way (stop_id, one, other, minutes) "
+        "VALUES ($1, least($2::text, $3::text), greatest($2::text, $3::text), $4)",
+        [(stop_id, *way) for way in ways],
     )
 
 
@@ -31,6 +33,14 @@ async def ways(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     return await connection.fetch(
         "SELECT one, other, minutes FROM way WHERE stop_id = $1 ORDER BY one, other", stop_id
     )
+
+
+async def minutes(connection: Connection, stop_id: UUID) -> dict[str, dict[str, int]]:
+    """Give how many minutes a stop's ways take, from one venue to another."""
+    found: dict[str, dict[str, int]] = {}
+    for row in await ways(connection, stop_id):
+        found.setdefault(row["one"], {})[row["other"]] = row["minutes"]
+    return found
 
 
 async def put_availability(

@@ -78,6 +78,19 @@ async def points_of(connection: Connection, session_id: UUID) -> Sequence[Row]:
     )
 
 
+async def venues(connection: Connection, stop_id: UUID) -> dict[tuple[UUID, UUID], str]:
+    """Give where each point of each of a stop's sessions is, where it is not at the stop's own."""
+    rows = await connection.fetch(
+        "SELECT used.session_id, used.point_id, coalesce(point.venue, session.venue) AS venue "
+        "FROM session_point AS used "
+        "JOIN meeting_session AS session ON session.id = used.session_id "
+        "JOIN meeting_point AS point ON point.id = used.point_id "
+        "WHERE session.stop_id = $1 AND coalesce(point.venue, session.venue) <> ''",
+        stop_id,
+    )
+    return {(row["session_id"], row["point_id"]): row["venue"] for row in rows}
+
+
 async def labels(connection: Connection, stop_id: UUID) -> dict[UUID, str]:
     """Give the label of each of a stop's points."""
     rows = await connection.fetch("SELECT id, label FROM meeting_point WHERE stop_id = $1", stop_id)

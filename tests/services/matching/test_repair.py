@@ -32,6 +32,29 @@ MIXED = ALL_ENGLISH | {LOCALS[0]: frozenset({"zh"}), LOCALS[1]: BOTH, LOCALS[2]:
 """What each speaks: two of the locals need an interpreter."""
 
 Languages = Mapping[UUID, frozenset[str]]
+Held = tuple[tuple[UUID, UUID], Spot]
+"""Two who meet, and where."""
+
+
+WAYS = {"": {"hall": 10}}
+"""The second point is in the hall, where there is a hall: nobody reaches it from slot to slot."""
+
+
+def are_too_near(day: Day, one: Spot, other: Spot) -> bool:
+    """Say whether nobody can be at both: at one time, or with too little time for the way."""
+    pause = max(one.starts_at - other.ends_at, other.starts_at - one.ends_at)
+    is_far = bool(day.ways) and one.point_id != other.point_id
+    return pause < (timedelta(minutes=10) if is_far else timedelta(0))
+
+
+def places(*, has_hall: bool) -> list[Place]:
+    points = [Point(point, None) for point in POINTS]
+    rooms = [("", points[:1]), ("hall", points[1:])] if has_hall else [("", points)]
+    return [
+        Place(SESSION, START + n * SLOT, START + (n + 1) * SLOT, tuple(there), venue)
+        for n in range(SLOTS)
+        for venue, there in rooms
+    ]
 
 
 def needs_helper(languages: Languages, people: tuple[UUID, UUID]) -> bool:
@@ -59,6 +82,7 @@ def meeting(
 @st.composite
 def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
     """Plant meetings where nobody is twice, then let somebody be away, or a point be lost."""
+    has_hall = draw(st.booleans())
     meetings: list[Meeting] = []
     met: set[tuple[UUID, UUID]] = set()
     languages = draw(st.sampled_from([ALL_ENGLISH, MIXED]))
@@ -68,11 +92,12 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
         for point, pair in zip(
             POINTS[: draw(st.integers(0, 2))], zip(left, right, strict=True), strict=False
         ):
-            if pair not in met:
+            helper = helpers[-1] if needs_helper(languages, pair) else None
+            one = meeting(pair, slot, point, helper, locked=draw(st.integers(0, 5)) == 0)
+            if pair not in met and not (has_hall and _leaves_no_time(one, meetings)):
                 met.add(pair)
-                locked = draw(st.integers(0, 5)) == 0
-                helper = helpers.pop() if needs_helper(languages, pair) else None
-                meetings.append(meeting(pair, slot, point, helper, locked=locked))
+                helpers = helpers[:-1] if helper else helpers
+                meetings.append(one)
     somebody = draw(st.sampled_from(DELEGATES + LOCALS + HELPERS))
     first = draw(st.integers(0, SLOTS - 1))
     if draw(st.booleans()):
@@ -87,15 +112,7 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
             happened = replace(happened, wanted=(Pair(*pair, frozenset({SESSION})),))
     every = [(one, other) for one in DELEGATES for other in LOCALS]
     day = Day(
-        places=[
-            Place(
-                SESSION,
-                START + n * SLOT,
-                START + (n + 1) * SLOT,
-                tuple(Point(point, None) for point in POINTS),
-            )
-            for n in range(SLOTS)
-        ],
+        places=places(has_hall=has_hall),
         meetings=meetings,
         away={},
         interpreters=dict.fromkeys(HELPERS, BOTH),
@@ -109,8 +126,23 @@ def days(draw: st.DrawFn) -> tuple[Day, Disturbance]:
         movable_from=START + draw(st.integers(0, 1)) * SLOT,
         owners=draw(st.sampled_from([{}, {POINTS[0]: COMPANY}])),
         companies={DELEGATES[0]: COMPANY},
+        ways=WAYS if has_hall else {},
     )
     return day, happened
+
+
+def _leaves_no_time(one: Meeting, others: Sequence[Meeting]) -> bool:
+    """Say whether somebody would go to the other point from one slot to the next."""
+    return any(
+        other.spot.point_id != one.spot.point_id
+        and other.spot.ends_at == one.spot.starts_at
+        and set(_travellers(one.people, one.spot)) & set(_travellers(other.people, other.spot))
+        for other in others
+    )
+
+
+def _travellers(people: tuple[UUID, UUID], spot: Spot) -> tuple[UUID, ...]:
+    return (*people, *filter(None, [spot.interpreter_id]))
 
 
 def _wanted(happened: Disturbance) -> set[tuple[UUID, UUID]]:
@@ -160,11 +192,9 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
     ]
     free += [(pair.people, None) for pair in happened.wanted]
     best = (len(free) + 1, 0, 0)
-    held = {(resource, one.spot.starts_at) for one in fixed for resource in one.resources}
+    held = [(one.people, one.spot) for one in fixed]
 
-    def place(
-        number: int, used: set[tuple[UUID, datetime]], lost: tuple[int, int], moved: int
-    ) -> None:
+    def place(number: int, used: list[Held], lost: tuple[int, int], moved: int) -> None:
         nonlocal best
         if (*lost, moved) >= best:
             return
@@ -175,15 +205,15 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
         helpers = HELPERS if needs_helper(day.languages, people) else [None]
         for at, point, helper in itertools.product(range(SLOTS), POINTS, helpers):
             spot = Spot(START + at * SLOT, START + (at + 1) * SLOT, point, helper)
-            needs = {(one, spot.starts_at) for one in (*people, point, *filter(None, [helper]))}
             is_allowed = spot == home or (
                 people not in day.refused
                 and spot.starts_at >= day.movable_from
                 and is_open_to(day, people, point)
             )
-            if is_allowed and fits(happened, people, spot) and not needs & used:
+            has_room = not any(in_the_way(day, (people, spot), one) for one in used)
+            if is_allowed and fits(happened, people, spot) and has_room:
                 is_moved = home is not None and spot != home
-                place(number + 1, used | needs, lost, moved + is_moved)
+                place(number + 1, [*used, (people, spot)], lost, moved + is_moved)
         lost = (lost[0] + 1, lost[1]) if home is not None else (lost[0], lost[1] + 1)
         place(number + 1, used, lost, moved)
 
@@ -191,13 +221,17 @@ def least(day: Day, happened: Disturbance) -> tuple[int, int, int]:
     return best
 
 
-def nobody_twice(held: Sequence[tuple[tuple[UUID, UUID], Spot]]) -> bool:
-    used = [
-        (one, spot.starts_at)
-        for people, spot in held
-        for one in (*people, spot.point_id, *filter(None, [spot.interpreter_id]))
-    ]
-    return len(used) == len(set(used))
+def in_the_way(day: Day, one: Held, other: Held) -> bool:
+    """Say whether two meetings want a point at one time, or somebody at two places."""
+    if one[1].point_id == other[1].point_id and one[1].starts_at == other[1].starts_at:
+        return True
+    return bool(set(_travellers(*one)) & set(_travellers(*other))) and are_too_near(
+        day, one[1], other[1]
+    )
+
+
+def nobody_twice(day: Day, held: Sequence[Held]) -> bool:
+    return not any(in_the_way(day, *two) for two in itertools.combinations(held, 2))
 
 
 @settings(max_examples=150, deadline=None)
@@ -208,7 +242,7 @@ def test_a_repair_breaks_nothing_and_keeps_what_it_does_not_touch(
     day, happened = case
     proposal = repair(day, happened, lambda: 0.0)
 
-    assert nobody_twice(after(day, proposal, with_offers=True))
+    assert nobody_twice(day, after(day, proposal, with_offers=True))
     left = {one.meeting.id for one in proposal.left}
     changed = {one.meeting.id for one in proposal.moves}
     changed |= {one.meeting.id for one in proposal.drops}
@@ -277,4 +311,4 @@ def test_an_absence_of_a_point_closes_it_for_that_time_alone(
         spot.point_id == point and spot.starts_at == at and people in movable
         for people, spot in held
     )
-    assert nobody_twice(held)
+    assert nobody_twice(day, held)

@@ -4,7 +4,8 @@ A mask has a bit for each slot of the day. What cannot be moved is taken out of 
 beforehand, so that only what can be moved is ever looked at.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from services.matching.domain.repair.day import (
     Disturbance,
     Pair,
     closings,
+    longest_way,
     overlaps,
     slots_of_sessions,
+    too_near,
 )
 from services.matching.domain.repair.pieces import NOBODY, Piece, Resources, Seat, bits
 
@@ -31,7 +34,7 @@ class Board:
         self.count = len(day.places)
         self.overlap = overlaps(day)
         self.is_simple = all(mask == 1 << n for n, mask in enumerate(self.overlap))
-        self._number = {(p.session_id, p.starts_at): n for n, p in enumerate(day.places)}
+        self._number = {(p.room, p.starts_at): n for n, p in enumerate(day.places)}
         self._sessions = slots_of_sessions(day)
         self._resources = Resources()
         self.away, self.held = self._resources.away, self._resources.held
@@ -48,14 +51,14 @@ class Board:
         self._disturbed = 0
         self._closings = closings(day, disturbance)
         self._point_bits = {
-            place.session_id: {p.id: n for n, p in enumerate(place.points)}
-            for place in {one.session_id: one for one in day.places}.values()
+            place.room: {p.id: n for n, p in enumerate(place.points)}
+            for place in {one.room: one for one in day.places}.values()
         }
         self.open_points = [self._open(number) for number in range(self.count)]
-        self._booths = [self._booths_at(place.session_id) for place in day.places]
+        self._booths = [self._booths_at(place.room) for place in day.places]
         self._take_away(disturbance)
         self._shut_away()
-        self._seat_meetings()
+        self._keep_ways(self._seat_meetings())
         self.free_points = [self._free_points(number) for number in range(self.count)]
         self.room = sum(1 << n for n, free in enumerate(self.free_points) if free & ~self._owned[n])
         self.wanted = [self.wanting(pair) for pair in disturbance.wanted]
@@ -202,10 +205,10 @@ class Board:
             and not (point.id in self._closings and place.ends_at > self._closings[point.id])
         )
 
-    def _booths_at(self, session_id: UUID) -> dict[UUID, int]:
+    def _booths_at(self, room: tuple[UUID, str]) -> dict[UUID, int]:
         """Give the points of each company that has its own."""
         found: dict[UUID, int] = {}
-        for point, number in self._point_bits[session_id].items():
+        for point, number in self._point_bits[room].items():
             owner = self.day.owners.get(point)
             if owner is not None:
                 found[owner] = found.get(owner, 0) | 1 << number
@@ -253,14 +256,15 @@ class Board:
         for point_bits in self._point_bits.values():
             for point in point_bits.keys() & self._resources.number.keys():
                 for slot in bits(self.away[self._resources.number[point]]):
-                    number = self._point_bits[self.places[slot].session_id].get(point)
+                    number = self._point_bits[self.places[slot].room].get(point)
                     if number is not None:
                         self.open_points[slot] &= ~(1 << number)
 
-    def _seat_meetings(self) -> None:
+    def _seat_meetings(self) -> list[Meeting]:
+        """Seat what can be moved, and give what stays."""
         fixed = []
         for meeting in self.day.meetings:
-            slot = self._number.get((meeting.session_id, meeting.spot.starts_at))
+            slot = self._number.get((self._room(meeting), meeting.spot.starts_at))
             why = self._why_fixed(meeting, slot)
             if why and self._is_over(meeting, why):
                 continue
@@ -274,13 +278,13 @@ class Board:
         for meeting, _ in fixed:
             self._hold(meeting)
         self.hit = [piece for piece in self.pieces if self._is_hit(piece)]
-        for piece in [p for p in self.pieces if p.slots == 0 and not self._is_hit(p)]:
-            self._pin(piece)
+        pinned = [p for p in self.pieces if p.slots == 0 and not self._is_hit(p)]
+        return [*(meeting for meeting, _ in fixed), *map(self._pin, pinned)]
 
     def _is_over(self, meeting: Meeting, why: str) -> bool:
         """Say whether nothing to come can need what a meeting holds, and nothing disturbs it."""
         spot = meeting.spot
-        is_past = spot.ends_at <= self.day.movable_from
+        is_past = spot.ends_at + self._longest_way <= self.day.movable_from
         during = self._during(spot.starts_at, spot.ends_at)
         return is_past and (why in _OVER or not during & self._disturbed)
 
@@ -298,7 +302,7 @@ class Board:
         of = self._resources.of
         one, other = of(meeting.delegate_id), of(meeting.local_id)
         helper = of(spot.interpreter_id) if spot.interpreter_id else NOBODY
-        seat = (slot, self._point_bits[meeting.session_id][spot.point_id], helper)
+        seat = (slot, self._point_bits[self._room(meeting)][spot.point_id], helper)
         is_refused = meeting.people in self.day.refused
         slots = 0 if is_refused else self._sessions[meeting.session_id] & self._later
         helpers = self._helpers(meeting.people) if meeting.interpreter_needed else None
@@ -318,7 +322,7 @@ class Board:
         for resource in filter(None, (*meeting.people, spot.interpreter_id)):
             self.away[self._resources.of(resource)] |= during
         for slot in bits(during):
-            point = self._point_bits[self.places[slot].session_id].get(spot.point_id)
+            point = self._point_bits[self.places[slot].room].get(spot.point_id)
             if point is not None:
                 self.open_points[slot] &= ~(1 << point)
 
@@ -339,10 +343,35 @@ class Board:
         is_closed = closed is not None and spot.ends_at > closed
         return is_closed or any(self.away[number] & during for number in numbers)
 
-    def _pin(self, piece: Piece) -> None:
+    def _pin(self, piece: Piece) -> Meeting:
         assert piece.meeting is not None
         self.lift_silently(piece)
         self._hold(piece.meeting)
+        return piece.meeting
+
+    def _keep_ways(self, fixed: Iterable[Meeting]) -> None:
+        """Let nobody be put too near to what stays; what is there already may be."""
+        for meeting in fixed if self.day.ways else ():
+            near = too_near(self.day, meeting.spot, self._room(meeting)[1])
+            for resource in filter(None, (*meeting.people, meeting.spot.interpreter_id)):
+                number = self._resources.of(resource)
+                self.away[number] |= near & ~self.held[number]
+
+    @cached_property
+    def _longest_way(self) -> timedelta:
+        return longest_way(self.day)
+
+    @cached_property
+    def _venues(self) -> dict[tuple[UUID, UUID], str]:
+        return {
+            (session_id, point): venue
+            for (session_id, venue), points in self._point_bits.items()
+            for point in points
+        }
+
+    def _room(self, meeting: Meeting) -> tuple[UUID, str]:
+        point = (meeting.session_id, meeting.spot.point_id)
+        return meeting.session_id, self._venues.get(point, "")
 
     def lift_silently(self, piece: Piece) -> None:
         """Take a piece off before points are counted."""

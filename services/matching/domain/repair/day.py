@@ -2,21 +2,28 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.matching.domain.meetings import Meeting
+from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point, Taken
+from services.matching.domain.ways import Ways, way
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot of a session, and the session's points."""
+    """A slot of a session, and the session's points at one venue."""
 
     session_id: UUID
     starts_at: datetime
     ends_at: datetime
     points: tuple[Point, ...]
+    venue: str = ""
+
+    @property
+    def room(self) -> tuple[UUID, str]:
+        """Name what all its slots share: their points."""
+        return self.session_id, self.venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +84,41 @@ class Day:
     """Whose booth a point is, where it is one company's: nobody else is put there."""
     companies: Mapping[UUID, UUID] = field(default_factory=dict)
     """Whom each person represents."""
+    ways: Ways = field(default_factory=dict)
 
 
 def overlaps(day: Day) -> Sequence[int]:
-    """Give, for each slot, a mask of those that overlap it, itself among them."""
+    """Give, for each slot, a mask of those that nobody can have beside it, itself among them.
+
+    They overlap it, or are at another venue and too near for the way.
+    """
     found = [0] * len(day.places)
+    longest = longest_way(day)
     for number, one in enumerate(day.places):
         for other in range(number, len(day.places)):
-            if day.places[other].starts_at >= one.ends_at:
+            there = day.places[other]
+            if there.starts_at >= one.ends_at + longest:
                 break
-            found[number] |= 1 << other
-            found[other] |= 1 << number
+            if there.starts_at < one.ends_at + way(day.ways, one.venue, there.venue):
+                found[number] |= 1 << other
+                found[other] |= 1 << number
     return found
+
+
+def too_near(day: Day, spot: Spot, venue: str) -> int:
+    """Give a mask of the slots at other venues that somebody does not reach from a meeting."""
+    found = 0
+    for number, place in enumerate(day.places):
+        there = way(day.ways, venue, place.venue)
+        if place.starts_at < spot.ends_at + there and spot.starts_at < place.ends_at + there:
+            found |= 1 << number
+    return found
+
+
+def longest_way(day: Day) -> timedelta:
+    """Give how long the longest way between two venues takes."""
+    minutes = (minutes for there in day.ways.values() for minutes in there.values())
+    return timedelta(minutes=max(minutes, default=0))
 
 
 def slots_of_sessions(day: Day) -> dict[UUID, int]:

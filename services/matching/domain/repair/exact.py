@@ -49,8 +49,8 @@ def solved(
     when it must end.
     """
     clock, until = time
-    # The model counts points and does not know whose they are.
-    if board.has_booths or until - clock() < SECONDS_MIN:
+    # The model counts points and does not know whose they are, nor where.
+    if board.has_booths or board.day.ways or until - clock() < SECONDS_MIN:
         return None
     free = neighbourhood(board, pending)
     model = cp_model.CpModel()

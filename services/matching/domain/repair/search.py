@@ -75,8 +75,9 @@ class Search:
         board = self._board
         free = [board.free(piece) for piece in pending]
         stuck = sum(not mask for mask in free)
-        # One that goes makes room for two by its people, and for a third by its interpreter.
-        if stuck > drops + 3 * extra:
+        # One that goes makes room for two by its people, and for a third by its interpreter; where
+        # slots overlap it may be for more.
+        if board.is_simple and stuck > drops + 3 * extra:
             return
         place = min(range(len(pending)), key=lambda n: free[n].bit_count())
         piece, rest = pending[place], pending[:place] + pending[place + 1 :]
