@@ -22,9 +22,9 @@ import asyncpg
 
 from services.embedded.servers.postgres import postgres
 from services.notify.channels.email import Email, MailServer
-from services.notify.commands.calendar import Appointment, calendar
+from services.notify.commands.calendar import Appointment, Frame, calendar
+from services.notify.commands.letterhead import Letterhead
 from services.notify.commands.planning import tell
-from services.notify.commands.rendering import Letterhead
 from services.notify.commands.sending import Sender
 from services.notify.commands.telling import tell_change
 from services.notify.domain.mail import WAIT_MAX
@@ -214,7 +214,7 @@ def whole_stop() -> float:
         for number in range(STOP_MEETINGS)
     ]
     begun = time.process_time()
-    calendar(appointments, "Asia/Shanghai", "Example Hall", ("Tradewind", HEAD.address), NOW)
+    calendar(appointments, Frame("Example Hall", ("Tradewind", HEAD.address), ("", ""), NOW))
     return time.process_time() - begun
 
 

@@ -61,7 +61,9 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
         hygiene = Hygiene(database, partial(tokens.digest, "mail address"), throttle)
         channels = await _channels(settings, (database, hygiene), stack)
         reach = _reach(settings, channels)
-        letterhead = Letterhead(settings.mail_from, settings.public_url)
+        letterhead = Letterhead(
+            settings.mail_from, settings.public_url, tokens.digest("unsubscribe", "")
+        )
         held = await _resources(settings, (database, letterhead, reach, hygiene), stack)
         keys = await stack.enter_async_context(Keyring.connect(settings.internal_url, tokens))
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from services.notify.channels.base import WITH_ANY_SETTINGS, Reach
 from services.notify.channels.hygiene import Hygiene
-from services.notify.commands.rendering import Letterhead
+from services.notify.commands.letterhead import Letterhead
 from services.notify.hub import Hub
 from services.notify.store.live import Live
 from shared.contacts import Contacts

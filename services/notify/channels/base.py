@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.notify.domain.mail import ChannelName
+from services.notify.domain.mail import ChannelName, Method
 from shared.contacts import Contact
 from shared.events.base import Language
 
@@ -39,6 +39,7 @@ class CalendarFile:
     """A calendar that goes with a letter."""
 
     name: str
+    method: Method
     content: bytes
 
 
@@ -60,7 +61,12 @@ class Letter:
     """A newer letter on the same topic takes the place of an older one that was not seen."""
     is_urgent: bool
     written_at: datetime
-    calendar: CalendarFile | None = None
+    invitation: CalendarFile | None = None
+    """What a calendar takes in by itself: the one meeting that this letter is about."""
+    files: tuple[CalendarFile, ...] = ()
+    """What the reader may open."""
+    unsubscribe: str = ""
+    """Where a click ends letters of this kind; empty for those that nobody can do without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,22 @@
 """E-mail, by SMTP (RFC 5321) to one server, over one connection while there is work."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, formataddr, parseaddr
 
 import aiosmtplib
 
-from services.notify.channels.base import Away, Deferred, Letter, Reader, Refused, Unknown
+from services.notify.channels.base import (
+    Away,
+    CalendarFile,
+    Deferred,
+    Letter,
+    Reader,
+    Refused,
+    Unknown,
+)
 from services.notify.channels.hygiene import Hygiene
+from services.notify.channels.mime import Part, header, several, text
 from services.notify.domain.bounces import return_path
 from services.notify.domain.mail import ChannelName, without_addresses
 
@@ -21,6 +29,9 @@ BROKEN = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSErro
 
 UNSENDABLE = (aiosmtplib.SMTPNotSupported, ValueError)
 """No command was given: the address has letters that the server or SMTP cannot take."""
+
+INTERNATIONAL = ("SMTPUTF8", "BODY=8BITMIME")
+"""For an address with letters that are not ASCII (RFC 6531)."""
 
 NOBODY = "Nobody with an address is on file under this id."
 
@@ -55,7 +66,9 @@ class Email:
     def __init__(
         self, sender: str, server: MailServer, hygiene: Hygiene | None = None, bounces: str = ""
     ) -> None:
-        self._sender = sender
+        name, self._address = parseaddr(sender)
+        self._from = formataddr((name, self._address))
+        self._domain = self._address.rpartition("@")[2]
         self._server = server
         self._hygiene = hygiene
         self._bounces = bounces
@@ -81,9 +94,13 @@ class Email:
         address = reader.contact.email
         if self._hygiene:
             await self._hygiene.check(reader.person_id, address, letter.written_at)
-        path = return_path(self._bounces, letter.message_id) if self._bounces else None
         try:
-            await self._client.send_message(self.written(letter, address), sender=path)
+            await self._client.sendmail(
+                self._return_path(letter),
+                [address],
+                self.written(letter, address),
+                mail_options=() if address.isascii() else INTERNATIONAL,
+            )
         except aiosmtplib.SMTPRecipientsRefused as refusal:
             told = _read(refusal)
             if self._hygiene and _is_of_address(refusal):
@@ -99,6 +116,9 @@ class Email:
             reason = without_addresses(repr(error))
             raise Unknown(f"The connection broke: {reason}") from error
 
+    def _return_path(self, letter: Letter) -> str:
+        return return_path(self._bounces, letter.message_id) if self._bounces else self._address
+
     async def close(self) -> None:
         """Take leave of the server."""
         client, self._client = self._client, None
@@ -108,29 +128,44 @@ class Email:
             except (aiosmtplib.SMTPException, OSError):
                 client.close()
 
-    def written(self, letter: Letter, address: str) -> EmailMessage:
+    def written(self, letter: Letter, address: str) -> bytes:
         """Write the mail."""
-        mail = EmailMessage(SMTP)
-        mail["From"] = self._sender
-        mail["To"] = address
-        mail["Subject"] = letter.subject
-        mail["Date"] = format_datetime(letter.written_at)
-        domain = parseaddr(self._sender)[1].rpartition("@")[2]
-        mail["Message-ID"] = f"<{letter.message_id}@{domain}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        cte = "base64" if letter.language == "zh" else "quoted-printable"
-        mail.set_content(letter.body, cte=cte)
-        # After the content, which takes all headers of its kind away when it is set.
-        mail["Content-Language"] = letter.language
-        if letter.calendar:
-            mail.add_attachment(
-                letter.calendar.content,
-                maintype="text",
-                subtype="calendar",
-                filename=letter.calendar.name,
-                params={"method": "PUBLISH", "charset": "utf-8"},
-            )
-        return mail
+        body = _body(letter)
+        return Part((*self._headers(letter, address), *body.headers), body.content).written()
+
+    def _headers(self, letter: Letter, address: str) -> Iterator[str]:
+        yield f"From: {self._from}"
+        yield f"To: {address}"
+        yield header("Subject", letter.subject)
+        yield f"Date: {format_datetime(letter.written_at)}"
+        yield f"Message-ID: <{letter.message_id}@{self._domain}>"
+        yield "Auto-Submitted: auto-generated"
+        if letter.unsubscribe:
+            # One click without signing in (RFC 8058).
+            yield f"List-Unsubscribe: <{letter.unsubscribe}>"
+            yield "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+        yield "MIME-Version: 1.0"
+
+
+def _body(letter: Letter) -> Part:
+    """Write the text, what a calendar takes in beside it (RFC 6047), and files after both."""
+    is_english = letter.language == "en"
+    language = f"Content-Language: {letter.language}"
+    body = text("plain; charset=utf-8", letter.body.encode(), language, is_mostly_ascii=is_english)
+    read = [body]
+    if letter.invitation:
+        read.append(_calendar(letter.invitation))
+    boundary = letter.message_id.hex
+    parts = [several("alternative", read, f"{boundary}_a")]
+    for file in letter.files:
+        named = f'Content-Disposition: attachment; filename="{file.name}"'
+        parts.append(_calendar(file, named))
+    return several("mixed", parts, f"{boundary}_m")
+
+
+def _calendar(file: CalendarFile, *more: str) -> Part:
+    # The same method as inside: where they differ, Outlook takes it for no invitation.
+    return text(f"calendar; charset=utf-8; method={file.method}", file.content, *more)
 
 
 def _is_of_address(refusal: aiosmtplib.SMTPRecipientsRefused) -> bool:

@@ -1,18 +1,20 @@
-"""Bouncing: a mail that came back suppresses its address, and is told otherwise."""
+"""Bouncing: a mail that came back is told otherwise, and its address may be written to no more."""
 
 from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
 
 import httpx2
 
 from services.notify.channels.base import Reach
 from services.notify.channels.hygiene import Hygiene
 from services.notify.commands.planning import tell_otherwise
-from services.notify.domain.bounces import Bounce, read
+from services.notify.domain.bounces import SOFT_MAX, Bounce, read
 from services.notify.store import attempts, deliveries, messages, suppressions
 from services.notify.store.attempts import Result
 from shared.contacts import Contacts
 from shared.errors import Busy
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 
 AWAY_SECONDS = 30
 
@@ -28,7 +30,8 @@ async def take(
 
     Raises `Busy` while registration is away.
 
-    A delay is noted and nothing more: the mail server goes on trying.
+    A delay is noted, as the mail server goes on trying: the third within `SOFT_WITHIN` makes the
+    address suspect.
     """
     hygiene, reach = known
     bounce = read(content)
@@ -49,11 +52,29 @@ async def take(
         attempt = await attempts.note(connection, message.id, now)
         result: Result = "refused" if bounce.is_permanent else "deferred"
         await attempts.end(connection, attempt, result, now, bounce.reason)
-        if bounce.is_permanent:
-            if contact is not None:
-                address = hygiene.stands_for(contact.email)
-                await suppressions.put(connection, person_id, address, bounce.reason, now)
+        address = hygiene.stands_for(contact.email) if contact else None
+        is_lost = bounce.is_given_up
+        if address is not None:
+            report = (sha256(content).digest(), person_id, address)
+            is_lost |= await _suppress(connection, bounce, report, now)
+        if is_lost:
             reason = f"Came back: {bounce.reason}"
             await messages.end(connection, message.id, "failed", now, reason)
             await tell_otherwise(connection, message, now, reach.available)
     return bounce
+
+
+async def _suppress(
+    connection: Connection, bounce: Bounce, report: tuple[bytes, UUID, bytes], now: datetime
+) -> bool:
+    """Write to the address no more, if that is due, and say so; `report` is whose it is about."""
+    digest, person_id, address = report
+    if bounce.is_permanent:
+        await suppressions.put(connection, person_id, address, bounce.reason, now)
+        return True
+    count = await suppressions.note_soft(connection, digest, person_id, address, now)
+    if count < SOFT_MAX:
+        return False
+    reason = f"{count} mails came back for now, at last: {bounce.reason}"
+    await suppressions.put(connection, person_id, address, reason, now, is_suspect=True)
+    return True

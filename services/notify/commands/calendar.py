@@ -1,14 +1,13 @@
-"""Calendars: somebody's meetings at a stop as iCalendar (RFC 5545, method of RFC 5546)."""
+"""Calendars: somebody's meetings as a file, and invitations to one of them (RFC 5546)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event, Timezone, vCalAddress
+from services.notify.domain.icalendar import moment, parameter, text, written
+from services.notify.domain.mail import Method
 
 Change = Literal["new", "changed", "cancelled", "known"]
 
@@ -66,41 +65,57 @@ class Appointment:
         return late if late < self.ends_at else self.starts_at
 
 
-@cache
-def _zone(name: str) -> Timezone:
-    return Timezone.from_tzid(name)
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all events of one mail have in common."""
+
+    place: str
+    organizer: tuple[str, str]
+    """A name and an address: the sender's."""
+    attendee: tuple[str, str]
+    """The reader's."""
+    now: datetime
 
 
-def calendar(
-    appointments: Sequence[Appointment],
-    zone: str,
-    place: str,
-    organizer: tuple[str, str],
-    now: datetime,
-) -> bytes:
-    """Write the calendar; `organizer` is a name and an address.
+def calendar(appointments: Iterable[Appointment], frame: Frame) -> bytes:
+    """Write a file of any number of meetings, for nobody in particular (RFC 5546, 3.2.1)."""
+    return _written("PUBLISH", appointments, frame)
 
-    PUBLISH, as it holds several meetings: a REQUEST is about one (RFC 5546, 3.2.1 and 3.2.2).
+
+def method_of(one: Appointment) -> Method:
+    """Say what a calendar is asked to do with a meeting."""
+    return "REQUEST" if one.is_on else "CANCEL"
+
+
+def invitation(one: Appointment, frame: Frame) -> bytes:
+    """Invite the reader to a meeting, tell of its change, or cancel it (RFC 5546, 3.2.2 and 3.2.5).
+
+    To one alone: of several in one request, calendars take the first and forget the others.
     """
-    book = Calendar()
-    book.add("prodid", "-//Tradewind//notify//EN")
-    book.add("version", "2.0")
-    book.add("method", "PUBLISH")
-    book.add_component(_zone(zone))
-    local = ZoneInfo(zone)
-    for one in appointments:
-        event = Event()
-        event.add("uid", f"{one.meeting_id}@tradewind")
-        event.add("sequence", one.revision)
-        event.add("dtstamp", now)
-        event.add("dtstart", one.begins_at.astimezone(local))
-        event.add("dtend", one.ends_at.astimezone(local))
-        event.add("summary", one.with_whom)
-        event.add("location", f"{one.point}, {place}")
-        event.add("status", "CONFIRMED" if one.is_on else "CANCELLED")
-        address = vCalAddress(f"mailto:{organizer[1]}")
-        address.params["cn"] = organizer[0]
-        event.add("organizer", address)
-        book.add_component(event)
-    written: bytes = book.to_ical()
-    return written
+    return _written(method_of(one), [one], frame)
+
+
+def _written(method: Method, appointments: Iterable[Appointment], frame: Frame) -> bytes:
+    head = ("BEGIN:VCALENDAR", "PRODID:-//Tradewind//notify//EN", "VERSION:2.0")
+    events = (line for one in appointments for line in _event(one, method, frame))
+    return written((*head, f"METHOD:{method}", *events, "END:VCALENDAR"))
+
+
+def _event(one: Appointment, method: Method, frame: Frame) -> Iterator[str]:
+    yield "BEGIN:VEVENT"
+    yield f"UID:{one.meeting_id}@tradewind"
+    yield f"SEQUENCE:{one.revision}"
+    # In UTC, which leaves no doubt; mails and pages show the clock of the stop.
+    yield f"DTSTAMP:{moment(frame.now)}"
+    yield f"DTSTART:{moment(one.begins_at)}"
+    yield f"DTEND:{moment(one.ends_at)}"
+    yield f"SUMMARY:{text(one.with_whom)}"
+    yield f"LOCATION:{text(f'{one.point}, {frame.place}')}"
+    yield f"STATUS:{'CONFIRMED' if one.is_on else 'CANCELLED'}"
+    name, address = frame.organizer
+    yield f"ORGANIZER;CN={parameter(name)}:mailto:{address}"
+    if method != "PUBLISH":
+        name, address = frame.attendee
+        # An answer would go to an address that nobody reads: the schedule is decided elsewhere.
+        yield f"ATTENDEE;CN={parameter(name)};RSVP=FALSE:mailto:{address}"
+    yield "END:VEVENT"

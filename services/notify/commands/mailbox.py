@@ -88,7 +88,7 @@ async def opened(database: Database, id_: int) -> Opened:
     mail = message_from_bytes(row["content"], policy=default)
     assert isinstance(mail, EmailMessage)
     body = mail.get_body(("plain",))
-    calendars = [part for part in mail.walk() if part.get_content_type() == "text/calendar"]
+    calendars = [part for part in mail.iter_attachments() if part.get_filename()]
     return Opened(
         id=row["id"],
         received_at=row["received_at"],

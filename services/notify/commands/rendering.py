@@ -1,56 +1,27 @@
-"""Rendering: a queued message becomes text in its reader's language, at the moment it is sent."""
+"""Rendering: a queued message becomes a letter in its reader's language."""
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parseaddr
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-import asyncpg
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+import structlog
 
-from services.notify.channels.base import CalendarFile, Letter
+from services.notify.channels.base import Letter
 from services.notify.channels.email import NOBODY
-from services.notify.commands.calendar import Appointment, Change, calendar
-from services.notify.domain.mail import Message, Never, NothingNew, NotYet
-from services.notify.store import announcements, changes, facts
+from services.notify.commands.contents import Content, content_of
+from services.notify.commands.knowing import Known
+from services.notify.commands.letterhead import Letterhead
+from services.notify.commands.wording import BUILT_IN, brief_of
+from services.notify.domain.mail import Message, Never, NotYet, Unwanted
+from services.notify.domain.rules import MANY
+from services.notify.domain.templates import Template, filled
 from shared.contacts import Contact
-from shared.postgres import Connection
-from shared.web.pages import day, local, zone_name
+from shared.events.base import Language
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "mails"),
-    # Plain text: there is nothing to escape.
-    autoescape=select_autoescape(enabled_extensions=()),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-TEMPLATES.globals |= {"local": local, "zone_name": zone_name, "day": day, "zone": ZoneInfo}
+REHEARSAL = {"en": "[Rehearsal] ", "zh": "【演练】"}
+TRIAL = {"en": "[Test] ", "zh": "【测试】"}
 
-SUBJECT_PREFIX = {"en": "[Rehearsal] ", "zh": "【演练】"}
-
-
-@dataclass(frozen=True, slots=True)
-class Letterhead:
-    """What all mails have in common."""
-
-    sender: str
-    public_url: str
-
-    @property
-    def address(self) -> str:
-        """Give the bare address of the sender."""
-        return parseaddr(self.sender)[1]
-
-    def link(self, contact: Contact, page: str = "") -> str:
-        """Write the link that signs a person in and leads to a page."""
-        onward = f"&next={quote(page, safe='')}" if page else ""
-        return f"{self.public_url.rstrip('/')}{contact.sign_in_path}{onward}"
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,153 +32,55 @@ class Rendered:
     told: tuple[tuple[UUID, int, datetime], ...] = ()
 
 
-async def render(
-    connection: Connection,
-    head: Letterhead,
-    message: Message,
-    contact: Contact | None,
-    now: datetime,
+def render(
+    known: Known, head: Letterhead, message: Message, contact: Contact | None, now: datetime
 ) -> Rendered:
-    """Write a letter. Raises `NotYet`, `Never` or `NothingNew` when there is none to send."""
+    """Write a letter. Raises `NotYet`, `Never`, `Unwanted` or `NothingNew` when there is none."""
     if contact is None:
         raise Never(NOBODY)
-    mission = await facts.mission(connection, message.mission_id)
-    if mission is None:
+    if message.mission_id not in known.missions:
         raise NotYet("The mission is not known yet.")
-    write = _Writing(connection, head, message, contact, mission, now)
-    if message.kind == "schedule":
-        return await write.schedule()
-    if message.kind == "announcement":
-        return await write.announcement()
-    if message.kind.startswith("application_"):
-        return await write.application()
-    return await write.sign_in() if message.kind == "sign_in" else await write.registration()
+    is_for_many = message.kind in MANY and message.channel != "wecom"
+    if is_for_many and not known.wishes[message.person_id].announcements:
+        raise Unwanted("This person unsubscribed from what is written to many.")
+    content = content_of(known, head, message, contact, now)
+    language = known.trials[message.id][1] if message.kind == "trial" else contact.language
+    words = _worded(known, message.mission_id, content, language)
+    brief = filled(brief_of(content.template, language), content.values).body
+    before = _before(known, message, language)
+    letter = Letter(
+        id=message.id,
+        message_id=message.message_id,
+        language=language,
+        subject=before + words.subject,
+        body=words.body,
+        brief=before + " ".join(brief.split()),
+        page=content.page,
+        topic=content.topic or message.stop_id or message.mission_id,
+        is_urgent=message.is_urgent,
+        written_at=now,
+        invitation=content.invitation,
+        files=content.files,
+        unsubscribe=head.unsubscribe(message.person_id) if is_for_many else "",
+    )
+    return Rendered(letter, content.told)
 
 
-@dataclass(frozen=True, slots=True)
-class _Writing:
-    connection: Connection
-    head: Letterhead
-    message: Message
-    contact: Contact
-    mission: dict[str, Any]
-    now: datetime
-
-    async def sign_in(self) -> Rendered:
-        return Rendered(self._letter("sign_in", "", link=self.head.link(self.contact)))
-
-    async def application(self) -> Rendered:
-        status = self.message.kind.removeprefix("application_")
-        page = "/applications"
-        return Rendered(
-            self._letter(
-                "application", page, link=self.head.link(self.contact, page), status=status
-            )
-        )
-
-    async def registration(self) -> Rendered:
-        assert self.message.programme_item_id is not None
-        item = await facts.item(self.connection, self.message.programme_item_id)
-        stop = await self._stop()
-        if item is None:
-            raise NotYet("The programme item is not known yet.")
-        return Rendered(
-            self._letter(
-                "registration",
-                "",
-                link=self.head.link(self.contact),
-                status=self.message.kind,
-                until=self.message.offered_until,
-                stop=stop,
-                item=item,
-            )
-        )
-
-    async def announcement(self) -> Rendered:
-        assert self.message.announcement_id is not None
-        found = await announcements.read(self.connection, self.message.announcement_id)
-        assert found is not None
-        stop, page = await self._stop(), f"/day?stop={found.stop_id}"
-        language = self.contact.language
-        letter = self._letter(
-            "announcement",
-            page,
-            link=self.head.link(self.contact, page),
-            stop=stop,
-            subject=found.subject.in_(language),
-            body=found.body.in_(language),
-        )
-        # One announcement does not take another's place.
-        return Rendered(replace(letter, topic=found.id))
-
-    async def schedule(self) -> Rendered:
-        stop = await self._stop()
-        rows = await changes.calendar(self.connection, self.message.person_id, stop["id"])
-        may_be_told = self.message.attempts > 1
-        appointments = [
-            _appointment(row, self.message.person_id)
-            for row in rows
-            # What was cancelled before anybody heard of it is no news.
-            if row["is_on"] or row["told_revision"] is not None or may_be_told
-        ]
-        if self.message.is_lead and all(one.change == "known" for one in appointments):
-            raise NothingNew
-        page = f"/day?stop={stop['id']}"
-        letter = self._letter(
-            "schedule",
-            page,
-            link=self.head.link(self.contact, page),
-            stop=stop,
-            appointments=[one for one in appointments if one.is_on],
-            cancelled=[one for one in appointments if one.change == "cancelled"],
-            is_first=all(row["told_revision"] is None for row in rows),
-        )
-        attached = replace(letter, calendar=self._calendar(appointments, stop))
-        told = rows if self.message.is_lead else ()
-        return Rendered(
-            attached,
-            tuple((row["meeting_id"], row["changed_revision"], row["starts_at"]) for row in told),
-        )
-
-    async def _stop(self) -> dict[str, Any]:
-        assert self.message.stop_id is not None
-        stop = await facts.stop(self.connection, self.message.stop_id)
-        if stop is None:
-            raise NotYet("The stop is not known yet.")
-        return stop
-
-    def _letter(self, template: str, page: str, **context: object) -> Letter:
-        language = self.contact.language
-        known = {"mission": self.mission, "lang": language, "kind": self.message.kind, **context}
-        text = TEMPLATES.get_template(f"{template}.{language}.txt").render(
-            name=self.contact.name_in(language), **known
-        )
-        brief = TEMPLATES.get_template(f"brief.{language}.txt").render(known)
-        subject, _, body = text.partition("\n\n")
-        prefix = SUBJECT_PREFIX[language] if self.mission["is_rehearsal"] else ""
-        return Letter(
-            id=self.message.id,
-            message_id=self.message.message_id,
-            language=language,
-            subject=prefix + " ".join(subject.split()),
-            body=body,
-            brief=prefix + " ".join(brief.split()),
-            page=page or "/",
-            topic=self.message.stop_id or self.message.mission_id,
-            is_urgent=self.message.is_urgent,
-            written_at=self.now,
-        )
-
-    def _calendar(self, appointments: list[Appointment], stop: dict[str, Any]) -> CalendarFile:
-        place = (stop["venue"] or stop["city"]).in_(self.contact.language)
-        organizer = (parseaddr(self.head.sender)[0] or "Tradewind", self.head.address)
-        content = calendar(appointments, stop["timezone"], place, organizer, self.now)
-        return CalendarFile(f"{stop['slug']}.ics", content)
+def _worded(known: Known, mission_id: UUID, content: Content, language: Language) -> Template:
+    """Say it in the mission's own words, or in ours where it has none or they cannot be filled."""
+    own = content.words
+    if own is None and (texts := known.templates.get((mission_id, content.template))):
+        own = texts.get(language)
+    if own is not None:
+        try:
+            return filled(own, content.values)
+        except KeyError as place:
+            log.warning("own words cannot be filled in", template=content.template, place=place)
+    return filled(BUILT_IN[content.template][language], content.values)
 
 
-def _appointment(row: asyncpg.Record, person_id: UUID) -> Appointment:
-    told = row["told_revision"]
-    change: Change = "known"
-    if told is None or row["changed_revision"] > told:
-        change = "cancelled" if not row["is_on"] else "new" if told is None else "changed"
-    return Appointment.of(json.loads(row["live"]), person_id, change, is_on=row["is_on"])
+def _before(known: Known, message: Message, language: Language) -> str:
+    """Give what stands before a subject that is not in earnest."""
+    if message.kind == "trial":
+        return TRIAL[language]
+    return REHEARSAL[language] if known.missions[message.mission_id]["is_rehearsal"] else ""

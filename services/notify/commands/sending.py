@@ -18,8 +18,10 @@ from services.notify.channels.base import (
     Refused,
     Unknown,
 )
+from services.notify.commands.knowing import Known, known
+from services.notify.commands.letterhead import Letterhead
 from services.notify.commands.planning import WITHOUT_SETTINGS, tell_due, tell_otherwise
-from services.notify.commands.rendering import Letterhead, Rendered, render
+from services.notify.commands.rendering import Rendered, render
 from services.notify.domain.announcing import NOBODY
 from services.notify.domain.mail import (
     COPIES_MAX,
@@ -29,14 +31,16 @@ from services.notify.domain.mail import (
     Never,
     NothingNew,
     NotYet,
+    State,
+    Unwanted,
     next_attempt,
 )
-from services.notify.store import attempts, changes, facts, messages, wishes
+from services.notify.store import attempts, changes, messages
 from shared.contacts import Contact, Contacts
 from shared.http import now
-from shared.postgres import Connection, Database
+from shared.postgres import Database
 
-BATCH_SIZE_MAX = 20
+BATCH_SIZE_MAX = 100
 LOOK_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 30.0
 REST = 2.0
@@ -110,15 +114,20 @@ class Sender:
         async with self._database.transaction() as connection:
             await tell_due(connection, at, self._available)
             batch = await messages.claim(connection, self._channel.name, at, limit=BATCH_SIZE_MAX)
+        if not batch:
+            return 0
         left = list(batch)
         deadline = time.monotonic() + LEASE.total_seconds() / 2
         try:
             contacts = await self._addresses(batch)
+            async with self._database.reading() as connection:
+                facts = await known(connection, batch)
             while left and time.monotonic() < deadline:
                 await self._channel.open()
                 message = left.pop(0)
                 began = time.monotonic()
-                await self._handle(message, contacts.get(message.person_id), at)
+                reader = _reader(facts, message, contacts.get(message.person_id))
+                await self._handle(message, facts, reader, at)
                 await asyncio.sleep(self._rest * (time.monotonic() - began))
         finally:
             if left:
@@ -131,13 +140,13 @@ class Sender:
         except httpx2.HTTPError as error:
             raise Away(f"registration: {error!r}") from error
 
-    async def _handle(self, message: Message, contact: Contact | None, at: datetime) -> None:
+    async def _handle(self, message: Message, facts: Known, reader: Reader, at: datetime) -> None:
         try:
-            async with self._database.reading() as connection:
-                reader = await self._reader(connection, message, contact)
-                rendered = await render(connection, self._head, message, reader.contact, at)
+            rendered = render(facts, self._head, message, reader.contact, at)
         except NotYet as reason:
             await self._put_off(message, at, str(reason))
+        except Unwanted as reason:
+            await self._end(message, "suppressed", at, str(reason))
         except Never as reason:
             # Nobody is there who could be told otherwise.
             await self._end(message, "failed", at, str(reason))
@@ -145,17 +154,6 @@ class Sender:
             await self._end(message, "superseded", at)
         else:
             await self._hand_over(message, rendered, reader, at)
-
-    async def _reader(
-        self, connection: Connection, message: Message, contact: Contact | None
-    ) -> Reader:
-        stop = await facts.stop(connection, message.stop_id) if message.stop_id else None
-        wanted = (await wishes.of_people(connection, [message.person_id]))[message.person_id]
-        if contact and wanted.language:
-            contact = contact.model_copy(update={"language": wanted.language})
-        if message.channel == "wecom":
-            contact = GROUP
-        return Reader(message.person_id, contact, wanted.phone, stop["slug"] if stop else None)
 
     async def _hand_over(
         self, message: Message, rendered: Rendered, reader: Reader, at: datetime
@@ -203,7 +201,7 @@ class Sender:
             raise Away(reason) from trouble
 
     async def _end(
-        self, message: Message, state: str, at: datetime, reason: str | None = None
+        self, message: Message, state: State, at: datetime, reason: str | None = None
     ) -> None:
         async with self._database.transaction() as connection:
             await messages.end(connection, message.id, state, at, reason)
@@ -234,3 +232,13 @@ class Sender:
         ids = [message.id for message in left]
         async with self._database.transaction() as connection:
             await messages.release(connection, ids, at + timedelta(seconds=1), is_uncounted=True)
+
+
+def _reader(facts: Known, message: Message, contact: Contact | None) -> Reader:
+    wanted = facts.wishes[message.person_id]
+    if contact and wanted.language:
+        contact = contact.model_copy(update={"language": wanted.language})
+    if message.channel == "wecom":
+        contact = GROUP
+    stop = facts.stops.get(message.stop_id) if message.stop_id else None
+    return Reader(message.person_id, contact, wanted.phone, stop["slug"] if stop else None)

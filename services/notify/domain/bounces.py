@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from email import message_from_bytes
 from email.message import Message
 from email.policy import compat32
 from uuid import UUID
 
 from services.notify.domain.mail import without_addresses
+
+SOFT_MAX = 3
+SOFT_WITHIN = timedelta(hours=72)
+"""An address from which so many mails come back for now, within so long, is not counted on."""
 
 _OURS = re.compile(r"\+([0-9a-f]{32})@")
 _ID = re.compile(r"<([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@")
@@ -24,6 +29,8 @@ class Bounce:
     status: str
     """As RFC 3463 has it, such as 5.1.1."""
     reason: str
+    is_given_up: bool = True
+    """Whether the mail server tries no longer; a delay may still end well."""
 
     @property
     def is_permanent(self) -> bool:
@@ -51,7 +58,8 @@ def read(content: bytes) -> Bounce | None:
                 action = str(fields.get("Action", "")).strip().lower()
                 if found and found[1] != "2" and action in ("failed", "delayed"):
                     said = " ".join(str(fields.get("Diagnostic-Code", "")).split())
-                    return Bounce(message_id, found[0], without_addresses(f"{found[0]} {said}"))
+                    reason = without_addresses(f"{found[0]} {said}")
+                    return Bounce(message_id, found[0], reason, action == "failed")
     return None
 
 

@@ -25,11 +25,15 @@ Kind = Literal[
     "application_confirmed",
     "application_lapsed",
     "announcement",
+    "trial",
 ]
 
-State = Literal["queued", "sent", "failed", "superseded"]
+State = Literal["queued", "sent", "failed", "superseded", "suppressed"]
 
 ChannelName = Literal["email", "web_push", "wecom", "sms", "print"]
+
+Method = Literal["PUBLISH", "REQUEST", "CANCEL"]
+"""What a calendar says of its meetings (RFC 5546, 1.4)."""
 
 OF_APPLICATIONS: Mapping[str, Kind] = {
     "info_requested": "application_info_requested",
@@ -89,6 +93,10 @@ class NotYet(Exception):
 
 class Never(Exception):
     """The mail can never be sent, and why."""
+
+
+class Unwanted(Never):
+    """The reader said that such mails are not to be sent."""
 
 
 class NothingNew(Exception):

@@ -13,8 +13,12 @@ DAY = timedelta(days=1)
 OWN_CHOICE: tuple[ChannelName, ...] = ("email", "web_push", "sms")
 """What people choose from; a robot tells a whole group, and the desk's sheet is for the rest."""
 
-MAIL_ALONE: tuple[Kind, ...] = ("sign_in",)
-"""What goes nowhere but to the mail address: its link is the sign-in itself."""
+MAIL_ALONE: tuple[Kind, ...] = ("sign_in", "trial")
+"""What goes nowhere but to the mail address: its link is the sign-in itself, or it is a mail that
+is tried out."""
+
+MANY: tuple[Kind, ...] = ("announcement",)
+"""What is written to many, and what people may do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Wishes:
     phone: str | None = None
     has_devices: bool = False
     """Whether any browser of this person takes messages."""
+    announcements: bool = True
+    """Whether what is written to many is to be sent to this person."""
 
     def reached_by(self, channel: ChannelName) -> bool:
         """Say whether there is anything to reach this person by over a channel."""

@@ -1,7 +1,7 @@
 """What staff writes to many, and who is at a stop."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -32,17 +32,14 @@ async def put(connection: Connection, one: Announcement, written_by: UUID, now: 
     return bool(written)
 
 
-async def read(connection: Connection, id_: UUID) -> Announcement | None:
-    """Read an announcement."""
-    row = await connection.fetchrow(
+async def read_all(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Announcement]:
+    """Read announcements, by id."""
+    rows = await connection.fetch(
         "SELECT id, mission_id, stop_id, side, organization, subject, body FROM announcement "
-        "WHERE id = $1",
-        id_,
+        "WHERE id = ANY($1::uuid[])",
+        list(ids),
     )
-    if row is None:
-        return None
-    texts = {name: Bilingual.model_validate(row[name]) for name in ("subject", "body")}
-    return Announcement(**(dict(row) | texts))
+    return {row["id"]: _announcement(row) for row in rows}
 
 
 async def of_stop(connection: Connection, stop_id: UUID, limit: int) -> Sequence[asyncpg.Record]:
@@ -68,3 +65,8 @@ async def meetings_on(connection: Connection, stop_id: UUID) -> list[dict[str, A
         "SELECT live FROM live_meeting WHERE stop_id = $1 AND state <> 'cancelled'", stop_id
     )
     return [json.loads(row["live"]) for row in rows]
+
+
+def _announcement(row: asyncpg.Record) -> Announcement:
+    texts = {name: Bilingual.model_validate(row[name]) for name in ("subject", "body")}
+    return Announcement(**(dict(row) | texts))

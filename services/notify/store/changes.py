@@ -1,6 +1,6 @@
 """What people were told of their meetings, and what is gathered before they are told more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -108,18 +108,24 @@ async def take_due_notices(connection: Connection, now: datetime) -> list[News]:
     return [News("schedule", **row) for row in rows]
 
 
-async def calendar(connection: Connection, person_id: UUID, stop_id: UUID) -> list[asyncpg.Record]:
-    """Read every meeting of a stop that somebody was ever to hear of, by time."""
-    return await connection.fetch(
-        "SELECT live_meeting.meeting_id, live_meeting.revision, live, "
-        "people @> ARRAY[$1::uuid] AND state <> 'cancelled' AS is_on, "
+async def calendars(
+    connection: Connection, days: Collection[tuple[UUID, UUID]]
+) -> dict[tuple[UUID, UUID], list[asyncpg.Record]]:
+    """Read every meeting that people were ever to hear of, by person and stop, then by time."""
+    rows = await connection.fetch(
+        "SELECT day.person_id, day.stop_id, live_meeting.meeting_id, live_meeting.revision, live, "
+        "people @> ARRAY[day.person_id] AND state <> 'cancelled' AS is_on, "
         "changed_revision, told_revision, starts_at "
-        "FROM told JOIN live_meeting ON live_meeting.meeting_id = told.meeting_id "
-        "WHERE told.person_id = $1 AND told.stop_id = $2 "
+        "FROM unnest($1::uuid[], $2::uuid[]) AS day (person_id, stop_id) "
+        "JOIN told ON told.person_id = day.person_id AND told.stop_id = day.stop_id "
+        "JOIN live_meeting ON live_meeting.meeting_id = told.meeting_id "
         "ORDER BY starts_at, live_meeting.meeting_id",
-        person_id,
-        stop_id,
+        *columns(list(days), 2),
     )
+    found: dict[tuple[UUID, UUID], list[asyncpg.Record]] = {day: [] for day in days}
+    for row in rows:
+        found[row["person_id"], row["stop_id"]].append(row)
+    return found
 
 
 async def mark_told(

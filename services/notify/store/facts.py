@@ -1,5 +1,6 @@
 """Missions, stops and programme items, as registration's events told them."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,9 @@ import asyncpg
 from shared.events.base import Bilingual
 from shared.events.registration import MissionAnnounced, ProgrammeItemPlanned, StopPlanned
 from shared.postgres import Connection
+
+Facts = dict[str, Any]
+"""A row, its texts in both languages."""
 
 
 async def put_mission(connection: Connection, event: MissionAnnounced, version: int) -> None:
@@ -63,33 +67,48 @@ async def put_item(connection: Connection, event: ProgrammeItemPlanned, version:
     )
 
 
-async def mission(connection: Connection, mission_id: UUID) -> dict[str, Any] | None:
+async def missions(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Facts]:
+    """Read missions, by id."""
+    return _by_id(
+        await connection.fetch(
+            "SELECT id, title, is_rehearsal FROM mission WHERE id = ANY($1::uuid[])", list(ids)
+        )
+    )
+
+
+async def stops(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Facts]:
+    """Read stops, by id."""
+    return _by_id(
+        await connection.fetch(
+            "SELECT id, mission_id, slug, city, title, venue, timezone, held_on FROM stop "
+            "WHERE id = ANY($1::uuid[])",
+            list(ids),
+        )
+    )
+
+
+async def items(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Facts]:
+    """Read programme items, by id."""
+    return _by_id(
+        await connection.fetch(
+            "SELECT id, stop_id, title, starts_at, ends_at FROM programme_item "
+            "WHERE id = ANY($1::uuid[])",
+            list(ids),
+        )
+    )
+
+
+async def mission(connection: Connection, mission_id: UUID) -> Facts | None:
     """Read a mission."""
-    row = await connection.fetchrow(
-        "SELECT id, title, is_rehearsal FROM mission WHERE id = $1", mission_id
-    )
-    return _texts(row) if row else None
+    return (await missions(connection, [mission_id])).get(mission_id)
 
 
-async def stop(connection: Connection, stop_id: UUID) -> dict[str, Any] | None:
+async def stop(connection: Connection, stop_id: UUID) -> Facts | None:
     """Read a stop."""
-    row = await connection.fetchrow(
-        "SELECT id, mission_id, slug, city, title, venue, timezone, held_on FROM stop "
-        "WHERE id = $1",
-        stop_id,
-    )
-    return _texts(row) if row else None
+    return (await stops(connection, [stop_id])).get(stop_id)
 
 
-async def item(connection: Connection, item_id: UUID) -> dict[str, Any] | None:
-    """Read a programme item."""
-    row = await connection.fetchrow(
-        "SELECT id, stop_id, title, starts_at, ends_at FROM programme_item WHERE id = $1", item_id
-    )
-    return _texts(row) if row else None
-
-
-async def stops_of_person(connection: Connection, person_id: UUID) -> list[dict[str, Any]]:
+async def stops_of_person(connection: Connection, person_id: UUID) -> list[Facts]:
     """List the stops where somebody has meetings, with the number of those not over."""
     rows = await connection.fetch(
         "SELECT stop.id, stop.slug, stop.city, stop.title, stop.venue, stop.timezone, "
@@ -102,7 +121,11 @@ async def stops_of_person(connection: Connection, person_id: UUID) -> list[dict[
     return [_texts(row) for row in rows]
 
 
-def _texts(row: asyncpg.Record) -> dict[str, Any]:
+def _by_id(rows: Iterable[asyncpg.Record]) -> dict[UUID, Facts]:
+    return {row["id"]: _texts(row) for row in rows}
+
+
+def _texts(row: asyncpg.Record) -> Facts:
     return {
         name: Bilingual.model_validate(value) if isinstance(value, dict) else value
         for name, value in row.items()

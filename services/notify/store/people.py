@@ -18,6 +18,10 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("push_subscription", "t.person_id = $1"),
     ("wish", "t.person_id = $1"),
     ("suppression", "t.person_id = $1"),
+    ("soft_bounce", "t.person_id = $1"),
+    ("announcement", "t.written_by = $1"),
+    ("mail_template", "t.written_by = $1"),
+    ("audit_entry", "t.actor_id = $1 OR t.subject_id = $1"),
     ("live_meeting", "t.people @> ARRAY[$1::uuid]"),
     ("erased_person", "t.person_id = $1"),
 )
@@ -34,6 +38,7 @@ _FORGET = (
     "DELETE FROM push_subscription WHERE person_id = $1",
     "DELETE FROM wish WHERE person_id = $1",
     "DELETE FROM suppression WHERE person_id = $1",
+    "DELETE FROM soft_bounce WHERE person_id = $1",
     "DELETE FROM notice WHERE person_id = $1",
     "DELETE FROM told WHERE person_id = $1",
 )
@@ -94,4 +99,5 @@ async def forget_mails(connection: Connection, before: datetime, limit: int) -> 
         limit,
     )
     await connection.execute("DELETE FROM mailbox_message WHERE received_at < $1", before)
+    await connection.execute("DELETE FROM soft_bounce WHERE at < $1", before)
     return int(done.rpartition(" ")[2])

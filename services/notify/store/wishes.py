@@ -54,8 +54,9 @@ async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> N
 async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Wishes]:
     """Read how people want to be told, each of them."""
     rows = await connection.fetch(
-        "SELECT person.id, channels, language, phone, EXISTS (SELECT FROM push_subscription "
-        "WHERE push_subscription.person_id = person.id) AS has_devices "
+        "SELECT person.id, channels, language, phone, announcements, "
+        "EXISTS (SELECT FROM push_subscription WHERE push_subscription.person_id = person.id) "
+        "AS has_devices "
         "FROM unnest($1::uuid[]) AS person (id) LEFT JOIN wish ON wish.person_id = person.id",
         list(people),
     )
@@ -65,6 +66,7 @@ async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID
             row["language"],
             row["phone"],
             row["has_devices"],
+            row["announcements"] is not False,
         )
         for row in rows
     }
@@ -73,11 +75,24 @@ async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID
 async def put(connection: Connection, person_id: UUID, wishes: Wishes) -> None:
     """Write how somebody wants to be told."""
     await connection.execute(
-        "INSERT INTO wish (person_id, channels, language, phone) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (person_id) DO UPDATE SET channels = excluded.channels, "
-        "language = excluded.language, phone = excluded.phone",
+        "INSERT INTO wish (person_id, channels, language, phone, announcements) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (person_id) DO UPDATE "
+        "SET channels = excluded.channels, language = excluded.language, phone = excluded.phone, "
+        "announcements = excluded.announcements",
         person_id,
         wishes.channels,
         wishes.language,
         wishes.phone,
+        wishes.announcements,
+    )
+
+
+async def put_announcements(connection: Connection, person_id: UUID, *, are_wanted: bool) -> None:
+    """Write whether somebody wants what is written to many, unless that person was erased."""
+    await connection.execute(
+        "INSERT INTO wish (person_id, announcements) SELECT $1::uuid, $2::boolean "
+        "WHERE NOT EXISTS (SELECT FROM erased_person WHERE person_id = $1) "
+        "ON CONFLICT (person_id) DO UPDATE SET announcements = excluded.announcements",
+        person_id,
+        are_wanted,
     )

@@ -26,7 +26,7 @@ from services.notify.audience import Listener
 from services.notify.channels.hygiene import Hygiene, Throttle
 from services.notify.commands import keeping
 from services.notify.commands.following import begin
-from services.notify.commands.rendering import Letterhead
+from services.notify.commands.letterhead import Letterhead
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
 from services.notify.pages import announcements, day, delivery_log, mailbox, rules, screen, wishes
@@ -204,8 +204,9 @@ async def database(notify_database: str) -> AsyncIterator[Database]:
         async with database.transaction() as connection:
             tables = await connection.fetchval(
                 "SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'public' "
-                "AND tablename NOT IN ('migration', 'outbox_head')"
+                "AND tablename NOT IN ('migration', 'outbox_head', 'audit_entry')"
             )
+            await connection.execute("SELECT end_audit_before('infinity')")
             for table in tables:
                 await connection.execute(f"DELETE FROM {table}")  # noqa: S608  # our own tables
         yield database

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -8,7 +10,9 @@ import pytest
 
 from services.notify.channels.email import Email, MailServer
 from services.notify.commands import telling
-from services.notify.commands.rendering import Letterhead, render
+from services.notify.commands.knowing import known
+from services.notify.commands.letterhead import Letterhead
+from services.notify.commands.rendering import render
 from services.notify.domain.mail import Message, Never
 from shared.contacts import Contact
 from shared.events.registration import (
@@ -54,9 +58,13 @@ async def written(database: Database, row: Any, contact: Contact | None) -> Emai
     names = Message.__dataclass_fields__
     message = Message(**{name: row[name] for name in names if name in row})
     async with database.reading() as connection:
-        letter = (await render(connection, HEAD, message, contact, NOW)).letter
+        facts = await known(connection, [message])
+    letter = render(facts, HEAD, message, contact, NOW).letter
     assert contact
-    return Email(HEAD.sender, MailServer("127.0.0.1", 25)).written(letter, contact.email)
+    content = Email(HEAD.sender, MailServer("127.0.0.1", 25)).written(letter, contact.email)
+    mail = message_from_bytes(content, policy=default)
+    assert isinstance(mail, EmailMessage)
+    return mail
 
 
 def someone(world: Any, language: str) -> Contact:

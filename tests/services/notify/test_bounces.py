@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.notify.channels.base import Later
 from services.notify.channels.email import Email, MailServer
 from services.notify.channels.hygiene import Throttle
-from services.notify.commands import planning
+from services.notify.commands import bouncing, planning
 from services.notify.commands.sending import Sender
 from services.notify.domain.bounces import Bounce, read, return_path
 from services.notify.resources import Resources
@@ -127,13 +127,13 @@ async def message_id(database: Database) -> UUID:
 
 def test_a_report_is_read_by_its_address_or_by_what_it_returns() -> None:
     id_ = uuid4()
-    expected = Bounce(id_, "5.1.1", "5.1.1 smtp; 550 5.1.1 <address>: no such user here")
+    expected = Bounce(id_, "5.1.1", "5.1.1 smtp; 550 5.1.1 <address>: no such user here", True)
     assert read(report(id_, mail="Subject: cut")) == expected
     assert read(report(id_, to="no-reply@example.org")) == expected
     assert expected.is_permanent
     delayed = read(report(id_, status="4.4.7", action="delayed"))
     assert delayed
-    assert not delayed.is_permanent
+    assert (delayed.is_permanent, delayed.is_given_up) == (False, False)
 
 
 def test_what_is_no_failure_of_ours_is_none() -> None:
@@ -210,6 +210,41 @@ async def test_a_mail_that_is_only_late_stops_nothing(
     await sender().send_due(NOW)
     await post(report(await message_id(database), status="4.4.7", action="delayed"))
     assert await rows(database) == [("email", "sent", None)]
+
+
+async def test_a_mail_that_is_given_up_is_told_otherwise_and_the_address_tried_again(
+    tell: Any, sender: Any, server: Server, database: Database, post: Any
+) -> None:
+    await tell()
+    await sender().send_due(NOW)
+    await post(report(await message_id(database), status="4.4.7"))
+    assert [row[:2] for row in await rows(database)] == [("email", "failed"), ("print", "queued")]
+    await tell()
+    await sender().send_due(NOW + timedelta(hours=1))
+    assert len(server.taken) == 2
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_suspect"), [((0, 1, 2), True), ((0, 0, 1), False), ((0, 71, 73), False)]
+)
+async def test_three_delays_within_three_days_make_an_address_suspect(
+    tell: Any, sender: Any, server: Server, resources: Any, hours: tuple[int, ...], is_suspect: bool
+) -> None:
+    await tell()
+    await sender().send_due(NOW)
+    database, known = resources.database, (resources.hygiene, resources.reach)
+    id_ = await message_id(database)
+    for hour in hours:
+        # The same report twice is one.
+        content = report(id_, status="4.4.7", action="delayed", mail=f"Subject: at {hour}")
+        at = NOW + timedelta(hours=hour)
+        assert await bouncing.take(database, resources.contacts, known, content, at)
+    first, *sheet = [row[:2] for row in await rows(database)]
+    assert first == ("email", "failed" if is_suspect else "sent")
+    assert sheet == ([("print", "queued")] if is_suspect else [])
+    await tell()
+    await sender().send_due(NOW + timedelta(days=4))
+    assert len(server.taken) == (1 if is_suspect else 2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Calendars follow the schedule: whoever keeps of each meeting the highest SEQUENCE has the truth.
 
-Files come in any order and more than once, as mail does; two libraries read them.
+Files and invitations come in any order and more than once, as mail does; two libraries read them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +16,18 @@ from hypothesis import strategies as st
 from ical.calendar_stream import IcsCalendarStream
 from icalendar import Calendar
 
-from services.notify.commands.calendar import Appointment, calendar
+from services.notify.commands.calendar import Appointment, Frame, calendar, invitation, method_of
 
 NOW = datetime(2023, 4, 12, 1, 0, tzinfo=UTC)
-ORGANIZER = ("Tradewind", "no-reply@example.org")
+FRAME = Frame(
+    "Example Hall",
+    ("Tradewind", "no-reply@example.org"),
+    ("Sample Person", "delegate@example.org"),
+    NOW,
+)
 MEETINGS = 4
 
-Write = Callable[[Sequence[Appointment]], bytes]
+Write = Callable[[Sequence[Appointment]], list[bytes]]
 
 
 @dataclass(frozen=True)
@@ -89,17 +94,23 @@ def changed(one: Appointment, step: Step) -> Appointment:
 def mailed(history: Iterable[Step], write: Write) -> tuple[list[bytes], list[Appointment]]:
     """Give the files of a history, and what is true at its end."""
     now = [planned(number) for number in range(MEETINGS)]
-    files = [write(now)]
-    for step in history:
-        now[step.meeting] = changed(now[step.meeting], step)
-        if step.is_mailed:
-            files.append(write(now))
-    files.append(write(now))
+    told = {one.meeting_id: one.revision for one in now}
+    files = [*write(now)]
+    for step in [*history, None]:
+        if step:
+            now[step.meeting] = changed(now[step.meeting], step)
+        if step is None or step.is_mailed:
+            files += write([one for one in now if one.revision > told[one.meeting_id]])
+            told = {one.meeting_id: one.revision for one in now}
     return files, now
 
 
-def written(appointments: Sequence[Appointment]) -> bytes:
-    return calendar(appointments, "Asia/Shanghai", "Example Hall", ORGANIZER, NOW)
+def as_file(appointments: Sequence[Appointment]) -> list[bytes]:
+    return [calendar(appointments, FRAME)]
+
+
+def as_invitations(appointments: Sequence[Appointment]) -> list[bytes]:
+    return [invitation(one, FRAME) for one in appointments]
 
 
 def by_icalendar(content: bytes) -> dict[str, Seen]:
@@ -156,24 +167,30 @@ def truth(appointments: Iterable[Appointment]) -> dict[str, Seen]:
     }
 
 
-@pytest.mark.parametrize("read", [by_icalendar, by_ical])
+WAYS = pytest.mark.parametrize("write", [as_file, as_invitations])
+READERS = pytest.mark.parametrize("read", [by_icalendar, by_ical])
+
+
+@WAYS
+@READERS
 @settings(max_examples=25, deadline=None)
 @given(history=steps, order=st.randoms(use_true_random=False))
-def test_files_folded_by_sequence_are_the_final_schedule(
-    read: Callable[[bytes], dict[str, Seen]], history: list[Step], order: Random
+def test_what_is_mailed_folded_by_sequence_is_the_final_schedule(
+    read: Callable[[bytes], dict[str, Seen]], write: Write, history: list[Step], order: Random
 ) -> None:
-    files, final = mailed(history, written)
+    files, final = mailed(history, write)
     shuffled = files * 2
     order.shuffle(shuffled)
     assert folded(shuffled, read) == truth(final)
 
 
-@pytest.mark.parametrize("read", [by_icalendar, by_ical])
+@WAYS
+@READERS
 def test_a_sequence_that_is_not_raised_is_caught(
-    read: Callable[[bytes], dict[str, Seen]],
+    read: Callable[[bytes], dict[str, Seen]], write: Write
 ) -> None:
-    def unraised(appointments: Sequence[Appointment]) -> bytes:
-        return written([replace(one, revision=1) for one in appointments])
+    def unraised(appointments: Sequence[Appointment]) -> list[bytes]:
+        return write([replace(one, revision=1) for one in appointments])
 
     history = [Step(0, "move", 5, True), Step(1, "cancel", 1, True)]
     files, final = mailed(history, unraised)
@@ -182,3 +199,42 @@ def test_a_sequence_that_is_not_raised_is_caught(
         return {uid: replace(one, sequence=0) for uid, one in seen.items()}
 
     assert shown(folded(files, read)) != shown(truth(final))
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_an_invitation_is_what_rfc_5546_asks_for(is_on: bool) -> None:
+    one = replace(planned(0), is_on=is_on, revision=7)
+    read = Calendar.from_ical(invitation(one, FRAME))
+    assert read["METHOD"] == method_of(one) == ("REQUEST" if is_on else "CANCEL")
+    (event,) = read.walk("VEVENT")
+    assert event["UID"] == f"{one.meeting_id}@tradewind"
+    assert (event["SEQUENCE"], event["DTSTAMP"].to_ical()) == (7, b"20230412T010000Z")
+    assert event["ORGANIZER"] == "mailto:no-reply@example.org"
+    assert event["ATTENDEE"] == "mailto:delegate@example.org"
+    assert event["ATTENDEE"].params == {"CN": "Sample Person", "RSVP": "FALSE"}
+    assert event["STATUS"] == ("CONFIRMED" if is_on else "CANCELLED")
+    published = Calendar.from_ical(calendar([one], FRAME))
+    assert published["METHOD"] == "PUBLISH"
+    assert "ATTENDEE" not in published.walk("VEVENT")[0]
+
+
+names = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")) | st.sampled_from("\n;,\\"),
+    max_size=90,
+)
+
+
+@given(name=names, native=names, place=names)
+def test_both_libraries_read_any_name_and_no_line_is_too_long(
+    name: str, native: str, place: str
+) -> None:
+    one = replace(planned(0), counterparts=((name, native),), point="T1")
+    content = invitation(one, replace(FRAME, place=place, attendee=(name, "a@example.org")))
+    assert all(len(line) <= 75 for line in content.split(b"\r\n"))
+    (event,) = Calendar.from_ical(content).walk("VEVENT")
+    assert str(event["SUMMARY"]) == one.with_whom
+    assert str(event["LOCATION"]) == f"T1, {place}"
+    assert event["ATTENDEE"] == "mailto:a@example.org"
+    (read,) = IcsCalendarStream.calendar_from_ics(content.decode()).events
+    assert (read.summary or "").strip() == one.with_whom.strip()
+    assert [guest.uri for guest in read.attendees] == ["mailto:a@example.org"]

@@ -34,7 +34,7 @@ from services.notify.channels.sms import Gateway, Sms
 from services.notify.channels.web_push import Vapid, WebPush, encrypt, is_allowed, read_key
 from services.notify.channels.wecom import Wecom
 from services.notify.commands import planning
-from services.notify.commands.rendering import Letterhead
+from services.notify.commands.letterhead import Letterhead
 from services.notify.commands.sending import IN_THE_DARK, Sender
 from services.notify.domain.mail import COPIES_MAX, LEASE
 from services.notify.domain.rules import Wishes

@@ -144,7 +144,7 @@ async def test_facts_and_mails_come_from_registrations_events(
         stop = await facts.stop(connection, world.stop)
         assert stop
         assert (stop["city"].zh, stop["timezone"]) == ("上海", "Asia/Shanghai")
-        assert await facts.item(connection, world.item)
+        assert await facts.items(connection, [world.item])
         assert await facts.mission(connection, world.mission)
 
 

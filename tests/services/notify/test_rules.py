@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.notify.domain.mail import ChannelName, Kind
 from services.notify.domain.rules import (
     AT_ONCE,
+    MAIL_ALONE,
     OWN_CHOICE,
     Rules,
     Wishes,
@@ -125,7 +126,7 @@ def test_what_fails_everywhere_is_tried_everywhere_once(
         assert other in available
         tried.append(other)
     able = {name for name in rules.fallback if name in available} - {"sms", "web_push"}
-    assert kind == "sign_in" or able <= set(tried)
+    assert kind in MAIL_ALONE or able <= set(tried)
 
 
 @pytest.mark.parametrize(
