@@ -9,7 +9,9 @@ from uuid import UUID
 
 import httpx2
 
-from services.notify.commands.rendering import Letterhead, render
+from services.notify.commands.knowing import Known, known
+from services.notify.commands.letterhead import Letterhead
+from services.notify.commands.rendering import render
 from services.notify.domain.mail import ChannelName, Message, Never, NothingNew, NotYet
 from services.notify.store import attempts, deliveries, messages
 from services.notify.store.deliveries import Asked
@@ -131,25 +133,28 @@ async def sheet(
     reading: tuple[Language, datetime],
 ) -> list[ByHand]:
     """Write what the desk has to tell by hand, in the desk's language."""
-    language, now = reading
     async with database.reading() as connection:
         left = await deliveries.on_the_sheet(connection, stop_id)
-        known = await contacts_of(contacts, {message.person_id for message in left})
-        found = []
-        for message in left:
-            contact = known.get(message.person_id)
-            if contact is not None:
-                spoken = contact.model_copy(update={"language": language})
-                text = await _brief(connection, head, message, spoken, now)
-                found.append(ByHand(message.id, contact, text))
-    return found
+        facts = await known(connection, left)
+    people = await contacts_of(contacts, {message.person_id for message in left})
+    return [
+        ByHand(message.id, contact, _brief(facts, head, message, contact, reading))
+        for message in left
+        if (contact := people.get(message.person_id)) is not None
+    ]
 
 
-async def _brief(
-    connection: Connection, head: Letterhead, message: Message, spoken: Contact, now: datetime
+def _brief(
+    facts: Known,
+    head: Letterhead,
+    message: Message,
+    contact: Contact,
+    reading: tuple[Language, datetime],
 ) -> str:
+    language, now = reading
+    spoken = contact.model_copy(update={"language": language})
     try:
-        return (await render(connection, head, message, spoken, now)).letter.brief
+        return render(facts, head, message, spoken, now).letter.brief
     except (NotYet, Never, NothingNew):
         return ""
 
