@@ -16,6 +16,9 @@ from shared.postgres import Connection, Database
 from shared.redis import OUTAGE
 
 LOOK_SECONDS = 10
+SERVER_SECONDS = 1
+SERVER_LENGTH = 8
+"""So much of the name of Redis's history is in each epoch."""
 
 log = structlog.get_logger()
 
@@ -42,11 +45,19 @@ async def apply(connection: Connection, live: Live, events: Sequence[MeetingEven
 async def rebuild(
     connection: Connection, live: Live, stop_id: UUID, *, instead_of: str = ""
 ) -> None:
-    """Fill a stop from PostgreSQL under a new epoch."""
-    entries = await meetings.of_stop(connection, stop_id)
-    epoch = secrets.token_hex(4)
-    if await live.rebuild(stop_id, entries, epoch=epoch, instead_of=instead_of):
-        log.info("live state rebuilt", stop_id=str(stop_id), meetings=len(entries))
+    """Fill a stop from PostgreSQL under a new epoch, unless somebody else just did."""
+    async with live.filling(stop_id):
+        if await live.epoch(stop_id) != instead_of:
+            return
+        entries = await meetings.of_stop(connection, stop_id)
+        epoch = new_epoch(await live.server())
+        if await live.rebuild(stop_id, entries, epoch=epoch, instead_of=instead_of):
+            log.info("live state rebuilt", stop_id=str(stop_id), meetings=len(entries))
+
+
+def new_epoch(server: str) -> str:
+    """Name an epoch after the history of Redis in which it begins."""
+    return f"{server[:SERVER_LENGTH]}{secrets.token_hex(4)}"
 
 
 async def catch_up(
@@ -66,7 +77,9 @@ async def catch_up(
 class Reconciler:
     """Compares Redis with PostgreSQL and repairs what stays different from one look to the next.
 
-    That is what a failover of Redis may leave, or a wipe between a write and its commit.
+    That is what a wipe between a write and its commit may leave. A Redis that was restarted or
+    failed over may lack its latest writes, and newer ones hide which: each stop's epoch names the
+    history of Redis in which it began, and in another every stop is filled anew.
     """
 
     def __init__(self, database: Database, live: Live) -> None:
@@ -75,20 +88,25 @@ class Reconciler:
         self._behind: dict[UUID, dict[UUID, int]] = {}
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Look for ever, and at once when Redis goes on with another history."""
         while True:
+            server = await self._live.server()
             await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+            for _ in range(LOOK_SECONDS // SERVER_SECONDS):
+                await asyncio.sleep(SERVER_SECONDS)
+                if await self._live.server() != server:
+                    break
 
     async def look(self) -> int:
         """Look once and say how many stops were repaired."""
         repaired = 0
+        server = await self._live.server()
         async with self._database.reading() as connection:
             for stop_id in await meetings.stops_in_use(connection):
-                repaired += await self._look_at(connection, stop_id)
+                repaired += await self._look_at(connection, stop_id, server)
         return repaired
 
-    async def _look_at(self, connection: Connection, stop_id: UUID) -> bool:
+    async def _look_at(self, connection: Connection, stop_id: UUID, server: str) -> bool:
         wanted = await meetings.revisions(connection, stop_id)
         epoch, held = await self._live.revisions(stop_id)
         behind = {
@@ -97,12 +115,18 @@ class Reconciler:
             if held.get(meeting, -1) < revision
         }
         before = self._behind.pop(stop_id, {})
+        is_same_history = epoch.startswith(server[:SERVER_LENGTH])
         # What is on its way just now is there at the next look.
-        if epoch and not behind.items() & before.items():
+        if epoch and is_same_history and not behind.items() & before.items():
             if behind:
                 self._behind[stop_id] = behind
             return False
         if epoch:
-            log.warning("live state differs", stop_id=str(stop_id), meetings=len(behind))
+            log.warning(
+                "live state differs",
+                stop_id=str(stop_id),
+                meetings=len(behind),
+                is_same_history=is_same_history,
+            )
         await rebuild(connection, self._live, stop_id, instead_of=epoch)
         return True

@@ -4,10 +4,12 @@ A stop has an epoch, a hash of meetings (`<revision> <people>`, a line feed, JSO
 changes. Without the epoch nothing of the stop counts: Redis was wiped, and is filled again.
 """
 
+import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import redis.asyncio
 
@@ -23,91 +25,10 @@ from services.notify.domain.live import (
     meetings_key,
     stream_key,
 )
+from services.notify.store import live_scripts as scripts
 
-_APPLY = """
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then return {} end
-local outcomes = {}
-for i = 2, #ARGV, 5 do
-  local held = redis.call('HGET', KEYS[2], ARGV[i])
-  if held and tonumber(string.match(held, '^%d+')) >= tonumber(ARGV[i + 1]) then
-    outcomes[#outcomes + 1] = 'known'
-  else
-    local entry = ARGV[i + 1] .. ' ' .. ARGV[i + 2] .. '\\n' .. ARGV[i + 4]
-    redis.call('HSET', KEYS[2], ARGV[i], entry)
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[1], '*',
-      'to', ARGV[i + 3], 'd', ARGV[i + 4], 'e', epoch)
-    outcomes[#outcomes + 1] = 'applied'
-  end
-end
-return outcomes
-"""
-
-# Meetings and the new epoch in one step: nobody sees the one without the other. Its entry in the
-# stream, which has no meeting, tells those who listen that they must start anew.
-_REBUILD = """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-for i = 4, #ARGV, 3 do
-  local held = redis.call('HGET', KEYS[2], ARGV[i])
-  if not held or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[i + 1]) then
-    redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
-  end
-end
-redis.call('SET', KEYS[1], ARGV[2])
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', 'e', ARGV[2])
-return 1
-"""
-
-_CATCH_UP = """
-local epoch = redis.call('GET', KEYS[1])
-if not epoch then return {} end
-local function is_before(a, b)
-  local a1, a2 = string.match(a, '^(%d+)-(%d+)$')
-  local b1, b2 = string.match(b, '^(%d+)-(%d+)$')
-  if a1 ~= b1 then return tonumber(a1) < tonumber(b1) end
-  return tonumber(a2) < tonumber(b2)
-end
-local function edge(command, from, to)
-  local found = redis.call(command, KEYS[3], from, to, 'COUNT', 1)
-  return found[1] and found[1][1] or '0-0'
-end
-local last = edge('XREVRANGE', '+', '-')
-if ARGV[1] == epoch and not is_before(ARGV[2], edge('XRANGE', '-', '+'))
-    and not is_before(last, ARGV[2]) then
-  local most = tonumber(ARGV[4])
-  local missed = redis.call('XRANGE', KEYS[3], '(' .. ARGV[2], '+', 'COUNT', most + 1)
-  if #missed <= most then
-    local found = {}
-    for _, entry in ipairs(missed) do
-      local to, d = entry[2][2], entry[2][4]
-      if d and (ARGV[3] == '' or string.find(to, ARGV[3], 1, true)) then
-        found[#found + 1] = entry[1]
-        found[#found + 1] = d
-      end
-    end
-    return {epoch, last, 'replay', found}
-  end
-end
-local found = {}
-for _, held in ipairs(redis.call('HVALS', KEYS[2])) do
-  local line = string.find(held, '\\n', 1, true)
-  if ARGV[3] == '' or string.find(string.sub(held, 1, line), ARGV[3], 1, true) then
-    found[#found + 1] = string.sub(held, line + 1)
-  end
-end
-return {epoch, last, 'snapshot', found}
-"""
-
-_REVISIONS = """
-local found = {redis.call('GET', KEYS[1]) or ''}
-local held = redis.call('HGETALL', KEYS[2])
-for i = 1, #held, 2 do
-  found[#found + 1] = held[i]
-  found[#found + 1] = string.match(held[i + 1], '^%d+')
-end
-return found
-"""
-
+FILL_SIZE_MAX = 1_000
+"""So many meetings are written in one step: others wait that long for Redis."""
 
 Outcome = Literal["applied", "known"]
 
@@ -127,12 +48,20 @@ class CaughtUp:
 class Live:
     """The live state of all stops."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, client: "redis.asyncio.Redis", fill_size_max: int = FILL_SIZE_MAX) -> None:
         self._client = client
-        self._apply = client.register_script(_APPLY)
-        self._rebuild = client.register_script(_REBUILD)
-        self._catch_up = client.register_script(_CATCH_UP)
-        self._revisions = client.register_script(_REVISIONS)
+        self._fill_size_max = fill_size_max
+        self._apply = client.register_script(scripts.APPLY)
+        self._forget = client.register_script(scripts.FORGET)
+        self._fill_part = client.register_script(scripts.FILL_PART)
+        self._rebuild = client.register_script(scripts.REBUILD)
+        self._catch_up = client.register_script(scripts.CATCH_UP)
+        self._revisions = client.register_script(scripts.REVISIONS)
+        self._filling = WeakValueDictionary[UUID, asyncio.Lock]()
+
+    def filling(self, stop_id: UUID) -> asyncio.Lock:
+        """Give what is held while this process fills a stop: many may find it empty at once."""
+        return self._filling.setdefault(stop_id, asyncio.Lock())
 
     async def apply(self, stop_id: UUID, entries: Sequence[Entry]) -> Sequence[Outcome] | None:
         """Write changes of a stop in their order and announce those that were not known.
@@ -156,20 +85,39 @@ class Live:
     async def rebuild(
         self, stop_id: UUID, entries: Sequence[Entry], *, epoch: str, instead_of: str = ""
     ) -> bool:
-        """Fill a stop and begin `epoch`, if its epoch is still `instead_of`; later entries stay."""
-        meetings = [
-            word
-            for entry in entries
-            for word in (
-                str(entry.meeting_id),
-                str(entry.revision),
-                f"{_ids(entry.people)}\n{entry.live}",
-            )
-        ]
+        """Fill a stop and begin `epoch`, if its epoch is still `instead_of`; later entries stay.
+
+        False: it has another epoch, or what was written was lost meanwhile.
+        """
+        keys = _keys(stop_id)
+        size = self._fill_size_max
+        parts = [entries[i : i + size] for i in range(0, len(entries), size)]
+        last = parts.pop() if parts else ()
+        if parts:
+            if not await self._forget(keys=keys, args=[instead_of]):
+                return False
+            instead_of = ""
+        for part in parts:
+            if not await self._fill_part(keys=keys, args=_held(part)):
+                return False
         answer = await self._rebuild(
-            keys=_keys(stop_id), args=[instead_of, epoch, STREAM_LENGTH_MAX, *meetings]
+            keys=keys,
+            args=[instead_of, epoch, STREAM_LENGTH_MAX, len(entries), *_held(last)],
         )
         return bool(answer)
+
+    async def epoch(self, stop_id: UUID) -> str:
+        """Give a stop's epoch, empty when there is none."""
+        found: str | None = await cast(Awaitable[Any], self._client.get(epoch_key(stop_id)))
+        return found or ""
+
+    async def server(self) -> str:
+        """Name the history that Redis goes on with: a restart or a failover begins another.
+
+        The replication id (redis.io, INFO). Empty where a server tells none.
+        """
+        found = await cast(Awaitable[Any], self._client.info("replication"))
+        return str(found.get("master_replid", ""))
 
     async def catch_up(
         self, stop_id: UUID, person_id: UUID | None, seen: Position | None = None
@@ -224,6 +172,18 @@ class Live:
 
 def _keys(stop_id: UUID) -> list[str]:
     return [epoch_key(stop_id), meetings_key(stop_id), stream_key(stop_id)]
+
+
+def _held(entries: Sequence[Entry]) -> list[str]:
+    """Write meetings as the hash has them: a field, a value, and the next."""
+    return [
+        word
+        for entry in entries
+        for word in (
+            str(entry.meeting_id),
+            f"{entry.revision} {_ids(entry.people)}\n{entry.live}",
+        )
+    ]
 
 
 def _ids(people: Sequence[UUID]) -> str:

@@ -1,10 +1,11 @@
+import asyncio
 from typing import Any
 
 import pytest
 
 from services.notify.commands.keeping import Reconciler, apply, catch_up
 from services.notify.commands.looking import current
-from services.notify.domain.live import meetings_key
+from services.notify.domain.live import Entry, meetings_key, stream_key
 from services.notify.store import meetings
 from services.notify.store.live import Live
 from shared.log.consumer import Outage
@@ -120,3 +121,24 @@ async def test_the_reconciler_fills_a_wiped_redis_at_its_first_look(
     await redis.flushall()
     assert await Reconciler(database, live).look() == 1
     assert len((await live.revisions(world.stop))[1]) == 1
+
+
+async def test_the_reconciler_fills_anew_what_began_in_another_history_of_redis(
+    database: Database, live: Live, stored: Any, world: Any
+) -> None:
+    first = world.meeting()
+    await stored(first)
+    await live.rebuild(world.stop, [Entry.of(first)], epoch="00000000restored")
+    reconciler = Reconciler(database, live)
+    assert [await reconciler.look() for _ in range(2)] == [1, 0]
+    epoch, held = await live.revisions(world.stop)
+    assert held == {first.meeting_id: 1}
+    assert epoch.startswith((await live.server())[:8])
+
+
+async def test_a_reader_and_an_event_that_find_redis_empty_fill_it_once(
+    database: Database, live: Live, stored: Any, redis: Any, world: Any
+) -> None:
+    await stored(world.meeting())
+    await asyncio.gather(*(catch_up(database, live, world.stop, None) for _ in range(8)))
+    assert await redis.xlen(stream_key(world.stop)) == 1

@@ -188,3 +188,15 @@ async def test_a_rebuild_keeps_what_is_newer(begun: Live, world: Any) -> None:
     await begun.apply(world.stop, [Entry.of(new)])
     assert await begun.rebuild(world.stop, [Entry.of(old)], epoch="e2", instead_of="e1")
     assert await begun.revisions(world.stop) == ("e2", {old.meeting_id: 2})
+
+
+async def test_a_stop_that_is_filled_in_parts_keeps_what_is_newer(redis: Any, world: Any) -> None:
+    live = Live(redis, fill_size_max=2)
+    old = [world.meeting(number=n) for n in range(5)]
+    assert await live.rebuild(world.stop, [], epoch="e1")
+    await live.apply(world.stop, [Entry.of(world.then(old[0], "called"))])
+    entries = [Entry.of(event) for event in old]
+    assert await live.rebuild(world.stop, entries, epoch="e2", instead_of="e1")
+    wanted = {event.meeting_id: 1 for event in old} | {old[0].meeting_id: 2}
+    assert await live.revisions(world.stop) == ("e2", wanted)
+    assert not await live.rebuild(world.stop, entries, epoch="e3", instead_of="e1")
