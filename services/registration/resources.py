@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.registration.commands.connectors.syncing import Syncer
 from services.registration.commands.questions import Forms
 from services.registration.commands.registering import Rush
 from services.registration.commands.waiting import Waiting
@@ -22,6 +23,7 @@ class Resources:
     rush: Rush
     waiting: Waiting
     elsewhere: Elsewhere
+    syncer: Syncer
     tokens: Tokens
     is_secure: bool
     """Whether users reach us by HTTPS, so that cookies may insist on it."""

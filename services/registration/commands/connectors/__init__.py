@@ -1,0 +1,1 @@
+"""What registration does with partners' own systems: reads them, takes over, and tells them."""

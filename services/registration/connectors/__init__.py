@@ -1,0 +1,1 @@
+"""Connectors to partners' registration systems: one file for each kind of system."""
