@@ -164,7 +164,8 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> App:
     app.gates = {path: gate for service in services for path, gate in service.gates.items()}
     app.state.tokens = tokens
     app.state.keys = next((service.keys for service in services if service.keys), NO_KEYS)
-    install_problems(app)
+    every = [route for service in services for router in service.routers for route in router.routes]
+    install_problems(app, every)
     app.include_router(
         _health(
             {k: v for service in services for k, v in service.checks.items()},
@@ -178,7 +179,8 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> App:
             app.include_router(router)
         if service.static:
             app.mount(f"/static/{service.name}", StaticFiles(directory=service.static))
-    app.add_middleware(Edge)
+    bodies = {path: most for service in services for path, most in service.bodies.items()}
+    app.add_middleware(Edge, bodies=bodies)
     return app
 
 

@@ -4,12 +4,14 @@ import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
+from http import HTTPStatus
 
 import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
 
 from shared.errors import (
     Busy,
@@ -49,8 +51,9 @@ STATUS: Mapping[type[Refusal], int] = {
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
-def install(app: FastAPI) -> None:
-    """Answer every kind of error in one way."""
+def install(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
+    """Answer every kind of error in one way; `routes` are those it will have."""
+    app.state.routes = [route for route in routes if isinstance(route, Route)]
     for kind, handler in _handlers().items():
         app.add_exception_handler(kind, handler)
 
@@ -154,7 +157,20 @@ async def _framework(request: Request, error: Exception) -> Response:
     code = CODES.get(error.status_code, "malformed")
     response = _answer(request, error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """Give the methods of all routes of a path (RFC 9110, 10.2.1); the framework knows one's."""
+    routes: Sequence[Route] = request.app.state.routes
+    return {
+        method
+        for route in routes
+        if route.path_regex.match(request.url.path)
+        for method in route.methods or ()
+    }
 
 
 async def _unstorable(request: Request, error: Exception) -> Response:

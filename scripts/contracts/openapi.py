@@ -27,10 +27,16 @@ TAGS = {
     "live": "Server-sent events: every change of a meeting, and a snapshot to begin with.",
     "messages": "How missions tell their people, and how people want to be told.",
     "deliveries": "What was sent to whom, and what became of it.",
+    "events": "The feed: all that concerns a partner, in one order, to be read again at will.",
+    "webhooks": "Events told to partners' systems, signed, as soon as they happen.",
 }
 PREFIX = "/api/v1/"
 PROBLEM = "application/problem+json"
 UNSAFE = ("post", "put", "patch", "delete")
+HEADERS = {
+    "idempotency-key": {"type": "string", "minLength": 1, "maxLength": idempotency.KEY_LENGTH_MAX},
+    "if-match": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
+}
 AWAY = 503
 """Told once for every operation, whatever the reason."""
 # Fits no running service: this application is made to be described, not to be called.
@@ -125,9 +131,9 @@ def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any
         "if-match": edge.revision in calls,
     }
     for parameter in parameters:
-        if needed.get(parameter["name"]):
-            parameter["required"] = True
-            parameter["schema"] = {"type": "string"}
+        if parameter["name"] in HEADERS:
+            parameter["schema"] = HEADERS[parameter["name"]]
+            parameter["required"] = needed[parameter["name"]]
         if parameter["in"] == "header":
             parameter["name"] = parameter["name"].title()
 

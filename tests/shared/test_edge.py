@@ -50,6 +50,11 @@ async def mine(who: Caller) -> dict[str, str]:
     return {"role": who.role}
 
 
+@router.put("/api/v1/mine")
+async def keep_mine(who: Caller) -> None:
+    del who
+
+
 @router.get("/broken")
 async def broken() -> None:
     raise ZeroDivisionError
@@ -173,7 +178,7 @@ async def test_a_method_that_is_not_there_names_those_that_are(client: httpx2.As
     answer = await client.delete("/api/v1/mine")
 
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, PUT"
 
 
 async def test_a_field_that_is_wrong_is_pointed_at(client: httpx2.AsyncClient) -> None:

@@ -36,7 +36,7 @@ async def find(
     return await connection.fetch(
         "SELECT id, received_at, recipients, subject, message_id FROM mailbox_message "
         "WHERE ($1 = '' OR EXISTS (SELECT FROM unnest(recipients) AS recipient "
-        "WHERE strpos(lower(recipient), lower($1)) > 0)) AND ($2 = 0 OR id < $2) "
+        "WHERE strpos(lower(recipient), lower($1)) > 0)) AND ($2::bigint = 0 OR id < $2) "
         "ORDER BY id DESC LIMIT $3",
         address,
         after,

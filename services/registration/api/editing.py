@@ -69,7 +69,7 @@ def _listing(given: ListingBody) -> Listing:
     return Listing(kind=given.kind, sector=given.sector, text=text)
 
 
-@router.get("/registrations/{registration_id}")
+@router.get("/registrations/{registration_id:uuid}")
 async def read_registration(registration_id: UUID, held: Held, who: Caller) -> Response:
     """Read a registration with its person, company and answers."""
     async with held.database.reading() as connection:
@@ -79,7 +79,7 @@ async def read_registration(registration_id: UUID, held: Held, who: Caller) -> R
     return JSONResponse(content, headers=etag(row["revision"]))
 
 
-@router.patch("/registrations/{registration_id}")
+@router.patch("/registrations/{registration_id:uuid}")
 async def edit_registration(  # what FastAPI hands in
     registration_id: UUID,
     body: EditBody,

@@ -104,7 +104,7 @@ async def preview(body: OrderBody, held: Held, who: Caller) -> dict[str, Any]:
     return {"total": seen.total, "by_status": seen.by_status, "allowed": seen.allowed}
 
 
-@router.get("/bulk-decisions/{job_id}")
+@router.get("/bulk-decisions/{job_id:uuid}")
 async def read_job(
     job_id: UUID,
     held: Held,

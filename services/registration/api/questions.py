@@ -62,7 +62,7 @@ async def list_item_questions(item_id: UUID, held: Held) -> dict[str, list[dict[
     return {"items": [_shown(row) for row in rows]}
 
 
-@router.patch("/missions/{mission_id}/questions/{question_id}")
+@router.patch("/missions/{mission_id}/questions/{question_id:uuid}")
 async def change_question(  # noqa: PLR0913, PLR0917  # what FastAPI hands in
     mission_id: UUID,
     question_id: UUID,
@@ -79,7 +79,7 @@ async def change_question(  # noqa: PLR0913, PLR0917  # what FastAPI hands in
     return JSONResponse(answer.content, headers=etag(answer.content["revision"]))
 
 
-@router.delete("/missions/{mission_id}/questions/{question_id}")
+@router.delete("/missions/{mission_id}/questions/{question_id:uuid}")
 async def retire_question(
     mission_id: UUID, question_id: UUID, held: Held, who: Caller, revision: IfMatch, now: Now
 ) -> dict[str, Any]:

@@ -30,7 +30,9 @@ OPEN = {
     "GET /api/v1/missions/{mission_id}",
     "GET /api/v1/missions/{mission_id}/call",
     "GET /api/v1/missions/{mission_id}/consent-texts",
+    "GET /api/v1/partners/{partner_id}/logo",
     "GET /api/v1/programme-items/{item_id}/questions",
+    "GET /api/v1/stops/{stop_id}/roles",
     "GET /api/v1/stops/{stop_id}/waiting-room",
     "POST /missions/{slug}/apply",
     "POST /missions/{slug}/stops/{stop_slug}/register",
@@ -61,7 +63,7 @@ def routes(where: Any) -> Iterator[tuple[str, str]]:
             yield from routes(inner)
         elif hasattr(route, "endpoint") and getattr(route, "methods", None):
             for method in route.methods - {"HEAD", "OPTIONS"}:
-                yield method, route.path
+                yield method, route.path_format
 
 
 def all_routes(house: "House") -> set[tuple[str, str]]:
