@@ -1,5 +1,8 @@
 """The edge of the application: request ids, size limits, and the headers every answer carries."""
 
+import re
+from collections.abc import Mapping
+
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -30,8 +33,9 @@ log = structlog.get_logger()
 class Edge:
     """Pure ASGI, so that streams pass through unbuffered."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, bodies: Mapping[str, int]) -> None:
         self._app = app
+        self._bodies = [(re.compile(path), most) for path, most in bodies.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and its answer back."""
@@ -56,12 +60,17 @@ class Edge:
 
         with structlog.contextvars.bound_contextvars(correlation_id=request_id):
             try:
-                await self._app(scope, _limited(scope, receive), send_with_headers)
+                await self._app(scope, self._limited(scope, receive), send_with_headers)
             except Exception:
                 log.exception("request failed", method=scope["method"], path=scope["path"])
                 if started:
                     raise
                 await failed(Request(scope))(scope, receive, send_with_headers)
+
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        found = (most for path, most in self._bodies if path.fullmatch(scope["path"]))
+        return _limited(scope, receive, next(found, BODY_BYTES_MAX))
 
 
 def usable_request_id(given: str) -> str:
@@ -70,12 +79,12 @@ def usable_request_id(given: str) -> str:
     return given if given and is_usable else str(new_id())
 
 
-def too_large() -> HTTPException:
+def too_large(most: int = BODY_BYTES_MAX) -> HTTPException:
     """Refuse a body beyond the limit."""
-    return HTTPException(413, f"A body may have {BODY_BYTES_MAX} bytes at most.")
+    return HTTPException(413, f"A body may have {most} bytes at most.")
 
 
-def _limited(scope: Scope, receive: Receive) -> Receive:
+def _limited(scope: Scope, receive: Receive, most: int) -> Receive:
     """Count what comes in; more than the limit raises `HTTPException` 413."""
     length = Headers(scope=scope).get("content-length", "0")
     declared = int(length) if length.isdigit() else 0
@@ -85,8 +94,8 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if max(declared, received) > BODY_BYTES_MAX:
-            raise too_large()
+        if max(declared, received) > most:
+            raise too_large(most)
         return message
 
     return receive_within_limit

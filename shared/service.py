@@ -27,6 +27,9 @@ class Service:
     """Routes of the routers that are answered before the framework's machinery."""
     gates: Mapping[str, Gate] = field(default_factory=dict)
     """By path of a route: who may answer before a task is made. True: he will."""
+    bodies: Mapping[str, int] = field(default_factory=dict)
+    """By path, as a regular expression: how many bytes a body may have where more than usual are
+    read, which is then done without holding them in memory."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """A check raises when what it looks at cannot be used; names are unique in a process."""
     advisory_checks: Mapping[str, Check] = field(default_factory=dict)
