@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from services.notify.api import bounces, deliveries, live, messages, people
+from services.notify.api import reaching as reaching_api
+from services.notify.api import templates as templates_api
 from services.notify.channels.base import Channel, Reach
 from services.notify.channels.email import Email, MailServer
 from services.notify.channels.hygiene import Hygiene, Throttle
@@ -32,7 +34,17 @@ from services.notify.consumer import (
 )
 from services.notify.gate import Gate
 from services.notify.hub import Hub
-from services.notify.pages import announcements, day, delivery_log, mailbox, rules, screen, wishes
+from services.notify.pages import (
+    announcements,
+    day,
+    delivery_log,
+    mailbox,
+    reaching,
+    rules,
+    screen,
+    templates,
+    wishes,
+)
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
@@ -79,6 +91,8 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     live.router,
                     deliveries.router,
                     messages.router,
+                    templates_api.router,
+                    reaching_api.router,
                     bounces.router,
                     people.router,
                     day.router,
@@ -87,6 +101,8 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     delivery_log.router,
                     announcements.router,
                     rules.router,
+                    templates.router,
+                    reaching.router,
                     wishes.router,
                 ],
             ),

@@ -9,6 +9,7 @@ from pydantic import Field
 from services.notify.domain.announcing import Announcement
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import Rules, Wishes
+from services.notify.domain.templates import Template, Texts
 from shared.events.base import Bilingual, Language, Side
 from shared.http import Body
 
@@ -16,6 +17,7 @@ OwnChannel = Literal["email", "web_push", "sms"]
 MINUTE = timedelta(minutes=1)
 WEEK_MINUTES = 7 * 24 * 60
 SUBJECT_LENGTH_MAX = 120
+TEMPLATE_SUBJECT_LENGTH_MAX = 200
 BODY_LENGTH_MAX = 2_000
 
 
@@ -27,10 +29,13 @@ class WishesBody(Body):
     phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
         None, description="In international form (E.164), such as +8613800000000."
     )
+    announcements: bool = Field(
+        default=True, description="Whether what staff writes to many is sent as well."
+    )
 
     def wishes(self) -> Wishes:
         """Give what is wished."""
-        return Wishes(self.channels, self.language, self.phone)
+        return Wishes(self.channels, self.language, self.phone, announcements=self.announcements)
 
 
 class Keys(Body):
@@ -79,6 +84,28 @@ class RulesBody(Body):
             quiet_from=rules.quiet_from,
             quiet_until=rules.quiet_until,
         )
+
+
+class TemplateBody(Body):
+    """A mail in one language, with places such as `{name}` in it."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=TEMPLATE_SUBJECT_LENGTH_MAX)]
+    body: Annotated[str, Field(min_length=1)]
+
+    def template(self) -> Template:
+        """Give the template, its lines as we end them."""
+        return Template(self.subject, "\n".join(self.body.splitlines()))
+
+
+class TemplatesBody(Body):
+    """A mail in both languages."""
+
+    en: TemplateBody
+    zh: TemplateBody
+
+    def texts(self) -> Texts:
+        """Give the mail."""
+        return {"en": self.en.template(), "zh": self.zh.template()}
 
 
 class TextsBody(Body):

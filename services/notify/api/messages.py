@@ -28,6 +28,7 @@ async def settings(held: Held, who: Caller) -> dict[str, Any]:
         "channels": wanted.channels,
         "language": wanted.language,
         "phone": wanted.phone,
+        "announcements": wanted.announcements,
         "available": [name for name in OWN_CHOICE if name in held.reach.available],
         "push_key": held.reach.push_key,
     }
@@ -71,10 +72,10 @@ async def rules(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
 
 
 @router.put("/rules/{mission_id}", status_code=204)
-async def rule(mission_id: UUID, body: RulesBody, held: Held, who: Caller) -> None:
+async def rule(mission_id: UUID, body: RulesBody, held: Held, who: Caller, now: Now) -> None:
     """Say how to tell a mission's people; what waits already keeps its turn."""
     require(who, "messages.write", Scope(mission_id=mission_id))
-    await choosing.rule(held.database, mission_id, body.rules())
+    await choosing.rule(held.database, who, mission_id, body.rules(), now)
 
 
 @router.put("/announcements/{announcement_id}")
@@ -86,7 +87,7 @@ async def announce(
     require(who, "messages.write", Scope(stop["mission_id"], body.stop_id))
     one = body.announcement(announcement_id, stop["mission_id"])
     people = await announcing.announce(
-        held.database, held.reach, one, (who.subject, now), to_group=body.to_group
+        held.database, held.reach, one, (who, now), to_group=body.to_group
     )
     return {"people": people}
 

@@ -1,5 +1,6 @@
 """Announcing: staff writes to many at once, each over the channels that this reader hears."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -7,23 +8,26 @@ from uuid import UUID, uuid4
 from services.notify.channels.base import Reach
 from services.notify.commands.planning import tell
 from services.notify.domain.announcing import NOBODY, Announcement, audience
-from services.notify.store import announcements, messages
+from services.notify.store import announcements, messages, wishes
 from services.notify.store.messages import News
+from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Invalid
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 
 
 async def heard_by(database: Database, one: Announcement) -> set[UUID]:
     """Say who would hear an announcement now."""
     async with database.reading() as connection:
-        return audience(await announcements.meetings_on(connection, one.stop_id), one)
+        people = audience(await announcements.meetings_on(connection, one.stop_id), one)
+        return await _listening(connection, people)
 
 
 async def announce(
     database: Database,
     reach: Reach,
     one: Announcement,
-    by: tuple[UUID, datetime],
+    by: tuple[Principal, datetime],
     *,
     to_group: bool = False,
 ) -> int:
@@ -32,29 +36,59 @@ async def announce(
     `by` is who does so and when. `to_group` has the stop's group in WeCom told as well. Raises
     `Invalid` when nobody would hear it.
     """
-    written_by, now = by
+    who, now = by
     async with database.transaction() as connection:
         people = audience(await announcements.meetings_on(connection, one.stop_id), one)
-        if not people:
+        listening = await _listening(connection, people)
+        if not listening:
             raise Invalid("Nobody would hear this.", code="nobody_hears")
-        if not await announcements.put(connection, one, written_by, now):
+        if not await announcements.put(connection, one, who.subject, now):
             return 0
         news = [_news(one, person) for person in sorted(people)]
         await tell(connection, news, now, reach.available)
         if to_group and "wecom" in reach.available:
             await messages.queue(connection, [(_news(one, NOBODY), uuid4(), "wecom")], now)
-    return len(people)
+        details = {"people": len(listening), "to_group": to_group}
+        await _note(connection, "announcement.sent", one, by, details)
+    return len(listening)
 
 
 async def try_out(
-    database: Database, reach: Reach, one: Announcement, by: tuple[UUID, datetime]
+    database: Database, reach: Reach, one: Announcement, by: tuple[Principal, datetime]
 ) -> None:
     """Send an announcement to who writes it, and to nobody else."""
-    written_by, now = by
+    who, now = by
     sample = replace(one, id=uuid4())
     async with database.transaction() as connection:
-        await announcements.put(connection, sample, written_by, now)
-        await tell(connection, [_news(sample, written_by)], now, reach.available)
+        await announcements.put(connection, sample, who.subject, now)
+        await tell(connection, [_news(sample, who.subject)], now, reach.available)
+        await _note(connection, "announcement.tried", sample, by, {})
+
+
+async def _listening(connection: Connection, people: Collection[UUID]) -> set[UUID]:
+    """Say who of these people wants what is written to many."""
+    wanted = await wishes.of_people(connection, people)
+    return {person for person in people if wanted[person].announcements}
+
+
+async def _note(
+    connection: Connection,
+    action: str,
+    one: Announcement,
+    by: tuple[Principal, datetime],
+    details: Mapping[str, int],
+) -> None:
+    who, now = by
+    await note(
+        connection,
+        who,
+        action,
+        subject_id=one.id,
+        mission_id=one.mission_id,
+        stop_id=one.stop_id,
+        details={"side": one.side, "is_for_one_company": one.organization is not None, **details},
+        now=now,
+    )
 
 
 def _news(one: Announcement, person: UUID) -> News:

@@ -7,6 +7,9 @@ from services.notify.channels.base import Reach
 from services.notify.channels.web_push import is_allowed, read_subscription
 from services.notify.domain.rules import Rules, Wishes
 from services.notify.store import facts, subscriptions, wishes
+from services.notify.store.wishes import MINUTE
+from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Fault, Invalid, NotFound
 from shared.postgres import Database
 
@@ -64,11 +67,30 @@ async def rules_of(database: Database, mission_id: UUID) -> Rules:
         return await wishes.rules_of(connection, mission_id)
 
 
-async def rule(database: Database, mission_id: UUID, rules: Rules) -> None:
+async def rule(
+    database: Database, who: Principal, mission_id: UUID, rules: Rules, now: datetime
+) -> None:
     """Write how a mission tells its people; raises `NotFound`."""
     async with database.transaction() as connection:
         _existing(await facts.mission(connection, mission_id))
         await wishes.put_rules(connection, mission_id, rules)
+        details = {
+            "channels": list(rules.channels),
+            "fallback": list(rules.fallback),
+            "urgent_minutes": rules.urgent // MINUTE,
+            "digest_at": rules.digest_at and rules.digest_at.isoformat("minutes"),
+            "quiet_from": rules.quiet_from.isoformat("minutes"),
+            "quiet_until": rules.quiet_until.isoformat("minutes"),
+        }
+        await note(
+            connection,
+            who,
+            "rules.changed",
+            subject_id=mission_id,
+            mission_id=mission_id,
+            details=details,
+            now=now,
+        )
 
 
 def _existing(mission: object) -> None:

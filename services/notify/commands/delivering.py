@@ -16,6 +16,7 @@ from services.notify.domain.mail import ChannelName, Message, Never, NothingNew,
 from services.notify.store import attempts, deliveries, messages
 from services.notify.store.deliveries import Asked
 from shared.access import Principal, Scope, require
+from shared.auditing import note
 from shared.contacts import Contact, Contacts
 from shared.errors import Conflict, NotFound
 from shared.events.base import Language
@@ -90,6 +91,7 @@ async def send_again(database: Database, who: Principal, id_: int, now: datetime
         message = await _existing(connection, who, id_)
         if not await deliveries.retry(connection, id_, now):
             raise Conflict("Only what failed is sent again.", code="message_not_failed")
+        await _note(connection, who, "message.sent_again", message, now)
     return message
 
 
@@ -113,6 +115,7 @@ async def send_otherwise(
         if channel not in available:
             raise Conflict("This installation has no such channel.", code="channel_missing")
         await messages.copy(connection, id_, channel, now)
+        await _note(connection, who, "message.sent_otherwise", message, now, instead=channel)
     return message
 
 
@@ -122,6 +125,7 @@ async def told_by_hand(database: Database, who: Principal, id_: int, now: dateti
         message = await _existing(connection, who, id_)
         if not await deliveries.mark_told(connection, id_, now):
             raise Conflict("Nobody is waiting for this.", code="message_not_waiting")
+        await _note(connection, who, "message.told_by_hand", message, now)
     return message
 
 
@@ -157,6 +161,27 @@ def _brief(
         return render(facts, head, message, spoken, now).letter.brief
     except (NotYet, Never, NothingNew):
         return ""
+
+
+async def _note(  # what an entry is made of
+    connection: Connection,
+    who: Principal,
+    action: str,
+    message: Message,
+    now: datetime,
+    **details: str,
+) -> None:
+    """Note what was done about a message; its subject is the person whom it is for."""
+    await note(
+        connection,
+        who,
+        action,
+        subject_id=message.person_id,
+        mission_id=message.mission_id,
+        stop_id=message.stop_id,
+        details={"message": message.id, "kind": message.kind, "channel": message.channel} | details,
+        now=now,
+    )
 
 
 async def _existing(connection: Connection, who: Principal, id_: int) -> Message:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify.store import people
+from services.notify.store import audit, people
 from services.notify.store.live import Live
 from shared.contacts import Contacts
 from shared.erased import forget_answers, note_erased
@@ -15,6 +15,9 @@ from shared.sweeping import KEPT, forget_requests, in_batches
 
 MAILS_KEPT = timedelta(days=90)
 """How long it stays on file which mail went to whom: registration shows the same number."""
+
+TRAIL_KEPT = timedelta(days=2190)
+"""How long it stays on file what staff did, as in registration's own trail."""
 
 BATCH_SIZE_MAX = 500
 
@@ -49,6 +52,8 @@ async def end_session(live: Live, person_id: UUID) -> None:
 async def sweep(database: Database, at: datetime) -> int:
     """Delete what is not kept any longer, in batches, and count the mails."""
     await forget_requests(database, at - KEPT)
+    async with database.transaction() as connection:
+        await audit.end(connection, at - TRAIL_KEPT)
     return await in_batches(
         database,
         lambda connection: people.forget_mails(connection, at - MAILS_KEPT, BATCH_SIZE_MAX),

@@ -75,7 +75,7 @@ async def announce(  # noqa: PLR0913  # each is given by the framework
             }
         )
         one = body.announcement(id, stop["mission_id"])
-        by = (who.subject, now)
+        by = (who, now)
         if do == "send":
             count = await announcing.announce(
                 held.database, held.reach, one, by, to_group=body.to_group

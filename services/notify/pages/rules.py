@@ -14,7 +14,7 @@ from services.notify.message_bodies import RulesBody
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held
 from shared.access import Scope, require
-from shared.http import Caller
+from shared.http import Caller, Now
 
 FIELD_LENGTH_MAX = 10
 HOUR_MINUTES = 60
@@ -33,7 +33,7 @@ async def rules(
     """Show how a mission tells its people."""
     require(who, "messages.write", Scope(mission_id=mission_id))
     found = RulesBody.of(await choosing.rules_of(held.database, mission_id))
-    return _page(request, held.reach.available, found, saved=bool(saved))
+    return _page(request, held.reach.available, found, mission_id=mission_id, saved=bool(saved))
 
 
 @router.post("/desk/missions/{mission_id}/messages")
@@ -43,6 +43,7 @@ async def rule(  # noqa: PLR0913  # each is given by the framework
     request: Request,
     held: Held,
     who: Caller,
+    now: Now,
     channels: Names = [],  # noqa: B006  # FastAPI copies it
     fallback: Names = [],  # noqa: B006  # the same
     urgent_hours: Annotated[float, Form(ge=0, le=168)],
@@ -64,8 +65,8 @@ async def rule(  # noqa: PLR0913  # each is given by the framework
         body = RulesBody.model_validate(given)
     except ValidationError:
         found = RulesBody.of(await choosing.rules_of(held.database, mission_id))
-        return _page(request, held.reach.available, found, wrong=True)
-    await choosing.rule(held.database, mission_id, body.rules())
+        return _page(request, held.reach.available, found, mission_id=mission_id, wrong=True)
+    await choosing.rule(held.database, who, mission_id, body.rules(), now)
     return RedirectResponse(f"/desk/missions/{mission_id}/messages?saved=yes", 303)
 
 
@@ -75,6 +76,7 @@ def _page(
     return pages.render(
         request,
         "rules.html",
+        mission_id=said["mission_id"],
         status=422 if said.get("wrong") else 200,
         rules=found,
         own=OWN_CHOICE,

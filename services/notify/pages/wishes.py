@@ -30,7 +30,7 @@ async def settings(request: Request, held: Held, who: Caller, saved: bool = Fals
 
 
 @router.post("/messages/settings")
-async def choose(  # each is given by the framework
+async def choose(  # noqa: PLR0913  # each is given by the framework
     *,
     request: Request,
     held: Held,
@@ -38,17 +38,24 @@ async def choose(  # each is given by the framework
     channels: Annotated[list[str], Form()] = [],  # noqa: B006  # FastAPI copies it
     language: Field = "",
     phone: Field = "",
+    announcements: Annotated[bool, Form()] = False,
 ) -> Response:
     """Take what somebody chose."""
     _require(who)
     number = "".join(letter for letter in phone if letter not in " -()")
-    given = {"channels": channels or None, "language": language or None, "phone": number or None}
+    given = {
+        "channels": channels or None,
+        "language": language or None,
+        "phone": number or None,
+        "announcements": announcements,
+    }
     try:
         wanted = WishesBody.model_validate(given).wishes()
         await choosing.choose(held.database, held.reach, who.subject, wanted)
     except (ValidationError, Invalid):
         # Only the number is typed; all else is chosen from what there is.
-        kept = Wishes(tuple(name for name in OWN_CHOICE if name in channels), phone=phone)
+        chosen = tuple(name for name in OWN_CHOICE if name in channels)
+        kept = Wishes(chosen, phone=phone, announcements=announcements)
         return _page(request, held, kept, wrong=True)
     return RedirectResponse("/messages/settings?saved=true", 303)
 

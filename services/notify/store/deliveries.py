@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain.mail import Message
+from services.notify.domain.mail import Kind, Message
 from shared.postgres import Connection
 
 Shown = Literal["all", "trouble", "waiting", "sent"]
@@ -55,7 +55,7 @@ async def find(connection: Connection, asked: Asked, limit: int) -> list[asyncpg
         "FROM message LEFT JOIN by_hand ON by_hand.message = message.id "
         "WHERE ($1::uuid IS NULL OR mission_id = $1) "
         "AND ($2::uuid IS NULL OR stop_id = $2 OR ($3::uuid[] IS NOT NULL AND stop_id IS NULL)) "
-        "AND ($3::uuid[] IS NULL OR person_id = ANY($3)) AND ($4 = 0 OR message.id < $4) "
+        "AND ($3::uuid[] IS NULL OR person_id = ANY($3)) AND ($4::bigint = 0 OR message.id < $4) "
         f"AND {_SHOWN[asked.shown]} ORDER BY message.id DESC LIMIT $5",
         asked.mission_id,
         asked.stop_id,
@@ -89,6 +89,20 @@ async def read(connection: Connection, id_: int) -> Message | None:
         id_,
     )
     return Message(**row) if row else None
+
+
+async def latest(connection: Connection, mission_id: UUID, kind: Kind, limit: int) -> list[Message]:
+    """Read the last message of a kind to each of a mission's people, the latest first."""
+    rows = await connection.fetch(
+        "SELECT * FROM (SELECT DISTINCT ON (person_id) id, message_id, kind, person_id, "
+        "mission_id, stop_id, programme_item_id, attempts, notification_id, offered_until, "
+        "announcement_id, channel, is_urgent FROM message WHERE mission_id = $1 AND kind = $2 "
+        "AND channel = 'email' ORDER BY person_id, id DESC) AS last ORDER BY id DESC LIMIT $3",
+        mission_id,
+        kind,
+        limit,
+    )
+    return [Message(**row) for row in rows]
 
 
 async def reader_of(connection: Connection, message_id: UUID) -> UUID | None:

@@ -22,6 +22,8 @@ from redis.asyncio import Redis
 
 from services.notify.api import bounces, deliveries, messages, people
 from services.notify.api import live as live_api
+from services.notify.api import reaching as reaching_api
+from services.notify.api import templates as templates_api
 from services.notify.audience import Listener
 from services.notify.channels.hygiene import Hygiene, Throttle
 from services.notify.commands import keeping
@@ -29,7 +31,17 @@ from services.notify.commands.following import begin
 from services.notify.commands.letterhead import Letterhead
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
-from services.notify.pages import announcements, day, delivery_log, mailbox, rules, screen, wishes
+from services.notify.pages import (
+    announcements,
+    day,
+    delivery_log,
+    mailbox,
+    reaching,
+    rules,
+    screen,
+    templates,
+    wishes,
+)
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
@@ -291,7 +303,9 @@ async def contacts(registration: Registration, tokens: Tokens) -> AsyncIterator[
 
 @pytest.fixture
 def resources(database: Database, live: Live, hub: Hub, contacts: Contacts) -> Resources:
-    head = Letterhead("Tradewind <no-reply@example.org>", "https://mission.example.org/")
+    head = Letterhead(
+        "Tradewind <no-reply@example.org>", "https://mission.example.org/", b"only for tests"
+    )
     hygiene = Hygiene(database, partial(Tokens(KEY).digest, "mail address"), Throttle(0))
     return Resources(
         database, live, hub, contacts, has_mailbox=True, letterhead=head, hygiene=hygiene
@@ -327,6 +341,10 @@ def browse(tokens: Tokens) -> Any:
         deliveries.router,
         messages.router,
         bounces.router,
+        templates_api.router,
+        reaching_api.router,
+        templates.router,
+        reaching.router,
         rules.router,
         delivery_log.router,
         announcements.router,

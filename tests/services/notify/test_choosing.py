@@ -91,7 +91,12 @@ async def test_a_form_says_the_same_and_keeps_what_was_typed(
     reaching: Any, delegate: Principal, database: Database
 ) -> None:
     path = "/messages/settings"
-    form = {"channels": ["email", "sms"], "phone": "+86 138-0000 0000", "language": "en"}
+    form = {
+        "channels": ["email", "sms"],
+        "phone": "+86 138-0000 0000",
+        "language": "en",
+        "announcements": "true",
+    }
     assert (await reaching.send("POST", path, delegate, data=form)).status_code == 303
     expected = Wishes(("email", "sms"), "en", "+8613800000000")
     assert await wished(database, delegate) == expected
