@@ -93,10 +93,11 @@ async def compared(connection: Connection, row: looking.Row) -> Compared:
     """Say what publishing a version would change now, and why it could not be published."""
     entries = store.entries_of(row)
     current = await meetings.of_stop(connection, row["stop_id"])
-    ground = await fitting.ground_of(connection, row["stop_id"], entries, current)
+    since = row["interventions"]
+    ground = await fitting.ground_of(connection, row["stop_id"], entries, current, since)
     people = fitting.involved(entries, current)
     return Compared(
-        changes=changes(current, entries),
+        changes=changes(current, entries, since),
         misfits=misfits(entries, ground),
         names=await fitting.names(connection, row["stop_id"], people),
     )
@@ -125,7 +126,9 @@ async def read(connection: Connection, row: looking.Row, pair: Pair) -> Version:
     pairs = [*(entry.people for entry in entries), pair]
     return Version(
         entries=tuple(entries),
-        ground=await fitting.ground(connection, stop_id, current, pairs, helpers),
+        ground=await fitting.ground(
+            connection, stop_id, current, pairs, helpers, row["interventions"]
+        ),
         languages={one: frozenset(found["languages"]) for one, found in speakers.items()},
         helpers=helpers,
     )

@@ -27,11 +27,13 @@ async def put_in_force(
     await absences.note(connection, stop["id"], told.absences, now)
     for lost in told.closings:
         await sessions.close_point(connection, lost.point_id, lost.closed_from)
+    number = await facts.intervene(connection, stop["id"])
     before = await _unchanged(connection, stop, record.touched, now)
     goals = {one.meeting_id: one.to for one in record.touched}
-    cancelled = [_revised(one, state="cancelled") for one in before if goals[one.id] is None]
+    changed = [replace(one, revision=one.revision + 1, intervention=number) for one in before]
+    cancelled = [replace(one, state="cancelled") for one in changed if goals[one.id] is None]
     moved = [
-        _revised(one, spot=to.spot, delay_minutes=0) for one in before if (to := goals[one.id])
+        replace(one, spot=to.spot, delay_minutes=0) for one in changed if (to := goals[one.id])
     ]
     added = [await _new(connection, stop, one) for one in record.additions]
     await check(connection, stop, moved, added, now, cancelled)
@@ -108,10 +110,6 @@ async def _taken(
             for starts_at, ends_at in held.get(resource, ())
         )
     )
-
-
-def _revised(meeting: Meeting, **changes: object) -> Meeting:
-    return replace(meeting, revision=meeting.revision + 1, **changes)  # type: ignore[arg-type]  # fields of a meeting
 
 
 async def _new(connection: Connection, stop: facts.Row, one: Added) -> Meeting:

@@ -26,13 +26,18 @@ CONFLICTS_MAX = 20
 
 
 async def refuse_misfits(
-    connection: Connection, stop_id: UUID, entries: Sequence[Entry], current: Sequence[Meeting]
+    connection: Connection,
+    stop_id: UUID,
+    entries: Sequence[Entry],
+    current: Sequence[Meeting],
+    since: int | None = None,
 ) -> None:
     """Refuse a version whose changes are not possible any more; the stop is locked.
 
-    Raises `Conflict` (`stale_schedule`) that names each meeting and what is in its way.
+    `since`: how many interventions there had been when it was made. Raises `Conflict`
+    (`stale_schedule`) that names each meeting and what is in its way.
     """
-    found = misfits(entries, await ground_of(connection, stop_id, entries, current))
+    found = misfits(entries, await ground_of(connection, stop_id, entries, current, since))
     if found:
         raise stale(found, entries, await names(connection, stop_id, involved(entries, current)))
 
@@ -50,11 +55,16 @@ def stale(found: Sequence[Misfit], entries: Sequence[Entry], named: Names) -> Co
 
 
 async def ground_of(
-    connection: Connection, stop_id: UUID, entries: Sequence[Entry], current: Sequence[Meeting]
+    connection: Connection,
+    stop_id: UUID,
+    entries: Sequence[Entry],
+    current: Sequence[Meeting],
+    since: int | None = None,
 ) -> Ground:
     """Read all that a version of a stop stands on."""
     helpers = {entry.interpreter_id for entry in entries if entry.interpreter_id}
-    return await ground(connection, stop_id, current, [one.people for one in entries], helpers)
+    pairs = [one.people for one in entries]
+    return await ground(connection, stop_id, current, pairs, helpers, since)
 
 
 async def ground(
@@ -63,8 +73,12 @@ async def ground(
     current: Sequence[Meeting],
     pairs: Iterable[tuple[UUID, UUID]],
     helpers: Iterable[UUID],
+    since: int | None = None,
 ) -> Ground:
-    """Read all that meetings of these pairs and interpreters stand on."""
+    """Read all that meetings of these pairs and interpreters stand on.
+
+    `since`: how many interventions there had been when their version was made; None is all.
+    """
     stop = await looking.existing_stop(connection, stop_id)
     found = await layout(connection, stop_id)
     rooms = _rooms(found)
@@ -80,6 +94,7 @@ async def ground(
         rooms=rooms,
         taken=await meetings.bookings(connection, resources, without=[one.id for one in current]),
         site=_site(found),
+        since=since,
     )
 
 

@@ -55,24 +55,25 @@ async def handed_on(connection: Connection, stop_id: UUID, current: Sequence[Mee
     if row["state"] != "provisional":
         return HandedOn(left_out=left_out)
     entries = store.entries_of(row)
-    ground = await fitting.ground_of(connection, stop_id, entries, current)
+    since = row["interventions"]
+    ground = await fitting.ground_of(connection, stop_id, entries, current, since)
     kept: list[Entry] = [as_entry(one) for one in ground.fixed().values()]
     placed = []
-    for entry in _by_hand(entries, current):
+    for entry in _by_hand(entries, current, since):
         if not misfits_of(entry, kept, ground):
             kept.append(entry)
             placed.append(entry)
     return HandedOn(tuple(placed), left_out)
 
 
-def _by_hand(entries: Iterable[Entry], current: Iterable[Meeting]) -> list[Entry]:
+def _by_hand(entries: Iterable[Entry], current: Iterable[Meeting], since: int) -> list[Entry]:
     now = {meeting.people: meeting for meeting in current}
     return [
         entry.model_copy(
             update={"meeting_id": now[entry.people].id if entry.people in now else None}
         )
         for entry in entries
-        if entry.locked and not (entry.people in now and is_fixed(now[entry.people]))
+        if entry.locked and not (entry.people in now and is_fixed(now[entry.people], since))
     ]
 
 

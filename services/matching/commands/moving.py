@@ -1,6 +1,6 @@
 """Moving a meeting: where it could go, and putting it there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -40,12 +40,12 @@ async def move(database: Database, order: Ordered, to: Destination) -> Meeting:
     """
     async with database.transaction() as connection:
         stop_id = (await looking.existing_meeting(connection, order.meeting_id)).stop_id
-        # Two who take one place would wait for one another at the wall.
-        await facts.stop(connection, stop_id, lock=True)
+        # Two who take one place would wait for one another at the wall: this locks the stop.
+        intervention = await facts.intervene(connection, stop_id)
         meeting = await locked(connection, order)
         await refuse_barred(connection, meeting)
         spot = await _spot(connection, meeting, to)
-        moved = revised(domain.moved(meeting, spot))
+        moved = replace(revised(domain.moved(meeting, spot)), intervention=intervention)
         held = [(resource, spot.starts_at, spot.ends_at) for resource in moved.resources]
         if await absences.met_by(connection, held):
             raise await _taken(connection, meeting, spot)

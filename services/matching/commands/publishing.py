@@ -32,6 +32,8 @@ class _Version:
     stop: asyncpg.Record
     number: int
     entries: tuple[Entry, ...]
+    since: int
+    """How many interventions there had been when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,16 @@ async def publish(
             return _content(schedule)
         if schedule["state"] != "provisional":
             raise Conflict(f"A schedule that is {schedule['state']} cannot be published.")
-        if revision is not None:
-            await looking.existing_version(connection, schedule_id, revision=revision)
-        entries = tuple(Entry.model_validate(entry) for entry in schedule["entries"])
+        row = await looking.existing_version(connection, schedule_id, revision=revision)
+        entries, since = tuple(versions.entries_of(row)), row["interventions"]
         number = await store.next_number(connection, stop["id"])
         try:
             async with connection.transaction():
-                written = await _put_in_force(connection, _Version(stop, number, entries))
+                written = await _put_in_force(connection, _Version(stop, number, entries, since))
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
             # Taken at another stop in this moment: what is there now says which meeting.
             current = await meetings.of_stop(connection, stop["id"])
-            await refuse_misfits(connection, stop["id"], entries, current)
+            await refuse_misfits(connection, stop["id"], entries, current, since)
             raise
         now = clock()
         await _tell(connection, written, now)
@@ -95,8 +96,9 @@ async def publish(
 async def _put_in_force(connection: Connection, version: _Version) -> _Written:
     current = await meetings.of_stop(connection, version.stop["id"], lock=True)
     entries = {(entry.delegate_id, entry.local_id): entry for entry in version.entries}
-    await refuse_misfits(connection, version.stop["id"], version.entries, current)
-    found = differences(current, {pair: entry.spot for pair, entry in entries.items()})
+    since = version.since
+    await refuse_misfits(connection, version.stop["id"], version.entries, current, since)
+    found = differences(current, {pair: entry.spot for pair, entry in entries.items()}, since)
     cancelled = [_revised(one, version, state="cancelled") for one in found.cancelled]
     moved = [_moved(one, entries[one.people], version) for one, _ in found.moved]
     added = [_new(entries[pair], version) for pair, _ in found.added]

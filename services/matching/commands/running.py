@@ -9,6 +9,7 @@ from services.matching.commands import looking
 from services.matching.commands.telling import tell
 from services.matching.domain import meetings as domain
 from services.matching.domain.meetings import Meeting
+from services.matching.store import facts
 from services.matching.store import meetings as store
 from shared.errors import Stale
 from shared.events.matching import (
@@ -67,7 +68,14 @@ async def _change(
     decide: Callable[[Meeting], Meeting],
 ) -> Meeting:
     async with database.transaction() as connection:
+        number = None
+        if kind is MeetingCancelled:
+            # The stop before the meeting, as whoever publishes does.
+            known = await looking.existing_meeting(connection, order.meeting_id)
+            number = await facts.intervene(connection, known.stop_id)
         changed = revised(decide(await locked(connection, order)))
+        if number:
+            changed = replace(changed, intervention=number)
         await store.put(connection, [changed])
         if changed.state == "cancelled":
             await store.book(connection, [changed])

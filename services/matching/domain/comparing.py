@@ -29,14 +29,17 @@ class Change:
         return spot.starts_at
 
 
-def changes(current: Sequence[Meeting], entries: Iterable[Entry]) -> list[Change]:
+def changes(
+    current: Sequence[Meeting], entries: Iterable[Entry], since: int | None = None
+) -> list[Change]:
     """Compare the meetings there are with a version, in order of time.
 
-    What is fixed stays, whatever the version says: publishing names that as a misfit.
+    What is fixed stays, whatever the version says: publishing names that as a misfit. `since`: how
+    many interventions there had been when it was made.
     """
-    fixed = {m.people: m.spot for m in current if m.state != "cancelled" and is_fixed(m)}
+    fixed = {m.people: m.spot for m in current if m.state != "cancelled" and is_fixed(m, since)}
     wanted = {entry.people: fixed.get(entry.people, entry.spot) for entry in entries}
-    found = differences(current, wanted)
+    found = differences(current, wanted, since)
     return sorted(
         [
             *(Change("added", pair, None, spot) for pair, spot in found.added),

@@ -23,9 +23,9 @@ def misfits(entries: Sequence[Entry], ground: Ground) -> list[Misfit]:
     ]
     found = [Misfit(entry, "fixed") for entry in changed if entry.people in fixed]
     changed = [entry for entry in changed if entry.people not in fixed]
-    ids = {meeting.id for meeting in now.values()}
+    ids, ended = {meeting.id for meeting in now.values()}, ground.ended()
     for entry in changed:
-        if entry.meeting_id and entry.meeting_id not in ids:
+        if entry.people in ended or (entry.meeting_id and entry.meeting_id not in ids):
             found.append(Misfit(entry, "cancelled"))
         if ground.wishes.is_refused(*entry.people):
             found.append(Misfit(entry, "refused"))
@@ -45,6 +45,8 @@ def misfits_of(entry: Entry, others: Sequence[Entry], ground: Ground) -> list[Mi
     found: list[Misfit] = []
     if entry.people in ground.fixed():
         found.append(Misfit(entry, "fixed"))
+    if entry.people in ground.ended():
+        found.append(Misfit(entry, "cancelled"))
     if ground.wishes.is_refused(*entry.people):
         found.append(Misfit(entry, "refused"))
     if why := ground.barred.why(*entry.people):

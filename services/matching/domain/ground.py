@@ -12,7 +12,7 @@ from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point, Taken
 from services.matching.domain.problem import DEFAULT_QUOTAS, Pair, Quota, Rest
 from services.matching.domain.slots import Slot
-from services.matching.domain.versions import Entry, is_fixed
+from services.matching.domain.versions import Entry, is_changed, is_fixed
 from services.matching.domain.ways import Ways, way
 from services.matching.domain.wishes import Wishes
 from shared.events.base import Side
@@ -99,6 +99,8 @@ class Ground:
     taken: Taken = field(default_factory=dict)
     """When something is taken by what no version of this stop can change."""
     site: Site = field(default_factory=Site)
+    since: int | None = None
+    """How many interventions there had been when the version was made; None is all."""
 
     def meetings(self) -> dict[tuple[UUID, UUID], Meeting]:
         """Give the meetings in force, by pair."""
@@ -106,7 +108,15 @@ class Ground:
 
     def fixed(self) -> dict[tuple[UUID, UUID], Meeting]:
         """Give those that no version may change, by pair."""
-        return {pair: one for pair, one in self.meetings().items() if is_fixed(one)}
+        return {pair: one for pair, one in self.meetings().items() if is_fixed(one, self.since)}
+
+    def ended(self) -> set[tuple[UUID, UUID]]:
+        """Give the pairs whose meeting staff ended after the version was made."""
+        return {
+            one.people
+            for one in self.current
+            if one.state == "cancelled" and is_changed(one, self.since)
+        } - self.meetings().keys()
 
     def maximum(self, person: UUID, side: Side) -> int | None:
         """Say how many meetings somebody may have; None is any number."""

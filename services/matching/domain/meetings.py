@@ -55,6 +55,8 @@ class Meeting:
     locked: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    intervention: int | None = None
+    """Which of the stop's interventions put it elsewhere or ended it, the last one."""
 
     @property
     def people(self) -> tuple[UUID, UUID]:

@@ -56,9 +56,21 @@ class Differences:
         return len(self.added) + len(self.moved) + len(self.cancelled)
 
 
-def is_fixed(meeting: Meeting) -> bool:
-    """Say whether a new version must leave a meeting where it is."""
-    return meeting.locked or meeting.state not in ("scheduled", "cancelled")
+def is_fixed(meeting: Meeting, since: int | None = None) -> bool:
+    """Say whether a version must leave a meeting where it is.
+
+    `since`: how many interventions there had been when the version was made; None is all.
+    """
+    return (
+        meeting.locked
+        or meeting.state not in ("scheduled", "cancelled")
+        or is_changed(meeting, since)
+    )
+
+
+def is_changed(meeting: Meeting, since: int | None) -> bool:
+    """Say whether staff moved or ended a meeting after a version was made."""
+    return since is not None and (meeting.intervention or 0) > since
 
 
 def stale(what: str) -> Conflict:
@@ -67,16 +79,21 @@ def stale(what: str) -> Conflict:
 
 
 def differences(
-    current: Iterable[Meeting], wanted: Mapping[tuple[UUID, UUID], Spot]
+    current: Iterable[Meeting],
+    wanted: Mapping[tuple[UUID, UUID], Spot],
+    since: int | None = None,
 ) -> Differences:
-    """Compare the meetings there are with a version, by pair; raises `Conflict` for a stale one."""
+    """Compare the meetings there are with a version, by pair; raises `Conflict` for a stale one.
+
+    `since`: as for `is_fixed`.
+    """
     now = {meeting.people: meeting for meeting in current if meeting.state != "cancelled"}
     moved, cancelled = [], []
     for pair, meeting in now.items():
         spot = wanted.get(pair)
         if spot == meeting.spot:
             continue
-        if is_fixed(meeting):
+        if is_fixed(meeting, since):
             if spot is None:
                 continue
             raise stale("A meeting was moved or begun")

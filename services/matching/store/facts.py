@@ -175,6 +175,15 @@ async def stop(connection: Connection, stop_id: UUID, *, lock: bool = False) -> 
     )
 
 
+async def intervene(connection: Connection, stop_id: UUID) -> int:
+    """Lock a stop, and number what staff is about to do to its meetings on the day."""
+    number: int = await connection.fetchval(
+        "UPDATE stop SET interventions = interventions + 1 WHERE id = $1 RETURNING interventions",
+        stop_id,
+    )
+    return number
+
+
 async def item(connection: Connection, item_id: UUID) -> Row | None:
     """Read a programme item."""
     return await connection.fetchrow(

@@ -17,7 +17,7 @@ MEETING = (
     "id, stop_id, mission_id, session_id, delegate_id, local_id, "
     "starts_at, ends_at, point_id, interpreter_id, interpreter_needed, schedule_number, "
     "state, revision, delay_minutes, delegate_attendance, local_attendance, locked, "
-    "started_at, finished_at"
+    "started_at, finished_at, intervention"
 )
 
 
@@ -55,6 +55,7 @@ def _values(meeting: Meeting) -> tuple[object, ...]:
         meeting.locked,
         meeting.started_at,
         meeting.finished_at,
+        meeting.intervention,
     )
 
 

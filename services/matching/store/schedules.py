@@ -51,7 +51,10 @@ async def add(
 async def claim(connection: Connection) -> Row | None:
     """Take the oldest schedule that is asked for."""
     return await connection.fetchrow(
-        "UPDATE schedule SET progress = 'running' WHERE id = (SELECT id FROM schedule "
+        # Read before the meetings are: what comes between counts as having come later.
+        "UPDATE schedule SET progress = 'running', interventions = "
+        "(SELECT interventions FROM stop WHERE stop.id = schedule.stop_id) "
+        "WHERE id = (SELECT id FROM schedule "
         "WHERE progress = 'queued' ORDER BY requested_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) "
         "RETURNING id, stop_id, seconds_max"
     )

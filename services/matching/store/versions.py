@@ -14,7 +14,10 @@ from shared.postgres import Connection, columns
 Row = asyncpg.Record
 Pair = tuple[UUID, UUID]
 
-VERSION = "id, stop_id, number, state, revision, entries, left_out, reviewed_at, reviewed_by"
+VERSION = (
+    "id, stop_id, number, state, revision, entries, left_out, interventions, "
+    "reviewed_at, reviewed_by"
+)
 
 
 async def one(connection: Connection, schedule_id: UUID) -> Row | None:

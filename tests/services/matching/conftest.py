@@ -281,6 +281,12 @@ class House:
         async with self.database.transaction() as connection:
             asked_at = NOW + timedelta(seconds=self.made)
             await schedules.add(connection, schedule_id, self.stop, 1, asked_at)
+            # As the solver does when it begins.
+            await connection.execute(
+                "UPDATE schedule SET interventions = stop.interventions FROM stop "
+                "WHERE stop.id = stop_id AND schedule.id = $1",
+                schedule_id,
+            )
         await self.found(schedule_id, Found.of(entries))
         return schedule_id
 
