@@ -35,10 +35,12 @@ from services.matching.pages import (
     overview,
     quality,
     repairs_forms,
+    rules_forms,
 )
 from services.matching.pages import feedback as feedback_pages
 from services.matching.pages import outcomes as outcome_pages
 from services.matching.pages import repairs as repair_pages
+from services.matching.pages import rules as rule_pages
 from services.matching.pages import scheduling as scheduling_pages
 from services.matching.pages import versions as version_pages
 from services.matching.resources import Resources
@@ -104,6 +106,8 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     meet_forms.router,
                     overview.router,
                     limits.router,
+                    rule_pages.router,
+                    rules_forms.router,
                     apart.router,
                     apart_forms.router,
                 ],

@@ -7,14 +7,23 @@ from uuid import uuid4
 import pytest
 from fastapi.routing import APIRoute
 
-from services.matching.pages import apart, apart_forms, limits, meet, meet_forms, overview
+from services.matching.pages import (
+    apart,
+    apart_forms,
+    limits,
+    meet,
+    meet_forms,
+    overview,
+    rules,
+    rules_forms,
+)
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
 ROUTES = [
     route
-    for module in (apart, apart_forms, limits, meet, meet_forms, overview)
+    for module in (apart, apart_forms, limits, meet, meet_forms, overview, rules, rules_forms)
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
