@@ -8,13 +8,15 @@ from uuid import UUID
 
 from services.notify.audience import EVERYBODY, Audience, Listener
 from services.notify.commands.keeping import catch_up
-from services.notify.domain.live import Position, frame, snapshot
+from services.notify.domain.live import Place, Position, frame, snapshot
 from services.notify.hub import Hub, retry
 from services.notify.store.live import CaughtUp, Live
 from shared.postgres import Database
 
 AGREE_SECONDS_MAX = 2.0
 AGREE_EVERY_SECONDS = 0.01
+NOWHERE = Position("0", Place(0, 0))
+"""Of no epoch: who is cut off before the snapshot comes back as one who has nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +84,4 @@ def _first(caught: CaughtUp, *, is_resync: bool) -> bytes:
             for place, live in zip(caught.places, caught.meetings, strict=True)
         )
     everything = frame("snapshot", caught.position, snapshot(list(caught.meetings)))
-    return frame("resync", caught.position, "{}") + everything if is_resync else everything
+    return frame("resync", NOWHERE, "{}") + everything if is_resync else everything

@@ -70,6 +70,15 @@ async def test_who_comes_from_elsewhere_is_told_and_gets_everything(
     assert (snapshot.event, len(snapshot.data["meetings"])) == ("snapshot", 1)
 
 
+async def test_who_is_cut_off_before_the_snapshot_gets_it_all_the_same(
+    follow: Any, read: Any, keep: Any, world: Any
+) -> None:
+    await keep(world.meeting())
+    resync, _ = await events(await follow(world.stop, None, "nonsense"), read, 2)
+    _, snapshot = await events(await follow(world.stop, None, resync.id), read, 2)
+    assert (snapshot.event, len(snapshot.data["meetings"])) == ("snapshot", 1)
+
+
 async def test_a_wiped_redis_ends_the_streams_and_who_comes_back_starts_anew(
     follow: Any, read: Any, keep: Any, redis: Any, world: Any
 ) -> None:
