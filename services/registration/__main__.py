@@ -14,6 +14,8 @@ from services.registration.api import (
     contacts,
     editing,
     files,
+    import_rows,
+    imports,
     keys,
     lists,
     missions,
@@ -32,6 +34,7 @@ from services.registration.commands.bulk import keep_working
 from services.registration.commands.calling_up import keep_expiring
 from services.registration.commands.connectors.syncing import Syncer
 from services.registration.commands.files import keep_sweeping
+from services.registration.commands.imports.importing import Importer, countries_of
 from services.registration.commands.keys import standing
 from services.registration.commands.naming import keep_naming
 from services.registration.commands.questions import Forms
@@ -60,6 +63,7 @@ from services.registration.pages import lists as list_pages
 from services.registration.pages import places as place_pages
 from services.registration.pages import privacy as privacy_pages
 from services.registration.pages import waiting_room as waiting_room_pages
+from services.registration.pages.rendering import COUNTRIES
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from services.registration.store.elsewhere import Elsewhere
@@ -90,6 +94,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     ):
         rush, forms = Rush(database), Forms()
         syncer = Syncer(database, forms, outward, tokens)
+        importer = Importer(database, rush, forms, countries_of(COUNTRIES))
 
         async def answers() -> None:
             async with database.reading() as connection:
@@ -108,6 +113,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         lists.router,
                         registrations.router,
                         several.router,
+                        imports.router,
+                        import_rows.router,
                         places.router,
                         waiting_room.router,
                         waiting_room_pages.router,
@@ -148,8 +155,9 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                 "names": lambda: keep_naming(database, rush.is_rushed),
             }
             | {"bulk": lambda: keep_working(database), "connectors": syncer.run}
-            | {"applications": lambda: keep_lapsing(database)},
+            | {"applications": lambda: keep_lapsing(database), "imports": importer.run},
             express=[*registrations.express(rush), *several.EXPRESS, *waiting_room.EXPRESS],
+            bodies={imports.PATHS: settings.import_bytes},
             checks={"registration database": answers},
             # It is the one who is asked: what it revokes opens nothing here from then on.
             keys=Keyring(lambda shown: standing(database, shown, datetime.now(UTC)), seconds=0),

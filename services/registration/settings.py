@@ -29,6 +29,10 @@ class RegistrationSettings(ServiceSettings):
         description="Or when so many wait for the moment registration opens; they are called in "
         "an order drawn by lot.",
     )
+    import_bytes: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = Field(
+        32 * 1024 * 1024,
+        description="How many bytes a partner's list may have that is sent as a file.",
+    )
     limit_registrations: Limited = Field(
         120,
         description="Public registrations a minute from one address, and twice as many at once: a "

@@ -80,7 +80,7 @@ async def start(
                 "mission_id": order.wanted.mission_id,
                 "stop_id": order.wanted.stop_id,
                 "decision": order.decision.value,
-                "principal": _written(who),
+                "principal": written(who),
                 "started_at": now,
             },
         )
@@ -128,7 +128,7 @@ async def work(database: Database, now: datetime) -> bool:
         if job is None:
             return False
         rows = await store.open_rows(connection, job["id"], CHUNK)
-    who, decision = _read(job["principal"]), Decision(job["decision"])
+    who, decision = principal_of(job["principal"]), Decision(job["decision"])
     outcomes = []
     for row in rows:
         reason = await _decide(database, row["registration_id"], decision, who, now)
@@ -186,7 +186,8 @@ async def existing(connection: Connection, job_id: UUID, who: Principal) -> asyn
     return job
 
 
-def _written(who: Principal) -> dict[str, Any]:
+def written(who: Principal) -> dict[str, Any]:
+    """Write who ordered a job, for whoever works on it later."""
     return {
         "role": who.role,
         "subject": str(who.subject),
@@ -197,7 +198,8 @@ def _written(who: Principal) -> dict[str, Any]:
     }
 
 
-def _read(written: dict[str, Any]) -> Principal:
+def principal_of(written: dict[str, Any]) -> Principal:
+    """Read who ordered a job."""
     return Principal(
         role=written["role"],
         subject=UUID(written["subject"]),

@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.05
 Name = tuple[str, str]
 
 # The first of them: another process added a person or company of this batch meanwhile.
-_RACES = (
+RACES = (
     asyncpg.UniqueViolationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -105,7 +105,7 @@ class Rush:
             try:
                 async with self._database.transaction() as connection:
                     return list(await seat_all(connection, submissions))
-            except _RACES:
+            except RACES:
                 if attempt == ATTEMPTS_MAX:
                     raise
         raise AssertionError("unreachable")

@@ -14,11 +14,13 @@ from services.registration.domain import retention as domain
 from services.registration.domain.retention import BY_CODE, RULES, Rule
 from services.registration.store import consents, privacy
 from services.registration.store import retention as store
+from services.registration.store.imports import lists
 from shared.http import now
 from shared.postgres import Database
 from shared.sweeping import forget_requests
 
 LOOK_SECONDS = 600
+LISTS_MAX = 5
 
 _REMOVED_BY_ROW = ("answers", "files", "scans", "consents")
 
@@ -46,6 +48,7 @@ class Sweeper:
             for code, count in (await self._sweep_mission(mission, at)).items():
                 removed[code] += count
         await self._finish_erasing(at)
+        removed["imports"] = await self._imports(at)
         removed["idempotency"] = await self._requests(at)
         removed["audit"] = await self._audit(at)
         await self._count_exports(at)
@@ -110,6 +113,15 @@ class Sweeper:
     async def _requests(self, at: datetime) -> int:
         before = at - timedelta(days=BY_CODE["idempotency"].days)
         return await forget_requests(self._database, before)
+
+    async def _imports(self, at: datetime) -> int:
+        before, total = at - timedelta(days=BY_CODE["imports"].days), 0
+        while True:
+            async with self._database.transaction() as connection:
+                count = await lists.empty_old(connection, before, LISTS_MAX)
+            total += count
+            if count < LISTS_MAX:
+                return total
 
     async def _audit(self, at: datetime) -> int:
         async with self._database.transaction() as connection:

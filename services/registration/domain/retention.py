@@ -84,6 +84,16 @@ RULES: tuple[Rule, ...] = (
         Bilingual(en="Forms begun and never sent", zh="未提交的表单草稿"),
     ),
     Rule(
+        "imports",
+        30,
+        "row",
+        Bilingual(
+            en="What the rows of partners' lists said; what became of each row stays, by id",
+            zh="合作方名单的原始内容（每行的处理结果仅按编号保留）",
+        ),
+        is_for_a_mission=False,
+    ),
+    Rule(
         "idempotency",
         3,
         "row",

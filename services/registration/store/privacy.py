@@ -27,6 +27,10 @@ ERASING: Mapping[str, str] = {
     "consent": "UPDATE consent SET withdrawn_at = greatest($2, granted_at) "
     "WHERE person_id = $1 AND withdrawn_at IS NULL",
     "file": "DELETE FROM file WHERE person_id = $1",
+    "hosted_row": "DELETE FROM hosted_row WHERE person_id = $1",
+    "import_row": "UPDATE import_row SET cells = '{}', marks = '{}', fields = NULL, ref = NULL, "
+    "address = NULL, findings = '[]', differences = '{}', ours = '{}', "
+    "status = coalesce(status, 'refused'), code = coalesce(code, 'erased') WHERE person_id = $1",
     "registration": "UPDATE registration SET answers = '{}' WHERE person_id = $1",
     "scan": "UPDATE scan SET person_id = NULL, badge_id = NULL WHERE person_id = $1 "
     "OR badge_id IN (SELECT id FROM badge WHERE person_id = $1)",

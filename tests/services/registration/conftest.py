@@ -30,7 +30,7 @@ ORIGIN = "http://testserver"
 # In order of reference. For so few rows this is much quicker than TRUNCATE.
 TABLES = (
     "connector_link connector "
-    "bulk_row bulk_job "
+    "hosted_row import_row import_list import_map bulk_row bulk_job "
     "letter score review application_step application certification criterion call "
     "border_export retention_run privacy_setting consent_text erased_person "
     "organization_distinct organization_move organization_merge "

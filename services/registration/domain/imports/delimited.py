@@ -62,7 +62,7 @@ def _lines(file: IO[bytes], encoding: Encoding, separator: str) -> Iterator[Line
             line = line_of(number, [unquoted(cell) for cell in cells])
             if line.cells:
                 yield line
-        if number and len(last) > 1:
+        if number:
             # Only at the end of the file, where a quote that is never closed swallows what is left.
             list(csv.reader(last, delimiter=separator, strict=True))
     except csv.Error:

@@ -1,6 +1,6 @@
 """From the columns of a list to the fields of a registration, as a partner's map says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ def placed(heading: Heading, known: FieldMap) -> list[str | None]:
 
 
 def check_fields(
-    columns: Sequence[str | None], fixed: Mapping[str, str], answers: set[str]
+    columns: Sequence[str | None], fixed: Mapping[str, str], answers: Collection[str]
 ) -> None:
     """Check that a list can be registered from; raises `Invalid` and names what is missing.
 

@@ -1,0 +1,147 @@
+"""What a row means: a registration to be made, a change to one, or the same as what is on file."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pydantic import ValidationError
+
+from services.registration.bodies import RegistrationBody
+from services.registration.domain.editing import Edit
+from services.registration.domain.imports.comparing import Who
+from services.registration.domain.imports.findings import Finding
+from services.registration.domain.imports.mapping import ANSWER
+from services.registration.domain.people import Organization, Person, SignUp
+
+Row = asyncpg.Record
+Fields = Mapping[str, Any]
+
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_PLACES = {
+    "name": "organization",
+    "native_name": "native_organization",
+}
+_OURS = (
+    "full_name",
+    "native_name",
+    "latin_name",
+    "email",
+    "language",
+    "organization",
+    "native_organization",
+    "country",
+    "registration_number",
+    "size",
+    "status",
+)
+_FOLLOWS = {"native_name": "full_name", "native_organization": "organization"}
+"""Names that are one text in a list where the other is not a column of its own."""
+_CODES = {"email": "email_wrong", "string_too_long": "too_long"}
+
+
+def sign_up_of(fields: Fields, side: str, partner_id: UUID) -> SignUp:
+    """Give the registration that a row asks for; raises `ValidationError`.
+
+    Whoever sends a list says that its people were told and agreed to take part. To have their data
+    sent abroad each agrees alone, and no list can say it for them.
+    """
+    person = {
+        name: fields.get(name)
+        for name in ("full_name", "native_name", "latin_name", "email", "language", "languages")
+    }
+    body = {
+        "side": side,
+        "source": "import",
+        "partner_id": partner_id,
+        "consent": True,
+        "person": person | {"position": both(fields.get("position"))},
+        "organization": {
+            "name": fields.get("organization"),
+            "native_name": fields.get("native_organization"),
+            "country": fields.get("country"),
+            "registration_number": fields.get("registration_number"),
+            "sectors": fields.get("sectors"),
+            "size": fields.get("size"),
+        },
+        "listings": [
+            {"kind": kind, "sector": fields["sectors"][0], "text": both(fields[name])}
+            for name, kind in (("offers", "offer"), ("needs", "need"))
+            if fields.get(name) and fields.get("sectors")
+        ],
+        "answers": fields.get("answers", {}),
+    }
+    return RegistrationBody.model_validate(body).value()
+
+
+def both(text: str | None) -> dict[str, str] | None:
+    """Put a text beside the language that it is written in."""
+    if not text:
+        return None
+    return {"zh" if _HAN.search(text) else "en": text}
+
+
+def findings_of(error: ValidationError, fields: Fields) -> list[Finding]:
+    """Say what is wrong with a row in the words of lists."""
+    found: dict[str, Finding] = {}
+    for fault in error.errors():
+        name = field_at(fault["loc"])
+        is_address = name == "email"
+        code = "email_wrong" if is_address else _CODES.get(fault["type"], "wrong")
+        found.setdefault(name, Finding(code, name, str(fields.get(name, ""))[:200]))
+    return list(found.values())
+
+
+def field_at(place: Collection[Any]) -> str:
+    """Give the field of a list that a place in a registration is filled from."""
+    part, *rest = [str(one) for one in place] or [""]
+    if part == "answers":
+        return f"{ANSWER}{rest[0]}" if rest else part
+    if part == "listings":
+        return "offers"
+    name = rest[0] if rest else part
+    return _PLACES.get(name, name) if part == "organization" else name
+
+
+def ours_of(row: Row) -> dict[str, Any]:
+    """Give what is on file in the fields that a list has."""
+    position = row["position"] or {}
+    return {
+        **{name: row[name] for name in _OURS if row[name]},
+        "languages": list(row["languages"]),
+        "sectors": list(row["sectors"] or ()),
+        **({"position": text} if (text := position.get("zh") or position.get("en")) else {}),
+    }
+
+
+def edit_of(row: Row, fields: Fields, differences: Mapping[str, Who]) -> Edit:
+    """Give the change that takes over what the partner changed; what only we changed stays."""
+    taken = {name for name, who in differences.items() if who != "ours"}
+    taken |= {
+        name
+        for name, leader in _FOLLOWS.items()
+        if leader in taken and name not in differences and row[name] == row[leader]
+    }
+
+    def value(name: str, column: str | None = None) -> Any:
+        return fields.get(name) if name in taken else row[column or name]
+
+    person = Person(
+        full_name=value("full_name"),
+        native_name=value("native_name"),
+        latin_name=value("latin_name"),
+        email=value("email"),
+        language=value("language"),
+        languages=tuple(value("languages")),
+        position=both(fields.get("position")) if "position" in taken else row["position"],
+    )
+    organization = Organization(
+        name=value("organization"),
+        native_name=value("native_organization"),
+        country=value("country"),
+        registration_number=value("registration_number"),
+        sectors=tuple(value("sectors")),
+        size=value("size"),
+    )
+    return Edit(person=person, organization=organization)

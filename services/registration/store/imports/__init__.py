@@ -1,0 +1,1 @@
+"""Partners' lists: the lists, their rows, and what they are compared with."""
