@@ -76,7 +76,7 @@ def log_of(settings: ServiceSettings) -> Log:
         from shared.log.kafka import PREFIX, KafkaLog  # the embedded shape never loads Kafka
 
         servers, _, prefix = place.partition("/")
-        return KafkaLog(servers, prefix=prefix or PREFIX)
+        return KafkaLog(servers, prefix=prefix or PREFIX, security=settings.log_security)
     return PostgresLog(settings.log_databases)
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.log.security import Mechanism, Security
+
 SECRET_LENGTH_MIN = 32
 
 
@@ -40,6 +42,15 @@ class ServiceSettings(BaseSettings):
         default_factory=dict,
         description="Postgres log only: JSON object, publisher name to its database address.",
     )
+    log_tls: bool = Field(default=False, description="Speak to Kafka by TLS.")
+    log_tls_authorities: str = Field(
+        "", description="File with the certificates of who vouches for Kafka; empty: the system's."
+    )
+    log_user: str = Field("", description="User to sign in to Kafka as; empty: do not sign in.")
+    log_password: SecretStr = Field(SecretStr(""), description="That user's password.")
+    log_mechanism: Mechanism = Field(
+        "SCRAM-SHA-512", description="How that user signs in (SASL); `PLAIN` only with TLS."
+    )
     secret_key: SecretStr = Field(
         description="Signs sessions and links; the same in all three services."
     )
@@ -61,6 +72,23 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important lines to write."
     )
+
+    @property
+    def log_security(self) -> Security:
+        """Say how Kafka is spoken to."""
+        return Security(
+            tls=self.log_tls,
+            authorities=self.log_tls_authorities,
+            user=self.log_user,
+            password=self.log_password.get_secret_value(),
+            mechanism=self.log_mechanism,
+        )
+
+    @model_validator(mode="after")
+    def _refuse_a_readable_password(self) -> "ServiceSettings":
+        if self.log_user and self.log_mechanism == "PLAIN" and not self.log_tls:
+            raise ValueError("TRADEWIND_LOG_MECHANISM=PLAIN sends the password as it is: use TLS.")
+        return self
 
     @model_validator(mode="after")
     def _refuse_a_weak_secret(self) -> "ServiceSettings":

@@ -31,7 +31,8 @@ def document() -> dict[str, Any]:
             "version": "1",
             "description": (
                 "Facts in Kafka for systems that follow along, and server-sent events for the "
-                "people of the day. Records come at least once, and in order for one key."
+                "people of the day. Records come at least once, and in order for one key. How a "
+                "reader gets at them, and what else it may not do, is in docs/kafka.md."
             ),
             "contact": {"name": "The organiser who runs this installation"},
             "license": {"name": "Apache-2.0"},

@@ -20,6 +20,7 @@ from aiokafka.structs import TopicPartition
 
 from shared.log import outbox as rows
 from shared.log.records import Record
+from shared.log.security import IN_THE_CLEAR, Security
 from shared.postgres import Database, own_connection, stand_by
 from shared.waiting import moment
 
@@ -39,9 +40,15 @@ class KafkaLog:
     """Topics are named `<prefix>.<publisher>` and made with `partitions` when missing."""
 
     def __init__(
-        self, servers: str, *, prefix: str = PREFIX, partitions: int = 12, replicas: int = 1
+        self,
+        servers: str,
+        *,
+        prefix: str = PREFIX,
+        partitions: int = 12,
+        replicas: int = 1,
+        security: Security = IN_THE_CLEAR,
     ) -> None:
-        self._servers = servers
+        self._cluster = {"bootstrap_servers": servers, **security.options()}
         self._prefix = prefix
         self._partitions = partitions
         self._replicas = replicas
@@ -51,7 +58,7 @@ class KafkaLog:
 
         Raises `KafkaError` when the broker cannot be reached.
         """
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        admin = AIOKafkaAdminClient(**self._cluster)
         try:
             await _start(admin.start())
             answer = await self._create(admin, topics)
@@ -89,7 +96,7 @@ class KafkaLog:
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers,
+            **self._cluster,
             enable_idempotence=True,
             linger_ms=0,
             max_batch_size=131_072,
@@ -146,7 +153,7 @@ class KafkaLog:
         del own
         await self.prepare(topics)
         client = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
+            **self._cluster,
             group_id=f"{self._prefix}.{consumer}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

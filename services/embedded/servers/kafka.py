@@ -91,11 +91,11 @@ async def kafka(folder: Path, *, jars: Path) -> AsyncIterator[Server]:
     Topics are not created by themselves. Raises FileNotFoundError when there is no Java or
     no jar, and StaleDataFolder when another run uses the folder.
     """
-    virtual_machine = await asyncio.to_thread(_virtual_machine, jars)
+    virtual_machine = await asyncio.to_thread(virtual_machine_of, jars)
     async with claim(folder, OURS) as held:
         port, data = free_port(), held.path / "data"
         properties = held.path / "server.properties"
-        _write(properties, settings(data, port, free_port()))
+        write(properties, settings(data, port, free_port()))
         if not data.exists():
             await asyncio.to_thread(_create, data, virtual_machine)
         with virtual_machine.class_archive_option() as archive:
@@ -121,7 +121,8 @@ def settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
     }
 
 
-def _write(properties: Path, values: dict[str, str]) -> None:
+def write(properties: Path, values: dict[str, str]) -> None:
+    """Write a file of settings as Java reads them."""
     properties.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
 
 
@@ -131,7 +132,7 @@ def _create(data: Path, virtual_machine: VirtualMachine) -> None:
     if not template.exists():
         with whole(template) as unfinished:
             properties = template.with_suffix(".properties")
-            _write(properties, settings(unfinished, 9092, 9093))
+            write(properties, settings(unfinished, 9092, 9093))
             format_ = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
             subprocess.run(
                 [*virtual_machine.command, *format_, str(properties)],
@@ -162,7 +163,8 @@ async def ask(port: int) -> None:
         await client.close()
 
 
-def _virtual_machine(jars: Path) -> VirtualMachine:
+def virtual_machine_of(jars: Path) -> VirtualMachine:
+    """Find Java and the jars; raises FileNotFoundError when there is none."""
     java, classpath = _java(), _classpath(jars.absolute())
     boot = jars.absolute() / "boot"
     boot.mkdir(exist_ok=True)
