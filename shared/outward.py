@@ -42,10 +42,15 @@ class Outward:
     """A client for strangers' addresses. Connections are kept for a moment, and used again."""
 
     def __init__(
-        self, allowed: Allowed, resolve: Resolve, trusted: ssl.SSLContext | None = None
+        self,
+        allowed: Allowed,
+        resolve: Resolve,
+        trusted: ssl.SSLContext | None = None,
+        seconds_max: float = SECONDS_MAX,
     ) -> None:
         self._allowed = allowed
         self._resolve = resolve
+        self._seconds_max = seconds_max
         self._trusted = trusted or httpx2.create_ssl_context()
         self._idle: dict[Origin, list[tuple[Wire, asyncio.TimerHandle]]] = {}
 
@@ -75,18 +80,18 @@ class Outward:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
-        seconds_max: float = SECONDS_MAX,
+        seconds_max: float | None = None,
         bytes_max: int = BYTES_MAX,
     ) -> Answer:
         """Send a request, and give its answer whatever its status.
 
-        All of it takes at most `seconds_max`; of the content `bytes_max` bytes are read. Raises
-        `Blocked` and `NoAnswer`.
+        All of it takes at most `seconds_max`, else what this client was made with; of the content
+        `bytes_max` bytes are read. Raises `Blocked` and `NoAnswer`.
         """
         target = self.check(url)
         sent = request(method, target, HEADERS | dict(headers or {}), content)
         try:
-            async with asyncio.timeout(seconds_max):
+            async with asyncio.timeout(seconds_max or self._seconds_max):
                 wire = self._kept(target) or await self._connect(target)
                 answer = await wire.ask(sent, bytes_max)
         except TimeoutError:

@@ -7,7 +7,7 @@ from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
 
-from services.notify.api import bounces, deliveries, live, messages, people
+from services.notify.api import bounces, deliveries, feed, live, messages, people, webhooks
 from services.notify.api import reaching as reaching_api
 from services.notify.api import templates as templates_api
 from services.notify.channels.base import Channel, Reach
@@ -18,16 +18,22 @@ from services.notify.channels.printed import Printed
 from services.notify.channels.sms import Gateway, Sms
 from services.notify.channels.web_push import Vapid, WebPush, read_key
 from services.notify.channels.wecom import Wecom
+from services.notify.commands import feeding, webhook_sending
 from services.notify.commands.checking import mail_flows
 from services.notify.commands.erasing import sweep
+from services.notify.commands.feeding import Bell
 from services.notify.commands.keeping import Reconciler
 from services.notify.commands.letterhead import Letterhead
 from services.notify.commands.mailbox import HOST, receiving
 from services.notify.commands.sending import Sender
+from services.notify.commands.webhook_sending import Couriers
+from services.notify.commands.webhooks import Hooks
 from services.notify.consumer import (
+    FEED_TOPICS,
     LIVE_TOPICS,
     MAIL_TOPICS,
     PRIVACY_TOPICS,
+    feed_consumer,
     live_consumer,
     mail_consumer,
     privacy_consumer,
@@ -49,13 +55,16 @@ from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
 from shared.access import Tokens
+from shared.addresses import Allowed
 from shared.contacts import Contacts
 from shared.erased import refusing_the_erased
 from shared.keys import Keyring
 from shared.log.records import Log
+from shared.outward import Outward
 from shared.postgres import Database, migrate
 from shared.process import run
 from shared.redis import blocking_client, command_client
+from shared.sealing import Seal
 from shared.service import Loop, Service
 from shared.sweeping import for_ever
 
@@ -95,6 +104,8 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     reaching_api.router,
                     bounces.router,
                     people.router,
+                    feed.router,
+                    webhooks.router,
                     day.router,
                     screen.router,
                     mailbox.router,
@@ -107,6 +118,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 ],
             ),
             loops=_consumers(held, log)
+            | _feeders(held, log)
             | {
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
@@ -127,7 +139,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             resources=held,
             gates={"/api/v1/live/me": Gate(held.database, held.hub, live.head).knock},
             static=HERE / "pages" / "static",
-            closing=held.hub.close,
+            closing=lambda: _close(held),
         )
 
 
@@ -160,6 +172,11 @@ async def _resources(
         letterhead=letterhead,
         reach=reach,
         hygiene=hygiene,
+        hooks=Hooks(
+            Bell(database),
+            await stack.enter_async_context(Outward.open(Allowed.read(settings.outward_allowed))),
+            Seal(tokens, "webhooks"),
+        ),
         bounce_key=settings.bounce_key.get_secret_value(),
     )
 
@@ -209,6 +226,22 @@ async def _mail_server(
         settings.smtp_password.get_secret_value(),
         settings.smtp_starttls,
     )
+
+
+def _feeders(held: Resources, log: Log) -> dict[str, Loop]:
+    to_feed = feed_consumer(held.database)
+    return {
+        "feed": lambda: to_feed.run(log, FEED_TOPICS),
+        "feed bell": held.hooks.bell.run,
+        "feed sweeper": lambda: for_ever(feeding.sweep, held.database),
+        "couriers": Couriers(held.database, held.hooks).run,
+        "webhook sweeper": lambda: for_ever(webhook_sending.sweep, held.database),
+    }
+
+
+def _close(held: Resources) -> None:
+    held.hub.close()
+    held.hooks.bell.close()
 
 
 def _consumers(held: Resources, log: Log) -> dict[str, Loop]:

@@ -1,4 +1,4 @@
-"""Kafka in: which event goes where. Three consumers: none waits for another's troubles.
+"""Kafka in: which event goes where. Four consumers: none waits for another's troubles.
 
 The live state waits while Redis is away; mail waits for nobody.
 """
@@ -6,12 +6,13 @@ The live state waits while Redis is away; mail waits for nobody.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from services.notify.commands import erasing, keeping, telling
+from services.notify.commands import erasing, feeding, keeping, telling
 from services.notify.commands.planning import WITHOUT_SETTINGS
 from services.notify.domain.mail import ChannelName, Kind
 from services.notify.store import facts
 from services.notify.store.live import Live
 from shared.contacts import Contacts
+from shared.events import EVENTS, TOPICS
 from shared.events import matching as m
 from shared.events import registration as r
 from shared.events.base import Event
@@ -23,6 +24,7 @@ from shared.postgres import Connection, Database
 LIVE_TOPICS = ("matching",)
 MAIL_TOPICS = ("registration", "matching")
 PRIVACY_TOPICS = ("registration",)
+FEED_TOPICS = TOPICS
 
 GATHER_SECONDS = 1.0
 """Mail is queued this much later: phones, which are told at once, come first."""
@@ -81,6 +83,16 @@ def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Cons
 
     routes = subscriptions(on(r.PersonErased, erase), on(r.SessionEnded, end))
     return Consumer("notify.privacy", database, routes)
+
+
+def feed_consumer(database: Database) -> Consumer:
+    """Make the consumer that appends every event to the feed."""
+
+    async def take(connection: Connection, event: Event, envelope: Envelope) -> None:
+        await feeding.take(connection, [(envelope, event)])
+
+    routes = subscriptions(*(on(event, take) for event in EVENTS))
+    return Consumer("notify.feed", database, routes, together=feeding.take)
 
 
 def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:

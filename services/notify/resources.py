@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from services.notify.channels.base import WITH_ANY_SETTINGS, Reach
 from services.notify.channels.hygiene import Hygiene
 from services.notify.commands.letterhead import Letterhead
+from services.notify.commands.webhooks import Hooks
 from services.notify.hub import Hub
 from services.notify.store.live import Live
 from shared.contacts import Contacts
@@ -25,6 +26,7 @@ class Resources:
     has_mailbox: bool
     letterhead: Letterhead
     hygiene: Hygiene
+    hooks: Hooks
     reach: Reach = WITH_ANY_SETTINGS
     bounce_key: str = ""
     """Empty: nobody may say that a mail came back."""

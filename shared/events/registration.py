@@ -83,7 +83,9 @@ class Listing(Facts):
     text: Bilingual
 
 
-class _ParticipantEvent(_Registration):
+class ParticipantEvent(_Registration):
+    """What became of somebody at a programme item."""
+
     KEY = "participant_id"
     participant_id: UUID
     registration_id: UUID
@@ -96,7 +98,7 @@ class _ParticipantEvent(_Registration):
     """Who brought this person."""
 
 
-class ParticipantConfirmed(_ParticipantEvent):
+class ParticipantConfirmed(ParticipantEvent):
     """A person has a place at a programme item."""
 
     TYPE = "registration.participant.confirmed.v1"
@@ -107,44 +109,44 @@ class ParticipantConfirmed(_ParticipantEvent):
     """Said again because what is told of the company changed: the place was confirmed before."""
 
 
-class ParticipantPending(_ParticipantEvent):
+class ParticipantPending(ParticipantEvent):
     """A registration holds a place and waits for the organiser's approval."""
 
     TYPE = "registration.participant.pending.v1"
 
 
-class ParticipantWaitlisted(_ParticipantEvent):
+class ParticipantWaitlisted(ParticipantEvent):
     """A person is on the waiting list of a programme item."""
 
     TYPE = "registration.participant.waitlisted.v1"
 
 
-class ParticipantOffered(_ParticipantEvent):
+class ParticipantOffered(ParticipantEvent):
     """A place became free and is held for one who waited, until it is taken or the time is up."""
 
     TYPE = "registration.participant.offered.v1"
     offered_until: datetime
 
 
-class ParticipantLapsed(_ParticipantEvent):
+class ParticipantLapsed(ParticipantEvent):
     """A place that was offered was not taken in time; it goes to the next who waits."""
 
     TYPE = "registration.participant.lapsed.v1"
 
 
-class ParticipantRejected(_ParticipantEvent):
+class ParticipantRejected(ParticipantEvent):
     """The organiser did not approve a registration; its place is free again."""
 
     TYPE = "registration.participant.rejected.v1"
 
 
-class ParticipantCancelled(_ParticipantEvent):
+class ParticipantCancelled(ParticipantEvent):
     """A person does not come to a programme item after all."""
 
     TYPE = "registration.participant.cancelled.v1"
 
 
-class ParticipantCheckedIn(_ParticipantEvent):
+class ParticipantCheckedIn(ParticipantEvent):
     """A person arrived at a programme item."""
 
     TYPE = "registration.participant.checked_in.v1"

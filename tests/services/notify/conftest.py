@@ -20,15 +20,17 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import bounces, deliveries, messages, people
+from services.notify.api import bounces, deliveries, feed, messages, people, webhooks
 from services.notify.api import live as live_api
 from services.notify.api import reaching as reaching_api
 from services.notify.api import templates as templates_api
 from services.notify.audience import Listener
 from services.notify.channels.hygiene import Hygiene, Throttle
 from services.notify.commands import keeping
+from services.notify.commands.feeding import Bell
 from services.notify.commands.following import begin
 from services.notify.commands.letterhead import Letterhead
+from services.notify.commands.webhooks import Hooks
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
 from services.notify.pages import (
@@ -46,14 +48,17 @@ from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
 from shared.access import Principal, Role, Tokens
+from shared.addresses import Allowed
 from shared.contacts import Contact, Contacts
 from shared.events import matching as m
 from shared.events.base import Bilingual
 from shared.events.registration import MissionAnnounced, ProgrammeItemPlanned, StopPlanned
 from shared.http import create_app
+from shared.outward import Outward
 from shared.postgres import Database, migrate
 from shared.process import cancelling
 from shared.redis import blocking_client, command_client
+from shared.sealing import Seal
 from shared.service import Service
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "notify" / "migrations"
@@ -216,7 +221,7 @@ async def database(notify_database: str) -> AsyncIterator[Database]:
         async with database.transaction() as connection:
             tables = await connection.fetchval(
                 "SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'public' "
-                "AND tablename NOT IN ('migration', 'outbox_head', 'audit_entry')"
+                "AND tablename NOT IN ('migration', 'outbox_head', 'feed_head', 'audit_entry')"
             )
             await connection.execute("SELECT end_audit_before('infinity')")
             for table in tables:
@@ -302,13 +307,29 @@ async def contacts(registration: Registration, tokens: Tokens) -> AsyncIterator[
 
 
 @pytest.fixture
-def resources(database: Database, live: Live, hub: Hub, contacts: Contacts) -> Resources:
+async def hooks(database: Database, tokens: Tokens) -> AsyncIterator[Hooks]:
+    """What webhooks need; this machine may be called."""
+    async with Outward.open(Allowed.read("127.0.0.1")) as outward:
+        yield Hooks(Bell(database), outward, Seal(tokens, "webhooks"))
+
+
+@pytest.fixture
+def resources(
+    database: Database, live: Live, hub: Hub, contacts: Contacts, hooks: Hooks
+) -> Resources:
     head = Letterhead(
         "Tradewind <no-reply@example.org>", "https://mission.example.org/", b"only for tests"
     )
     hygiene = Hygiene(database, partial(Tokens(KEY).digest, "mail address"), Throttle(0))
     return Resources(
-        database, live, hub, contacts, has_mailbox=True, letterhead=head, hygiene=hygiene
+        database,
+        live,
+        hub,
+        contacts,
+        has_mailbox=True,
+        letterhead=head,
+        hygiene=hygiene,
+        hooks=hooks,
     )
 
 
@@ -350,6 +371,8 @@ def browse(tokens: Tokens) -> Any:
         announcements.router,
         wishes.router,
         people.router,
+        feed.router,
+        webhooks.router,
         day.router,
         screen.router,
         mailbox.router,

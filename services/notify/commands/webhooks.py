@@ -1,0 +1,227 @@
+"""Webhooks: who has which, their secrets, and sending again what was sent before."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.notify.commands.feeding import Bell
+from services.notify.domain.webhooks import ROTATION, SECRET_LENGTH, Scheme, Secret
+from services.notify.store import feed, webhook_deliveries, webhooks
+from shared.access import Principal, Scope, require
+from shared.addresses import Blocked
+from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
+from shared.outward import Outward
+from shared.postgres import Connection, Database
+from shared.sealing import Seal
+
+ENDPOINTS_MAX = 20
+"""Of one partner."""
+
+REFUSED = {
+    "not_an_address": "This is not an address of the web.",
+    "not_https": "Only addresses with https are called.",
+    "not_public": "This address is not on the Internet. Ask whoever runs this installation.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the feed and webhooks need of a process."""
+
+    bell: Bell
+    outward: Outward
+    seal: Seal
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose webhooks: a partner's, or the mission's own."""
+
+    mission_id: UUID
+    partner_id: UUID | None
+
+
+def owner_of(who: Principal, mission_id: UUID | None, partner_id: UUID | None) -> Owner:
+    """Say whose webhooks somebody means; a partner means its own. Raises `Forbidden`, `Invalid`."""
+    mission_id = who.mission_id or mission_id
+    partner_id = partner_id or who.seen_partner
+    require(who, "webhook.write", Scope(mission_id=mission_id, partner_id=partner_id))
+    if mission_id is None:
+        raise Invalid("Of which mission?", faults=[Fault("/mission_id", "Name the mission.")])
+    return Owner(mission_id, partner_id)
+
+
+async def existing(connection: Connection, who: Principal, id_: UUID) -> asyncpg.Record:
+    """Read a webhook, for as long as the transaction lasts nobody else's.
+
+    Raises `NotFound` and `Forbidden`.
+    """
+    row = await webhooks.lock(connection, id_)
+    if row is None:
+        raise NotFound("There is no such webhook.")
+    scope = Scope(mission_id=row["mission_id"], partner_id=row["partner_id"])
+    require(who, "webhook.write", scope)
+    return row
+
+
+async def list_of(database: Database, owner: Owner) -> list[asyncpg.Record]:
+    """List somebody's webhooks, the oldest first."""
+    async with database.reading() as connection:
+        return await webhooks.of(connection, owner.mission_id, owner.partner_id)
+
+
+async def read(database: Database, who: Principal, id_: UUID) -> asyncpg.Record:
+    """Read a webhook; raises `NotFound` and `Forbidden`."""
+    async with database.transaction() as connection:
+        return await existing(connection, who, id_)
+
+
+async def add(
+    database: Database,
+    hooks: Hooks,
+    owner: Owner,
+    facts: dict[str, Any],
+    by: tuple[Principal, datetime],
+) -> tuple[asyncpg.Record, str]:
+    """Add a webhook, and give it with its secret, which is never shown again.
+
+    `facts`: url, name, types and scheme. Raises `Invalid` and `Conflict`.
+    """
+    who, now = by
+    check(hooks.outward, facts["url"])
+    id_ = uuid4()
+    async with database.transaction() as connection:
+        await webhooks.lock_owner(connection, owner.mission_id, owner.partner_id)
+        if len(await webhooks.of(connection, owner.mission_id, owner.partner_id)) >= ENDPOINTS_MAX:
+            raise Conflict(f"There are {ENDPOINTS_MAX} webhooks already.", code="too_many_webhooks")
+        new = {
+            "id": id_,
+            "mission_id": owner.mission_id,
+            "partner_id": owner.partner_id,
+            # A key may be for some of its partner's stops alone.
+            "stop_ids": who.stop_ids if who.role == "partner_system" else None,
+            "created_at": now,
+            "created_by": who.subject,
+        }
+        await webhooks.add(connection, facts | new)
+        secret = await _new_secret(connection, hooks.seal, id_, facts["scheme"])
+        row = await webhooks.read(connection, id_)
+    assert row is not None
+    return row, secret
+
+
+async def edit(
+    database: Database,
+    hooks: Hooks,
+    who: Principal,
+    id_: UUID,
+    change: tuple[dict[str, Any], int],
+) -> asyncpg.Record:
+    """Change address, name, types or state, decided on a revision; one that rested starts afresh.
+
+    Raises `NotFound`, `Forbidden`, `Stale` and `Invalid`.
+    """
+    facts, revision = change
+    if "url" in facts:
+        check(hooks.outward, facts["url"])
+    async with database.transaction() as connection:
+        row = await existing(connection, who, id_)
+        if row["revision"] != revision:
+            raise Stale(f"The webhook has revision {row['revision']} now.")
+        # Whoever mends a disabled one may leave it so.
+        kept = {name: row[name] for name in ("url", "name", "types")}
+        state = "paused" if row["state"] == "disabled" else row["state"]
+        await webhooks.edit(connection, id_, kept | {"state": state} | facts)
+        edited = await webhooks.read(connection, id_)
+    assert edited is not None
+    return edited
+
+
+async def remove(database: Database, who: Principal, id_: UUID) -> None:
+    """Remove a webhook and its log; raises `NotFound` and `Forbidden`."""
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        await webhooks.remove(connection, id_)
+
+
+async def rotate(
+    database: Database, hooks: Hooks, who: Principal, id_: UUID, now: datetime
+) -> tuple[str, datetime]:
+    """Make a new secret, and say until when the one before signs as well.
+
+    Raises `NotFound` and `Forbidden`.
+    """
+    until = now + ROTATION
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        (scheme,) = await webhooks.expire_secrets(connection, id_, until, now)
+        return await _new_secret(connection, hooks.seal, id_, scheme), until
+
+
+async def replay(
+    database: Database, who: Principal, id_: UUID, span: tuple[datetime, datetime], now: datetime
+) -> int:
+    """Send again all that was told between two times, and count it."""
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        positions = await feed.span(connection, *span)
+        return await webhook_deliveries.replay(connection, id_, positions, now)
+
+
+async def replay_failed(database: Database, who: Principal, id_: UUID, now: datetime) -> int:
+    """Send again all that was given up, and count it."""
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        return await webhook_deliveries.replay_failed(connection, id_, now)
+
+
+async def replay_one(
+    database: Database, who: Principal, id_: UUID, delivery: int, now: datetime
+) -> None:
+    """Send one delivery again; raises `NotFound` and `Forbidden`."""
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        if not await webhook_deliveries.replay_one(connection, id_, delivery, now):
+            raise NotFound("There is no such delivery.")
+
+
+async def log_of(
+    database: Database,
+    who: Principal,
+    id_: UUID,
+    asked: tuple[webhook_deliveries.Shown, int, int],
+) -> list[dict[str, Any]]:
+    """List deliveries, newest first, each with its attempts; asked: which, after, how many."""
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        rows = await webhook_deliveries.log(connection, id_, *asked)
+        tried = await webhook_deliveries.attempts(connection, [row["id"] for row in rows])
+    return [{**row, "tried": _of(tried, row["id"])} for row in rows]
+
+
+def check(outward: Outward, url: str) -> None:
+    """Raise `Invalid` for an address that will never be called."""
+    try:
+        outward.check(url)
+    except Blocked as error:
+        fault = Fault("/url", REFUSED[error.code])
+        raise Invalid(REFUSED[error.code], code=error.code, faults=[fault]) from error
+
+
+def _of(tried: Sequence[asyncpg.Record], delivery: int) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in one.items() if name != "delivery"}
+        for one in tried
+        if one["delivery"] == delivery
+    ]
+
+
+async def _new_secret(connection: Connection, seal: Seal, id_: UUID, scheme: Scheme) -> str:
+    secret = Secret(scheme, os.urandom(SECRET_LENGTH))
+    await webhooks.add_secret(connection, id_, scheme, seal.close(secret.key, id_.bytes))
+    return secret.text()

@@ -1,0 +1,232 @@
+"""The feed: events by position, who brought whom, and which partners a stop has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.notify.domain.feed import Entry
+from shared.events.registration import StopPlanned
+from shared.postgres import Connection, columns
+
+_HOSTS = (
+    "EXISTS (SELECT FROM feed_stop WHERE feed_stop.stop_id = feed_event.stop_id "
+    "AND {} @> ARRAY[viewer.partner_id])"
+)
+_HOSTED = _HOSTS.format("hosts")
+VISIBLE = (
+    "feed_event.mission_id = viewer.mission_id AND (viewer.stop_ids IS NULL "
+    "OR feed_event.stop_id IS NULL OR feed_event.stop_id = ANY(viewer.stop_ids)) "
+    "AND CASE WHEN viewer.partner_id IS NULL THEN only_partner IS NULL "
+    # Who hosts the stop has seen it already.
+    f"WHEN only_partner IS NOT NULL THEN only_partner = viewer.partner_id AND NOT {_HOSTED} "
+    "ELSE audience = 'mission' OR feed_event.partners @> ARRAY[viewer.partner_id] "
+    f"OR (audience = 'stop' AND {_HOSTS.format('partners')}) "
+    f"OR (audience <> 'staff' AND {_HOSTED}) END"
+)
+"""Whether `viewer` may see a `feed_event`: mission_id; partner_id, NULL for the mission's staff;
+stop_ids, NULL for all of them."""
+
+_VIEWER = "(SELECT $1::uuid AS mission_id, $2::uuid AS partner_id, $3::uuid[] AS stop_ids) viewer"
+_COPIED = (
+    "event_id, type, key, mission_id, stop_id, audience, concerned, partners, event, hook, "
+    "appended_at"
+)
+
+MEETINGS = "matching.meeting."
+
+Pairs = Sequence[tuple[UUID, UUID]]
+"""Ids of people or meetings, each with a partner's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who reads the feed."""
+
+    mission_id: UUID
+    partner_id: UUID | None
+    """None: the mission's staff."""
+    stop_ids: tuple[UUID, ...] | None = None
+    """None: all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the feed stands."""
+
+    epoch: str
+    position: int
+    dropped: int
+
+
+async def head(connection: Connection) -> Head:
+    """Read where the feed stands."""
+    return await _head(connection, "")
+
+
+async def lock_head(connection: Connection) -> Head:
+    """Read where the feed stands; nobody else appends until this transaction ends."""
+    return await _head(connection, "FOR UPDATE")
+
+
+async def _head(connection: Connection, lock: str) -> Head:
+    row = await connection.fetchrow(
+        f"SELECT epoch, position, dropped FROM feed_head {lock}"  # noqa: S608  # our own words
+    )
+    assert row is not None
+    return Head(**row)
+
+
+async def set_position(connection: Connection, position: int) -> None:
+    """Say how far the feed goes now; its head is locked."""
+    await connection.execute("UPDATE feed_head SET position = $1", position)
+
+
+async def put_stop(connection: Connection, event: StopPlanned, version: int) -> None:
+    """Write which partners a stop has, unless a later version is there."""
+    await connection.execute(
+        "INSERT INTO feed_stop (stop_id, mission_id, hosts, partners, version) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stop_id) DO UPDATE SET hosts = excluded.hosts, "
+        "partners = excluded.partners, version = excluded.version "
+        "WHERE feed_stop.version < excluded.version",
+        event.stop_id,
+        event.mission_id,
+        event.hosts,
+        # Those that were told before all of them were named had their hosts at least.
+        event.partners or event.hosts,
+        version,
+    )
+
+
+async def attribute(connection: Connection, pairs: Pairs) -> list[tuple[UUID, UUID]]:
+    """Write who was brought by which partner, and give the pairs that were not known."""
+    rows = await connection.fetch(
+        "INSERT INTO feed_concern (id, partner_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) "
+        "ON CONFLICT DO NOTHING RETURNING id, partner_id",
+        *columns(pairs, 2),
+    )
+    return [(row["id"], row["partner_id"]) for row in rows]
+
+
+async def partners_of(connection: Connection, ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Say which partners brought people, or somebody at meetings."""
+    rows = await connection.fetch(
+        "SELECT id, partner_id FROM feed_concern WHERE id = ANY($1) ORDER BY partner_id", ids
+    )
+    return [(row["id"], row["partner_id"]) for row in rows]
+
+
+async def append(
+    connection: Connection,
+    rows: Sequence[tuple[Entry, Sequence[UUID]]],
+    position: int,
+    now: datetime,
+) -> int:
+    """Append entries, each with its partners, and give the last position; the head is locked."""
+    records = [
+        (
+            number,
+            entry.envelope.event_id,
+            entry.envelope.type,
+            entry.event.key,
+            entry.mission_id,
+            entry.stop_id,
+            entry.audience,
+            entry.concerned,
+            partners,
+            entry.text(),
+            entry.hook(),
+            now,
+        )
+        for number, (entry, partners) in enumerate(rows, position + 1)
+    ]
+    names = ("position", *_COPIED.split(", "))
+    await connection.copy_records_to_table("feed_event", columns=names, records=records)
+    return position + len(records)
+
+
+async def append_late(
+    connection: Connection, pairs: Pairs, position: int, now: datetime
+) -> tuple[int, list[tuple[UUID, UUID]]]:
+    """Append what partners would have seen, had it been known whom they brought.
+
+    Gives the last position, and the meetings among it with their new partners. The head is locked.
+    """
+    rows = await connection.fetch(
+        f"INSERT INTO feed_event (position, only_partner, {_COPIED}) "  # noqa: S608  # our own words
+        "SELECT $3 + row_number() OVER (ORDER BY position), partner_id, event_id, type, key, "
+        "mission_id, stop_id, audience, concerned, partners, event, hook, $4 "
+        "FROM (SELECT DISTINCT ON (position, pair.partner_id) feed_event.*, pair.partner_id "
+        "FROM unnest($1::uuid[], $2::uuid[]) AS pair (id, partner_id) "
+        "JOIN feed_event ON concerned @> ARRAY[pair.id] WHERE only_partner IS NULL "
+        "AND NOT partners @> ARRAY[pair.partner_id] "
+        "AND NOT EXISTS (SELECT FROM feed_event AS copy WHERE copy.event_id = feed_event.event_id "
+        "AND copy.only_partner = pair.partner_id)) AS late "
+        "RETURNING type, key, only_partner",
+        *columns(pairs, 2),
+        position,
+        now,
+    )
+    meetings = [row for row in rows if row["type"].startswith(MEETINGS)]
+    return position + len(rows), [(row["key"], row["only_partner"]) for row in meetings]
+
+
+async def read(
+    connection: Connection,
+    viewer: Viewer,
+    span: tuple[int, int],
+    types: Sequence[str],
+    limit: int,
+) -> list[asyncpg.Record]:
+    """Read what somebody may see after one position and up to another."""
+    return await connection.fetch(
+        f"SELECT position, event FROM feed_event, {_VIEWER} WHERE {VISIBLE} "  # noqa: S608  # our own words
+        "AND position > $4 AND position <= $5 AND (cardinality($6::text[]) = 0 OR type = ANY($6)) "
+        "ORDER BY position LIMIT $7",
+        viewer.mission_id,
+        viewer.partner_id,
+        viewer.stop_ids,
+        *span,
+        types,
+        limit,
+    )
+
+
+async def one(connection: Connection, viewer: Viewer, event_id: UUID) -> asyncpg.Record | None:
+    """Read one event, if it may be seen."""
+    return await connection.fetchrow(
+        f"SELECT position, event FROM feed_event, {_VIEWER} WHERE {VISIBLE} "  # noqa: S608  # our own words
+        "AND event_id = $4 ORDER BY position LIMIT 1",
+        viewer.mission_id,
+        viewer.partner_id,
+        viewer.stop_ids,
+        event_id,
+    )
+
+
+async def span(connection: Connection, since: datetime, until: datetime) -> tuple[int, int]:
+    """Give the positions after the last event before a time, and of the last one until another."""
+    row = await connection.fetchrow(
+        "SELECT coalesce(min(position) - 1, 0), coalesce(max(position), 0) FROM feed_event "
+        "WHERE appended_at BETWEEN $1 AND $2",
+        since,
+        until,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
+async def drop(connection: Connection, before: datetime, limit: int) -> int:
+    """Drop what was appended before a time, the oldest first, and note how far that goes."""
+    rows = await connection.fetch(
+        "DELETE FROM feed_event WHERE position IN (SELECT position FROM feed_event "
+        "WHERE appended_at < $1 ORDER BY position LIMIT $2) RETURNING position",
+        before,
+        limit,
+    )
+    if rows:
+        last = max(row["position"] for row in rows)
+        await connection.execute("UPDATE feed_head SET dropped = greatest(dropped, $1)", last)
+    return len(rows)

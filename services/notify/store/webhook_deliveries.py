@@ -1,0 +1,202 @@
+"""Deliveries to webhooks: the queue, in order for each endpoint and aggregate, and the log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import asyncpg
+
+from services.notify.store.feed import VISIBLE
+from shared.postgres import Connection, columns
+
+Shown = Literal["all", "waiting", "delivered", "failed"]
+
+LEASE = timedelta(seconds=60)
+"""Longer than an attempt takes: then a process has ended with it."""
+
+_WANTED = "(cardinality(viewer.types) = 0 OR feed_event.type = ANY(viewer.types))"
+_NEW = (
+    "INSERT INTO webhook_delivery (webhook_id, event_id, type, key, body, next_attempt_at, "  # noqa: S608  # our own words
+    "created_at) SELECT viewer.id, event_id, feed_event.type, key, hook, $1::timestamptz, $1 "
+    "FROM feed_event JOIN webhook AS viewer ON "
+    f"{VISIBLE} AND {_WANTED} "
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one endpoint."""
+
+    id: int
+    event_id: UUID
+    body: str
+    attempts: int
+    """With the one that is made now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of an attempt, and of its delivery: when it is tried again, or None."""
+
+    delivery: int
+    state: str
+    next_attempt_at: datetime | None
+    at: datetime
+    milliseconds: int
+    status: int | None
+    failure: str | None
+    request_head: str
+    response_head: str
+
+
+async def queue(connection: Connection, position: int, now: datetime) -> None:
+    """Queue what the feed has after a position for all who want it."""
+    await connection.execute(
+        f"{_NEW} WHERE position > $2 ORDER BY position ON CONFLICT DO NOTHING", now, position
+    )
+
+
+async def replay(
+    connection: Connection, webhook_id: UUID, span: tuple[int, int], now: datetime
+) -> int:
+    """Queue once more what an endpoint may be told from one position up to another; count it."""
+    done = await connection.execute(
+        f"{_NEW} WHERE viewer.id = $2 AND position > $3 AND position <= $4 ORDER BY position "
+        "ON CONFLICT (webhook_id, event_id) DO UPDATE SET state = 'waiting', attempts = 0, "
+        "next_attempt_at = $1, ended_at = NULL",
+        now,
+        webhook_id,
+        *span,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def replay_one(connection: Connection, webhook_id: UUID, id_: int, now: datetime) -> bool:
+    """Queue a delivery once more; False: it is not one of this endpoint."""
+    return bool(
+        await connection.fetchval(
+            "UPDATE webhook_delivery SET state = 'waiting', attempts = 0, next_attempt_at = $3, "
+            "ended_at = NULL WHERE webhook_id = $1 AND id = $2 RETURNING true",
+            webhook_id,
+            id_,
+            now,
+        )
+    )
+
+
+async def replay_failed(connection: Connection, webhook_id: UUID, now: datetime) -> int:
+    """Queue once more what failed for good, and count it."""
+    done = await connection.execute(
+        "UPDATE webhook_delivery SET state = 'waiting', attempts = 0, next_attempt_at = $2, "
+        "ended_at = NULL WHERE webhook_id = $1 AND state = 'failed'",
+        webhook_id,
+        now,
+    )
+    return int(done.rpartition(" ")[2])
+
+
+async def claim(
+    connection: Connection, webhook_id: UUID, now: datetime, limit: int
+) -> list[Delivery]:
+    """Take an endpoint's due deliveries for the length of a lease; of each aggregate the first."""
+    rows = await connection.fetch(
+        "UPDATE webhook_delivery SET attempts = attempts + 1, "
+        "next_attempt_at = $2::timestamptz + $4 WHERE id IN (SELECT id "
+        "FROM webhook_delivery AS due "
+        "WHERE webhook_id = $1 AND state = 'waiting' AND next_attempt_at <= $2 "
+        "AND NOT EXISTS (SELECT FROM webhook_delivery AS earlier "
+        "WHERE earlier.webhook_id = $1 AND earlier.key = due.key AND earlier.state = 'waiting' "
+        "AND earlier.id < due.id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, event_id, body, attempts",
+        webhook_id,
+        now,
+        limit,
+        LEASE,
+    )
+    return sorted((Delivery(**row) for row in rows), key=lambda delivery: delivery.id)
+
+
+async def test_fire(
+    connection: Connection, webhook_id: UUID, event: tuple[UUID, str, str], now: datetime
+) -> Delivery:
+    """Write a delivery of a test, its id, type and body, as one under way."""
+    event_id, type_, body = event
+    id_ = await connection.fetchval(
+        "INSERT INTO webhook_delivery (webhook_id, event_id, type, key, body, attempts, "
+        "next_attempt_at, created_at) VALUES ($1, $2, $3, $2, $4, 1, $5::timestamptz + $6, $5) "
+        "RETURNING id",
+        webhook_id,
+        event_id,
+        type_,
+        body,
+        now,
+        LEASE,
+    )
+    return Delivery(id_, event_id, body, 1)
+
+
+async def record(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Write what came of attempts."""
+    rows = await connection.fetch(
+        "UPDATE webhook_delivery SET state = done.state, "
+        "next_attempt_at = coalesce(done.next_attempt_at, webhook_delivery.next_attempt_at), "
+        "ended_at = CASE WHEN done.state <> 'waiting' THEN done.at END "
+        "FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) "
+        "AS done (id, state, next_attempt_at, at) WHERE webhook_delivery.id = done.id "
+        "RETURNING webhook_delivery.id",
+        *columns([(one.delivery, one.state, one.next_attempt_at, one.at) for one in attempts], 4),
+    )
+    # Some may be forgotten by now.
+    left = {row["id"] for row in rows}
+    await connection.copy_records_to_table(
+        "webhook_attempt",
+        columns=(
+            *("delivery", "at", "milliseconds", "status", "failure"),
+            *("request_head", "response_head"),
+        ),
+        records=[
+            (
+                *(one.delivery, one.at, one.milliseconds, one.status, one.failure),
+                *(one.request_head, one.response_head),
+            )
+            for one in attempts
+            if one.delivery in left
+        ],
+    )
+
+
+async def log(
+    connection: Connection, webhook_id: UUID, shown: Shown, after: int, limit: int
+) -> list[asyncpg.Record]:
+    """List an endpoint's deliveries, newest first."""
+    return await connection.fetch(
+        "SELECT id, event_id, type, body, state, attempts, next_attempt_at, created_at, ended_at "
+        "FROM webhook_delivery WHERE webhook_id = $1 AND ($2 = 'all' OR state = $2) "
+        "AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
+        webhook_id,
+        shown,
+        after,
+        limit,
+    )
+
+
+async def attempts(connection: Connection, deliveries: Sequence[int]) -> list[asyncpg.Record]:
+    """List what was tried, in order."""
+    return await connection.fetch(
+        "SELECT delivery, at, milliseconds, status, failure, request_head, response_head "
+        "FROM webhook_attempt WHERE delivery = ANY($1) ORDER BY id",
+        deliveries,
+    )
+
+
+async def forget(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete deliveries made before a time, and count them."""
+    done = await connection.execute(
+        "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery "
+        "WHERE created_at < $1 LIMIT $2)",
+        before,
+        limit,
+    )
+    return int(done.rpartition(" ")[2])
