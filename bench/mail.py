@@ -214,7 +214,7 @@ def whole_stop() -> float:
         for number in range(STOP_MEETINGS)
     ]
     begun = time.process_time()
-    calendar(appointments, Frame("Example Hall", ("Tradewind", HEAD.address), ("", ""), NOW))
+    calendar(appointments, Frame("Example Hall", HEAD.organizer, ("", ""), NOW))
     return time.process_time() - begun
 
 

@@ -59,7 +59,7 @@ async def take(
             is_lost |= await _suppress(connection, bounce, report, now)
         if is_lost:
             reason = f"Came back: {bounce.reason}"
-            await messages.end(connection, message.id, "failed", now, reason)
+            await messages.end(connection, message.id, "failed", reason)
             await tell_otherwise(connection, message, now, reach.available)
     return bounce
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import parseaddr
 from functools import partial
 from uuid import UUID
 
@@ -183,7 +182,7 @@ class _About:
         """
         frame = Frame(
             place=(stop["venue"] or stop["city"]).in_(self.language),
-            organizer=(parseaddr(self.head.sender)[0] or "Tradewind", self.head.address),
+            organizer=self.head.organizer,
             attendee=(self.contact.name_in(self.language), self.contact.email),
             now=self.now,
         )

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import cache
 from urllib.parse import quote
 from uuid import UUID
 
 from services.notify.domain import unsubscribing
 from shared.contacts import Contact
+
+_parsed = cache(parseaddr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,10 @@ class Letterhead:
     """Empty: nobody is offered to unsubscribe."""
 
     @property
-    def address(self) -> str:
-        """Give the bare address of the sender."""
-        return parseaddr(self.sender)[1]
+    def organizer(self) -> tuple[str, str]:
+        """Give name and address of the sender."""
+        name, address = _parsed(self.sender)
+        return name or "Tradewind", address
 
     @property
     def origin(self) -> str:

@@ -146,12 +146,12 @@ class Sender:
         except NotYet as reason:
             await self._put_off(message, at, str(reason))
         except Unwanted as reason:
-            await self._end(message, "suppressed", at, str(reason))
+            await self._end(message, "suppressed", str(reason))
         except Never as reason:
             # Nobody is there who could be told otherwise.
-            await self._end(message, "failed", at, str(reason))
+            await self._end(message, "failed", str(reason))
         except NothingNew:
-            await self._end(message, "superseded", at)
+            await self._end(message, "superseded")
         else:
             await self._hand_over(message, rendered, reader, at)
 
@@ -178,8 +178,7 @@ class Sender:
             await self._note(message, attempt, trouble, at)
         else:
             async with self._database.transaction() as connection:
-                await attempts.end(connection, attempt, "sent", at)
-                await messages.end(connection, message.id, "sent", at)
+                await attempts.succeed(connection, attempt, at)
                 if rendered.told:
                     await changes.mark_told(connection, message.person_id, rendered.told)
 
@@ -200,16 +199,14 @@ class Sender:
         if isinstance(trouble, Unknown):
             raise Away(reason) from trouble
 
-    async def _end(
-        self, message: Message, state: State, at: datetime, reason: str | None = None
-    ) -> None:
+    async def _end(self, message: Message, state: State, reason: str | None = None) -> None:
         async with self._database.transaction() as connection:
-            await messages.end(connection, message.id, state, at, reason)
+            await messages.end(connection, message.id, state, reason)
 
     async def _fail(self, message: Message, at: datetime, reason: str) -> None:
         """Give a message up, and have it told otherwise."""
         async with self._database.transaction() as connection:
-            await messages.end(connection, message.id, "failed", at, reason)
+            await messages.end(connection, message.id, "failed", reason)
             other = await tell_otherwise(connection, message, at, self._available)
         log.warning(
             "message failed",

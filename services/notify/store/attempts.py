@@ -50,6 +50,17 @@ async def end(
     )
 
 
+async def succeed(connection: Connection, attempt: int, now: datetime) -> None:
+    """Say that a message was taken at this attempt."""
+    await connection.execute(
+        "WITH ended AS (UPDATE attempt SET result = 'sent', ended_at = $2 WHERE id = $1 "
+        "RETURNING message) UPDATE message SET state = 'sent', reason = NULL, sent_at = $2 "
+        "FROM ended WHERE message.id = ended.message",
+        attempt,
+        now,
+    )
+
+
 async def withdraw(connection: Connection, attempt: int) -> None:
     """Take an attempt back that was none: nothing was handed over."""
     await connection.execute("DELETE FROM attempt WHERE id = $1", attempt)

@@ -140,16 +140,14 @@ async def release(
 
 
 async def end(
-    connection: Connection, message_id: int, state: str, now: datetime, reason: str | None = None
+    connection: Connection, message_id: int, state: State, reason: str | None = None
 ) -> None:
-    """Say what became of a mail."""
+    """Say why a mail is not sent, or did not arrive."""
     await connection.execute(
-        "UPDATE message SET state = $2, reason = $3, "
-        "sent_at = CASE WHEN $2 = 'sent' THEN $4::timestamptz END WHERE id = $1",
+        "UPDATE message SET state = $2, reason = $3, sent_at = NULL WHERE id = $1",
         message_id,
         state,
         reason,
-        now,
     )
 
 

@@ -423,7 +423,7 @@ async def test_who_dies_between_sending_and_saving_sends_few_copies_and_then_non
     sender = await due(rig)
     at = NOW
     with monkeypatch.context() as patch:
-        patch.setattr(attempts, "end", Mock(side_effect=Killed))
+        patch.setattr(attempts, "succeed", Mock(side_effect=Killed))
         for _ in range(COPIES_MAX):
             with pytest.raises(Killed):
                 await sender.send_due(at)

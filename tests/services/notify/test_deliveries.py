@@ -24,7 +24,7 @@ async def mails(database: Any, world: Any) -> list[Kind]:
             await planning.tell(connection, [News.of(kind, person, world.mission, about)], NOW)
         await planning.tell(connection, [News.of("sign_in", world.delegate, uuid4())], NOW)
         row = await connection.fetchrow("SELECT id FROM message WHERE kind = 'pending'")
-        await messages.end(connection, row["id"], "failed", NOW, "550 No such user")
+        await messages.end(connection, row["id"], "failed", "550 No such user")
     return kinds
 
 
