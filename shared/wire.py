@@ -6,7 +6,7 @@ of others is small, and there is much of it.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from pydantic_core import from_json
@@ -92,8 +92,8 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note that the connection is open."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's is none by its type.
+        self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
         self.opened_at = asyncio.get_running_loop().time()
 
