@@ -1,19 +1,22 @@
 """Repairs of the running day: what happened, what is proposed, and what staff decides."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
+from fastapi.responses import Response
 
-from services.matching.acting import author
 from services.matching.allowing import allow, allow_repair, end, shown
 from services.matching.commands import repairing, reviewing
+from services.matching.commands.repairing import Decision
 from services.matching.repair_bodies import RepairBody, RepairRuleBody
-from services.matching.resources import Held
+from services.matching.resources import Held, Resources
 from services.matching.store import absences
 from services.matching.store import repairs as store
 from shared.access import may
 from shared.http import Caller, Now
+from shared.idempotency import OptionalKey
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
@@ -23,9 +26,7 @@ async def propose(body: RepairBody, held: Held, who: Caller, now: Now) -> dict[s
     """Say what disturbs the day; answers with a repair."""
     await allow(held, who, body.stop_id)
     report = body.happened.model_dump()
-    repair_id = await repairing.propose(
-        held.database, held.repair, body.stop_id, report, author(who), now
-    )
+    repair_id = await repairing.propose(held.database, held.repair, body.stop_id, report, who, now)
     return await shown(held, who, repair_id)
 
 
@@ -46,37 +47,42 @@ async def read_repair(repair_id: UUID, held: Held, who: Caller) -> dict[str, Any
 
 
 @router.post("/repairs/{repair_id}/accept")
-async def accept(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+async def accept(repair_id: UUID, held: Held, who: Caller, key: OptionalKey, now: Now) -> Response:
     """Put a repair in force, whole or not at all."""
-    await allow_repair(held, who, repair_id)
-    await repairing.accept(held.database, repair_id, author(who), now)
-    return await shown(held, who, repair_id)
+    decision = await _decision(held, Decision(repair_id, who, now, key))
+    return (await repairing.accept(held.database, decision)).response()
 
 
 @router.post("/repairs/{repair_id}/reject")
-async def reject(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+async def reject(repair_id: UUID, held: Held, who: Caller, key: OptionalKey, now: Now) -> Response:
     """Put a repair aside: nothing is changed."""
-    await allow_repair(held, who, repair_id)
-    await repairing.reject(held.database, repair_id, author(who), now)
-    return await shown(held, who, repair_id)
+    decision = await _decision(held, Decision(repair_id, who, now, key))
+    return (await repairing.reject(held.database, decision)).response()
 
 
 @router.post("/repairs/{repair_id}/again", status_code=201)
 async def again(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
     """Propose anew for what was reported, on the day as it is now."""
     await allow_repair(held, who, repair_id)
-    new_id = await repairing.again(held.database, held.repair, repair_id, author(who), now)
+    new_id = await repairing.again(held.database, held.repair, repair_id, who, now)
     return await shown(held, who, new_id)
 
 
 @router.post("/repairs/{repair_id}/offers/{number}/accept")
-async def take_offer(
-    repair_id: UUID, number: int, held: Held, who: Caller, now: Now
-) -> dict[str, Any]:
+async def take_offer(  # each is given by the framework
+    *, repair_id: UUID, number: int, held: Held, who: Caller, key: OptionalKey, now: Now
+) -> Response:
     """Give a waiting wish the meeting that a repair left room for."""
-    await allow_repair(held, who, repair_id)
-    await repairing.take_offer(held.database, repair_id, number, now)
-    return await shown(held, who, repair_id)
+    decision = await _decision(held, Decision(repair_id, who, now, key))
+    return (await repairing.take_offer(held.database, decision, number)).response()
+
+
+async def _decision(held: Resources, decision: Decision) -> Decision:
+    """Check the right to decide, and say how much the answer may tell; raises as `allow`."""
+    async with held.database.reading() as connection:
+        row = await repairing.existing(connection, decision.repair_id)
+    scope = await allow(held, decision.who, row["stop_id"])
+    return replace(decision, in_full=may(decision.who, "schedule.write", scope))
 
 
 @router.get("/repair-rules")

@@ -6,7 +6,7 @@ from functools import partial
 
 from services.matching.commands.requesting import cancel_all_of
 from services.matching.commands.telling import tell
-from services.matching.store import absences, facts, meetings, people, repairs
+from services.matching.store import absences, audit, facts, meetings, people, repairs
 from shared.erased import forget_answers, note_erased
 from shared.events.matching import MeetingCancelled
 from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased
@@ -18,6 +18,9 @@ MESSAGES_KEPT = timedelta(days=90)
 
 DISTURBANCES_KEPT = timedelta(days=30)
 """How long who was away, and what was proposed for it, stays."""
+
+TRAIL_KEPT = timedelta(days=2190)
+"""How long it stays on file what staff did, as in registration's own trail."""
 
 BATCH_SIZE_MAX = 500
 
@@ -59,6 +62,8 @@ async def withhold(
 async def sweep(database: Database, at: datetime) -> int:
     """Delete what is not kept any longer, in batches, and count the messages."""
     await forget_requests(database, at - KEPT)
+    async with database.transaction() as connection:
+        await audit.end(connection, at - TRAIL_KEPT)
     for old in (absences, repairs):
         await in_batches(
             database,

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from services.matching.commands import enforcing, looking
+from pydantic_core import to_jsonable_python
+
+from services.matching.commands import enforcing, looking, reviewing, tracing
 from services.matching.commands.checking import Outdated
 from services.matching.commands.reporting import Report, happened
 from services.matching.commands.surveying import day_of, survey
@@ -16,7 +19,9 @@ from services.matching.domain.repair.record import Happened, Record
 from services.matching.domain.requests import Author
 from services.matching.store import facts
 from services.matching.store import repairs as store
+from shared.access import Principal
 from shared.errors import Conflict, NotFound
+from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database
 
 Repair = Callable[[Day, Disturbance], Awaitable[Proposal]]
@@ -24,12 +29,29 @@ Repair = Callable[[Day, Disturbance], Awaitable[Proposal]]
 Row = store.Row
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A repair that somebody decides about; a request with `key` takes effect once."""
+
+    repair_id: UUID
+    who: Principal
+    now: datetime
+    key: Key | None = None
+    in_full: bool = False
+    """Whether the answer says also who does not want to meet."""
+
+    @property
+    def by(self) -> Author:
+        """Say whose decision it is."""
+        return Author(self.who.subject, self.who.role)
+
+
 async def propose(
     database: Database,
     repair: Repair,
     stop_id: UUID,
     what: Report | Happened,
-    by: Author,
+    who: Principal,
     now: datetime,
 ) -> UUID:
     """Find a repair of a stop's day and keep it; the stop's rule may accept it at once.
@@ -47,83 +69,105 @@ async def propose(
     async with database.transaction() as connection:
         told_of = await warnings(connection, stop_id, known, record)
         record = record.model_copy(update={"warnings": told_of})
-        await store.add(connection, (repair_id, stop_id), (told, record), by, now)
+        decision = Decision(repair_id, who, now)
+        await store.add(connection, (repair_id, stop_id), (told, record), decision.by, now)
         meetings_max = await store.rule(connection, stop_id)
     if meetings_max is not None and record.is_light(meetings_max):
-        await _accept_by_rule(database, repair_id, by, now)
+        await _accept_by_rule(database, decision)
     return repair_id
 
 
-async def _accept_by_rule(database: Database, repair_id: UUID, by: Author, now: datetime) -> None:
+async def _accept_by_rule(database: Database, decision: Decision) -> None:
     try:
-        await accept(database, repair_id, by, now, is_by_rule=True)
+        await accept(database, decision, is_by_rule=True)
     except Outdated:
         # It stays, with what came between, for staff to look at.
         return
 
 
 async def again(
-    database: Database, repair: Repair, repair_id: UUID, by: Author, now: datetime
+    database: Database, repair: Repair, repair_id: UUID, who: Principal, now: datetime
 ) -> UUID:
     """Propose anew for what was reported then, on the day as it is now; raises as `propose`."""
     async with database.reading() as connection:
         row = await existing(connection, repair_id)
     told = Happened.model_validate(row["happened"])
-    return await propose(database, repair, row["stop_id"], told, by, now)
+    return await propose(database, repair, row["stop_id"], told, who, now)
 
 
-async def accept(
-    database: Database, repair_id: UUID, by: Author, now: datetime, *, is_by_rule: bool = False
-) -> None:
-    """Put a proposal in force, all of it or nothing; a repeat changes nothing.
+async def accept(database: Database, decision: Decision, *, is_by_rule: bool = False) -> Answer:
+    """Put a proposal in force, all of it or nothing, and show it; a repeat changes nothing.
 
     Raises `NotFound`, and `Conflict` for one that is rejected, or that something came between
     (`stale_repair`, which names it).
     """
-    try:
-        async with database.transaction() as connection:
-            row = await _locked(connection, repair_id)
-            if row["state"] == "accepted":
-                return
+    repair_id, now = decision.repair_id, decision.now
+
+    async def effect(connection: Connection) -> Answer:
+        row = await _locked(connection, repair_id)
+        if row["state"] != "accepted":
             _must_be(row, "open")
             told = Happened.model_validate(row["happened"])
             record = Record.model_validate(row["proposal"])
             stop = await looking.existing_stop(connection, row["stop_id"])
             await enforcing.put_in_force(connection, stop, (told, record), now)
-            await store.decide(connection, repair_id, "accepted", by, now)
+            await store.decide(connection, repair_id, "accepted", decision.by, now)
             if is_by_rule:
                 await store.by_rule(connection, repair_id)
+            done = {"is_by_rule": is_by_rule, **tracing.accepted(told, record)}
+            await tracing.trace(connection, stop, decision, "repair.accept", done)
+        return await _shown(connection, decision)
+
+    try:
+        return await once(database, decision.key, effect)
     except Outdated as found:
         async with database.transaction() as connection:
-            await store.decide(connection, repair_id, "stale", by, now, found.conflict)
+            await store.decide(connection, repair_id, "stale", decision.by, now, found.conflict)
         raise
 
 
-async def reject(database: Database, repair_id: UUID, by: Author, now: datetime) -> None:
-    """Put a proposal aside; a repeat changes nothing. Raises `NotFound`, `Conflict`."""
-    async with database.transaction() as connection:
-        row = await _locked(connection, repair_id)
+async def reject(database: Database, decision: Decision) -> Answer:
+    """Put a proposal aside, and show it; a repeat changes nothing.
+
+    Raises `NotFound`, `Conflict`.
+    """
+
+    async def effect(connection: Connection) -> Answer:
+        row = await _locked(connection, decision.repair_id)
         if row["state"] != "rejected":
             _must_be(row, "open")
-            await store.decide(connection, repair_id, "rejected", by, now)
+            stop = await looking.existing_stop(connection, row["stop_id"])
+            await store.decide(
+                connection, decision.repair_id, "rejected", decision.by, decision.now
+            )
+            await tracing.trace(connection, stop, decision, "repair.reject", {})
+        return await _shown(connection, decision)
+
+    return await once(database, decision.key, effect)
 
 
-async def take_offer(database: Database, repair_id: UUID, number: int, now: datetime) -> None:
-    """Give a waiting wish what an accepted repair freed; a repeat changes nothing.
+async def take_offer(database: Database, decision: Decision, number: int) -> Answer:
+    """Give a waiting wish what an accepted repair freed, and show it; a repeat changes nothing.
 
     Raises `NotFound`, and `Conflict` before it is accepted or where it is taken by now.
     """
-    async with database.transaction() as connection:
-        row = await _locked(connection, repair_id)
+
+    async def effect(connection: Connection) -> Answer:
+        row = await _locked(connection, decision.repair_id)
         offers = Record.model_validate(row["proposal"]).offers
         if not 1 <= number <= len(offers):
             raise NotFound(f"This repair offers {len(offers)} meetings.")
-        if number in row["taken"]:
-            return
-        _must_be(row, "accepted")
-        stop = await looking.existing_stop(connection, row["stop_id"])
-        await enforcing.add(connection, stop, offers[number - 1], now)
-        await store.take(connection, repair_id, number)
+        if number not in row["taken"]:
+            _must_be(row, "accepted")
+            stop = await looking.existing_stop(connection, row["stop_id"])
+            offer = offers[number - 1]
+            await enforcing.add(connection, stop, offer, decision.now)
+            await store.take(connection, decision.repair_id, number)
+            done = {"offer": number, **tracing.added(offer)}
+            await tracing.trace(connection, stop, decision, "repair.offer.accept", done)
+        return await _shown(connection, decision)
+
+    return await once(database, decision.key, effect)
 
 
 async def set_rule(database: Database, stop_id: UUID, meetings_max: int | None) -> None:
@@ -139,6 +183,13 @@ async def existing(connection: Connection, repair_id: UUID) -> Row:
     if row is None:
         raise NotFound("There is no such repair.")
     return row
+
+
+async def _shown(connection: Connection, decision: Decision) -> Answer:
+    row = await existing(connection, decision.repair_id)
+    stop_id, in_full = row["stop_id"], decision.in_full
+    (view,) = await reviewing.views(connection, stop_id, [row], in_full=in_full)
+    return Answer(to_jsonable_python(view), status=200)
 
 
 async def _locked(connection: Connection, repair_id: UUID) -> Row:

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from services.matching.domain.repair.proposal import REASONS
 from services.matching.domain.repair.record import Added, Couple, Happened, Record, Touched, Where
-from services.matching.store import meetings, repairs, sessions
+from services.matching.store import audit, meetings, repairs, sessions
 from shared.postgres import Connection
 
 View = dict[str, Any]
+TRAIL = ("at", "actor_id", "actor_role", "action")
 
 
 async def views(
@@ -23,7 +24,13 @@ async def views(
         await meetings.companies(connection, people),
         in_full=in_full,
     )
-    return [shown.repair(row, record) for row, record in zip(rows, records, strict=True)]
+    trail: dict[UUID, list[View]] = {row["id"]: [] for row in rows}
+    for entry in await audit.of_subjects(connection, list(trail)):
+        trail[entry["subject_id"]].append({name: entry[name] for name in TRAIL})
+    return [
+        shown.repair(row, record) | {"trail": trail[row["id"]]}
+        for row, record in zip(rows, records, strict=True)
+    ]
 
 
 def people_of(view: View) -> set[UUID]:

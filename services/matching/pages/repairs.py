@@ -78,7 +78,8 @@ async def repair(
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, view["stop_id"])
         people = await meetings.companies(connection, reviewing.people_of(view))
-    name = await _names(held, who, stop, people, view["people"])
+    others = [*view["people"], *(one["actor_id"] for one in view["trail"])]
+    name = await _names(held, who, stop, people, others)
     del stop_id
     return pages.render(
         request,

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
-from services.matching.acting import author
 from services.matching.allowing import allow, allow_repair, end
 from services.matching.commands import repairing
+from services.matching.commands.repairing import Decision
 from services.matching.domain.repair.record import Kind
 from services.matching.pages.repairs import Asked, page
 from services.matching.repair_bodies import RULE_MEETINGS_MAX, RepairBody
@@ -58,7 +58,7 @@ async def report(  # noqa: PLR0913  # each is given by the framework
             {"stop_id": stop_id, "happened": _happened(kind, typed, counterpart_ids or [])}
         )
         repair_id = await repairing.propose(
-            held.database, held.repair, stop_id, body.happened.model_dump(), author(who), now
+            held.database, held.repair, stop_id, body.happened.model_dump(), who, now
         )
     except (ValidationError, Invalid, Conflict) as error:
         asked = Asked(kind, q, _wrong(error), typed)
@@ -71,7 +71,7 @@ async def accept(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: N
     """Put a repair in force; what came between is shown on its page."""
     await allow_repair(held, who, repair_id)
     try:
-        await repairing.accept(held.database, repair_id, author(who), now)
+        await repairing.accept(held.database, Decision(repair_id, who, now))
     except Conflict:
         return _to(stop_id, repair_id, "?late=1")
     return _to(stop_id, repair_id)
@@ -82,7 +82,7 @@ async def reject(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: N
     """Put a repair aside."""
     await allow_repair(held, who, repair_id)
     try:
-        await repairing.reject(held.database, repair_id, author(who), now)
+        await repairing.reject(held.database, Decision(repair_id, who, now))
     except Conflict:
         return _to(stop_id, repair_id, "?late=1")
     return RedirectResponse(f"/stops/{stop_id}/repairs", 303)
@@ -92,7 +92,7 @@ async def reject(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: N
 async def again(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: Now) -> Response:
     """Have a repair proposed anew for what was reported then."""
     await allow_repair(held, who, repair_id)
-    new = await repairing.again(held.database, held.repair, repair_id, author(who), now)
+    new = await repairing.again(held.database, held.repair, repair_id, who, now)
     return _to(stop_id, new)
 
 
@@ -103,7 +103,7 @@ async def take_offer(
     """Give a waiting wish the meeting that became possible."""
     await allow_repair(held, who, repair_id)
     try:
-        await repairing.take_offer(held.database, repair_id, number, now)
+        await repairing.take_offer(held.database, Decision(repair_id, who, now), number)
     except Conflict:
         return _to(stop_id, repair_id, f"?missed={number}#offers")
     return _to(stop_id, repair_id, "#offers")

@@ -42,11 +42,11 @@ TABLES = (
     "schedule_edit schedule session_point meeting_point meeting_session "
     "preference company_preference quota personal_quota exclusion veto meeting_request "
     "participation participant interpreter programme_item stop mission "
-    "outbox inbox dead_letter idempotency"
+    "outbox inbox dead_letter idempotency audit_entry"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
-# What was said of outcomes is only added to, but for this.
-EMPTY = f"SET tradewind.ledger_ends = 'yes'; {EMPTY}"
+# What was said of outcomes, and what staff did, is only added to, but for this.
+EMPTY = f"SET tradewind.ledger_ends = 'yes'; SET tradewind.audit_ends = 'yes'; {EMPTY}"
 START = datetime(2023, 11, 7, 2, 0, tzinfo=UTC)
 NOW = datetime(2023, 11, 7, 1, 0, tzinfo=UTC)
 SLOT = timedelta(minutes=25)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx2
 import pytest
 
 from services.matching.commands import repairing
-from services.matching.commands.erasing import DISTURBANCES_KEPT, sweep
-from services.matching.domain.requests import Author
+from services.matching.commands.erasing import DISTURBANCES_KEPT, TRAIL_KEPT, sweep
+from services.matching.commands.repairing import Decision
 from services.matching.domain.versions import Entry
 from shared.access import Principal
 from shared.errors import Conflict
@@ -342,11 +343,72 @@ async def test_what_would_have_begun_by_now_is_named(day: Tomorrow) -> None:
         before = await day.everything()
         with pytest.raises(Conflict, match=r"Sample Dave Co\. and Sample Luo Co\."):
             await repairing.accept(
-                day.house.database, UUID(repair["id"]), Author(uuid4(), "door_staff"), later
+                day.house.database,
+                Decision(UUID(repair["id"]), day.house.someone("door_staff"), later),
             )
         assert await day.everything() == before
         stale = await day.house.get(f"/repairs/{repair['id']}")
         assert stale["conflict"]["why"] == "late"
+
+
+async def test_who_applied_what_is_kept_and_cannot_be_changed(day: Tomorrow) -> None:
+    await day.publish(day.entry("dave lin", 1), day.entry("dora lin", 2, "T1", "ivy"))
+    await wish(day.house, "dave", "liu", "meet")
+    meeting = str(await day.house.meeting("dora lin"))
+    repair = await day.late("dora", 4)
+    assert repair["trail"] == []
+    door = day.house.someone("door_staff")
+    path = f"/api/v1/repairs/{repair['id']}"
+    assert (await day.house.ask("POST", f"{path}/accept", door)).status_code == 200
+    taken = await day.decide(repair, "offers/1/accept")
+    rejected = await day.late("dave", 1)
+    await day.decide(rejected, "reject")
+
+    trail = taken.json()["trail"]
+    assert [(one["action"], one["actor_role"]) for one in trail] == [
+        ("repair.accept", "door_staff"),
+        ("repair.offer.accept", "mission_staff"),
+    ]
+    assert trail[0]["actor_id"] == str(door.subject)
+    rows = await day.house.rows("SELECT * FROM audit_entry ORDER BY at, id")
+    assert [row["action"] for row in rows] == [*(one["action"] for one in trail), "repair.reject"]
+    (touched,) = rows[0]["details"]["touched"]
+    assert (touched["meeting_id"], touched["after"]) == (meeting, None)
+    # Who was late is forgotten sooner than the trail is.
+    assert str(day.house.people["dora"]) not in json.dumps(rows[0]["details"])
+    assert rows[1]["details"]["delegate_id"] == str(day.house.people["dave"])
+    for change in (
+        "UPDATE audit_entry SET actor_role = 'mission_staff'",
+        "DELETE FROM audit_entry",
+    ):
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await day.house.rows(change)
+    await sweep(day.house.database, datetime.now(UTC) + DISTURBANCES_KEPT + timedelta(days=1))
+    assert len(await day.house.rows("SELECT FROM audit_entry")) == 3
+    await sweep(day.house.database, datetime.now(UTC) + TRAIL_KEPT + timedelta(days=1))
+    assert await day.house.rows("SELECT FROM audit_entry") == []
+
+
+async def test_an_acceptance_that_is_sent_again_gets_the_first_answer(day: Tomorrow) -> None:
+    await day.publish(day.entry("dave luo", 1, "T1"))
+    repair = await day.late("dave", 1)
+    path = f"/api/v1/repairs/{repair['id']}"
+    boss = day.house.boss
+    first = await day.house.ask("POST", f"{path}/accept", boss, Idempotency_Key="one")
+    before = await day.everything()
+    again = await day.house.ask("POST", f"{path}/accept", boss, Idempotency_Key="one")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert await day.everything() == before
+    # The key is of this request alone, and without one a repeat changes nothing either.
+    other = await day.house.ask("POST", f"{path}/reject", boss, Idempotency_Key="one")
+    assert other.status_code == 409
+    assert (await day.decide(repair, "accept")).status_code == 200
+    assert await day.everything() == before
+    assert len(await day.house.rows("SELECT FROM audit_entry")) == 1
 
 
 async def test_a_repair_is_decided_once(day: Tomorrow) -> None:
