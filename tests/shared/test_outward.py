@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -286,6 +287,18 @@ async def test_a_connection_is_used_again_and_by_one_at_a_time(
         await asyncio.gather(*(ask(number) for number in range(20)))
         assert 1 < len(peers) <= 20
         outward.close()
+
+
+async def test_it_works_in_the_loop_that_services_run_in() -> None:
+    async def ask() -> int:
+        with ThreadPoolExecutor(1) as threads:
+            async with server(answering(OK)) as port:
+                outward = Outward(HERE, resolver(threads))
+                answer = await outward.ask("GET", f"http://127.0.0.1:{port}/")
+                outward.close()
+                return answer.status
+
+    assert await asyncio.to_thread(uvloop.run, ask()) == 200
 
 
 async def test_a_header_cannot_become_two() -> None:

@@ -33,7 +33,7 @@ from shared.wire import Answer, NoAnswer
 AT_ONCE = 16
 """Attempts at one endpoint at the same time, each of another aggregate."""
 COURIERS_MAX = 200
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 HEAD_LENGTH_MAX = 4_000
 KEPT = timedelta(days=30)
 BATCH_SIZE_MAX = 1_000
