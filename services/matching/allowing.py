@@ -1,13 +1,32 @@
 """Allowing: who may run a stop's day, decide about its repairs, and see them; for API and pages."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from services.matching.commands import looking, repairing, reviewing
+from services.matching.domain.meetings import Meeting
 from services.matching.resources import Resources
-from services.matching.store import absences
+from services.matching.store import absences, meetings
 from shared.access import Action, Principal, Scope, may, require
 from shared.errors import NotFound
+from shared.postgres import Connection
+
+
+async def seen(
+    connection: Connection, who: Principal, stop: looking.Row, found: Sequence[Meeting]
+) -> list[Meeting]:
+    """Leave the meetings of a stop that somebody sees: a partner that is no host those of its own.
+
+    Everybody else who may look at the board sees all of it.
+    """
+    scope = Scope(stop["mission_id"], stop["id"], hosts=tuple(stop["hosts"]))
+    if may(who, "numbers.read", scope):
+        return list(found)
+    people = {person for meeting in found for person in meeting.people}
+    companies = await meetings.companies(connection, people)
+    own = {person for person, row in companies.items() if row["partner_id"] == who.partner_id}
+    return [meeting for meeting in found if own.intersection(meeting.people)]
 
 
 async def allow(

@@ -22,6 +22,7 @@ from services.registration.domain.listing import CURSOR_LENGTH_MAX, Cursor, Filt
 from services.registration.domain.names import query_terms
 from services.registration.domain.people import Source
 from services.registration.domain.places import Status
+from services.registration.seeing import hosts_of
 from services.registration.store import lists
 from shared.access import Action, Principal, Scope, require
 from shared.errors import Fault, Invalid, NotFound
@@ -116,7 +117,8 @@ async def narrowed(
     Raises `Forbidden`, `NotFound`, or `Invalid` where nothing says which mission it is about.
     """
     mission_id, stop_id, zone = await _where(connection, asked)
-    require(who, action, Scope(mission_id, stop_id, (), who.partner_id))
+    hosts = await hosts_of(connection, who, stop_id) if stop_id else ()
+    require(who, action, Scope(mission_id, stop_id, (), who.partner_id, hosts))
     since = asked.since
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=ZoneInfo(zone))

@@ -16,6 +16,7 @@ Action = Literal[
     "registration.decide",
     "check_in",
     "board.read",
+    "numbers.read",
     "schedule.write",
     "meeting.run",
     "preference.write",
@@ -43,6 +44,8 @@ Action = Literal[
     "application.write",
     "application.review",
     "application.decide",
+    "partner.read",
+    "partner.write",
     "key.read",
     "key.write",
     "event.read",
@@ -67,13 +70,22 @@ KeyScope = Literal[
 
 SCOPES: Mapping[KeyScope, frozenset[Action]] = {
     "registrations:read": frozenset(
-        {"people.read", "registration.read", "list.export", "board.read"}
+        {
+            "people.read",
+            "registration.read",
+            "list.export",
+            "board.read",
+            "numbers.read",
+            "partner.read",
+        }
     ),
     "registrations:write": frozenset(
         {"people.invite", "registration.edit", "registration.cancel", "registration.decide"}
     ),
     "check_in:write": frozenset({"check_in"}),
-    "meetings:read": frozenset({"board.read", "live.stop", "recommendation.read", "veto.read"}),
+    "meetings:read": frozenset(
+        {"board.read", "numbers.read", "live.stop", "recommendation.read", "veto.read"}
+    ),
     "preferences:write": frozenset({"preference.write", "veto.write"}),
     "outcomes:read": frozenset({"outcome.read"}),
     "outcomes:write": frozenset({"outcome.write", "feedback.write"}),

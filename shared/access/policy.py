@@ -23,6 +23,14 @@ def _own_invitee(who: Principal, scope: Scope) -> bool:
     )
 
 
+def _hosted_stop(who: Principal, scope: Scope) -> bool:
+    return _own_stop(who, scope) and who.partner_id in scope.hosts
+
+
+def _hosts_invitee(who: Principal, scope: Scope) -> bool:
+    return _own_invitee(who, scope) and who.partner_id in scope.hosts
+
+
 def _own_partner(who: Principal, scope: Scope) -> bool:
     return (
         _own_mission(who, scope)
@@ -62,19 +70,21 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "mission.write": _STAFF,
     "people.invite": _STAFF | {"partner_staff": _own_invitee},
     "people.read": _STAFF | {"partner_staff": _own_stop},
-    "list.export": _STAFF | {"partner_staff": _own_stop},
+    "list.export": _STAFF | {"partner_staff": _hosted_stop},
     "audit.read": _STAFF,
     "organization.merge": _STAFF,
     "registration.read": _STOP_STAFF | _PEOPLE,
     "registration.cancel": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
     "registration.edit": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
-    "registration.decide": _STAFF,
+    "registration.decide": _STAFF | {"partner_staff": _hosts_invitee},
     "check_in": _STAFF | {"partner_staff": _own_invitee, "door_staff": _own_stop},
+    # Of a stop: to whom this is allowed and the next is not, of its own people alone.
     "board.read": _STOP_STAFF,
+    "numbers.read": _STOP_STAFF | {"partner_staff": _hosted_stop},
     "schedule.write": _STAFF,
     "meeting.run": _STAFF | {"door_staff": _own_stop},
     "preference.write": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
-    "recommendation.read": _STAFF | {"partner_staff": _own_stop} | _PEOPLE,
+    "recommendation.read": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
     "quota.write": _STAFF,
     "exclusion.write": _STAFF,
     # The partner of the scope is one that hosts the stop.
@@ -102,6 +112,8 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "application.review": _STAFF,
     "application.decide": _STAFF,
     # The partner of the scope is the one whose key, feed, webhook, list or connection it is.
+    "partner.read": _STAFF | _OWN_PARTNER,
+    "partner.write": _STAFF | _OWN_PARTNER,
     "key.read": {"service": _always},
     "key.write": _STAFF | _OWN_PARTNER,
     "event.read": _STAFF | _OWN_PARTNER,
@@ -111,7 +123,9 @@ POLICY: dict[Action, dict[Role, Rule]] = {
 }
 """Action, role, rule. What is not listed is forbidden.
 
-A partner's system may do what its staff may, of that what the scopes of its key open.
+A partner's system may do what its staff may, of that what the scopes of its key open. Of partners
+those that lead a stop or host it with others see all its numbers, take lists out, and decide who of
+their own invitees comes; organisers, supporters and venue hosts see and invite their own alone.
 """
 
 

@@ -48,9 +48,13 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an action touches. A part that is None does not narrow the action."""
+    """What an action touches. A part that is None does not narrow the action.
+
+    `hosts` are the partners that lead the stop or host it with others.
+    """
 
     mission_id: UUID | None = None
     stop_id: UUID | None = None
     person_ids: tuple[UUID, ...] = ()
     partner_id: UUID | None = None
+    hosts: tuple[UUID, ...] = ()

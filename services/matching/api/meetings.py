@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
+from services.matching.allowing import seen
 from services.matching.bodies import AbsenceBody, DelayBody, DestinationBody
 from services.matching.commands import locking, looking, moving, running
 from services.matching.commands.moving import Destination
@@ -16,6 +17,7 @@ from services.matching.resources import Held, Resources
 from services.matching.store import meetings as store
 from services.matching.store import sessions
 from shared.access import Principal, Scope, require
+from shared.errors import NotFound
 from shared.http import Caller, IfMatch, Now, etag
 
 OPTIONS_MAX = 100
@@ -27,12 +29,13 @@ router = APIRouter(prefix="/api/v1", tags=["matching"])
 async def list_meetings(
     stop_id: UUID, held: Held, who: Caller, participant_id: UUID | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """List a stop's meetings, or somebody's there."""
+    """List a stop's meetings, or somebody's there; to a partner that is no host its own."""
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
+        found = await store.of_stop(connection, stop_id)
         if participant_id is None or participant_id != who.subject:
             require(who, "board.read", Scope(stop["mission_id"], stop_id))
-        found = await store.of_stop(connection, stop_id)
+            found = await seen(connection, who, stop, found)
         if participant_id is not None:
             found = [m for m in found if participant_id in (*m.people, m.spot.interpreter_id)]
         return {"items": await looking.meeting_views(connection, stop_id, found)}
@@ -43,8 +46,11 @@ async def read_meeting(meeting_id: UUID, held: Held, who: Caller) -> Response:
     """Read a meeting; its revision is the ETag."""
     async with held.database.reading() as connection:
         meeting = await looking.existing_meeting(connection, meeting_id)
-    if who.subject not in (*meeting.people, meeting.spot.interpreter_id):
-        require(who, "board.read", Scope(meeting.mission_id, meeting.stop_id))
+        if who.subject not in (*meeting.people, meeting.spot.interpreter_id):
+            require(who, "board.read", Scope(meeting.mission_id, meeting.stop_id))
+            stop = await looking.existing_stop(connection, meeting.stop_id)
+            if not await seen(connection, who, stop, [meeting]):
+                raise NotFound("There is no such meeting.")
     return await _shown(held, meeting)
 
 

@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from services.matching.allowing import seen
 from services.matching.commands import editing, looking, publishing
 from services.matching.domain.explaining import sentence
 from services.matching.domain.meetings import Meeting
@@ -68,7 +69,7 @@ async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
         stop = await looking.existing_stop(connection, stop_id)
         scope = Scope(stop["mission_id"], stop_id)
         require(who, "board.read", scope)
-        found = await meetings.of_stop(connection, stop_id)
+        found = await seen(connection, who, stop, await meetings.of_stop(connection, stop_id))
         views = await looking.meeting_views(connection, stop_id, found)
         arrived = {
             row["participant_id"]

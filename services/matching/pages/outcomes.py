@@ -10,9 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from services.matching import ledger
+from services.matching.allowing import seen
 from services.matching.commands import feedback, looking, outcomes
 from services.matching.commands.outcomes import Found
 from services.matching.domain.currencies import CURRENCIES
+from services.matching.domain.meetings import Meeting
 from services.matching.domain.outcomes import (
     KINDS,
     Speaker,
@@ -135,7 +137,7 @@ async def show_ledger(
         chosen=meeting_id,
         kinds=KINDS,
         currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
-        is_staff=who.role in ("mission_staff", "partner_staff"),
+        is_staff=who.role == "mission_staff" or who.is_partner,
         refusal=refusal,
         form=form,
         money=money,
@@ -168,7 +170,7 @@ async def show_deal(
         may={act: _may(who, found, act, own) for act in ("verify", "dispute", "retract")},
         kinds=KINDS,
         currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
-        is_staff=who.role in ("mission_staff", "partner_staff"),
+        is_staff=who.role == "mission_staff" or who.is_partner,
         refusal=refusal,
         money=money,
     )
@@ -212,14 +214,28 @@ async def _names(connection: Connection, found: Sequence[Found]) -> Mapping[UUID
     return await choosing.companies(connection, ids)
 
 
+async def _seen(
+    connection: Connection, who: Principal, stop_id: UUID, found: Sequence[Meeting]
+) -> list[Meeting]:
+    stop = await looking.existing_stop(connection, stop_id)
+    if not may(who, "board.read", Scope(stop["mission_id"], stop_id)):
+        return []
+    return await seen(connection, who, stop, found)
+
+
 async def _with_whom(
     connection: Connection, who: Principal, meeting_id: UUID | None, stop_id: UUID | None
 ) -> list[dict[str, Any]]:
     """List the meetings of which somebody may state an outcome: one's own, for staff a stop's."""
     rows = [dict(row) for row in await store.met(connection, who.subject)]
-    found = [await looking.existing_meeting(connection, meeting_id)] if meeting_id else []
-    if stop_id and who.role in ("mission_staff", "partner_staff"):
-        found += await meetings.of_stop(connection, stop_id)
+    found: list[Meeting] = []
+    if who.role == "mission_staff" or who.is_partner:
+        if meeting_id:
+            meeting = await looking.existing_meeting(connection, meeting_id)
+            found += await _seen(connection, who, meeting.stop_id, [meeting])
+        if stop_id:
+            met = await meetings.of_stop(connection, stop_id)
+            found += await _seen(connection, who, stop_id, met)
     known = {row["id"] for row in rows}
     rows += [
         {"id": one.id, "delegate_id": one.delegate_id, "local_id": one.local_id}

@@ -20,6 +20,7 @@ from services.registration.domain import badges, roster
 from services.registration.domain.scans import happened
 from services.registration.door import place_of, stop_at_the_door
 from services.registration.resources import Held
+from services.registration.seeing import counted_partner
 from services.registration.store import check_in as store
 from shared.access import Scope, require
 from shared.http import Body, Caller, Now
@@ -106,13 +107,14 @@ async def read_roster(
 async def read_headcount(
     stop_id: UUID, held: Held, who: Caller, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Count who is expected at a stop, who arrived, and who was refused."""
+    """Count who is expected at a stop, who arrived, and who was refused; partners: their own."""
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
         require(who, "board.read", Scope(stop["mission_id"], stop_id))
-        people = await store.people_counted(connection, stop_id)
-        items = await store.headcount(connection, stop_id)
-        refused = await store.refusals(connection, stop_id)
+        own = counted_partner(who, stop)
+        people = await store.people_counted(connection, stop_id, own)
+        items = await store.headcount(connection, stop_id, own)
+        refused = {} if own else await store.refusals(connection, stop_id)
     content = {**dict(people), "items": [dict(item) for item in items], "refused": refused}
     return _unless_known(content, if_none_match)
 

@@ -4,7 +4,6 @@ import secrets
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
@@ -12,8 +11,9 @@ from pydantic import Field, StringConstraints
 from services.registration.bodies import Moment, Name
 from services.registration.commands import keys as commands
 from services.registration.resources import Held
+from services.registration.seeing import partner_for
 from services.registration.store import keys as store
-from shared.access import KeyScope, Principal, Scope, require
+from shared.access import KeyScope, Scope, require
 from shared.http import Body, Caller, Now
 from shared.idempotency import OptionalKey
 from shared.keys import SECRET_BYTES, Shown, Standing, digest_of, written
@@ -48,7 +48,7 @@ async def make_key(
     partner_id: UUID, body: KeyBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
     """Make a key for a partner's system; `key` is answered once, and kept nowhere."""
-    partner = await partner_for(held, who, partner_id)
+    partner = await partner_for(held, who, "key.write", partner_id)
     secret = secrets.token_bytes(SECRET_BYTES)
     answer = await commands.make(held.database, partner, body.facts(secret), who, key, now)
     if answer.is_replayed:
@@ -59,7 +59,7 @@ async def make_key(
 @router.get("/partners/{partner_id}/keys")
 async def list_keys(partner_id: UUID, held: Held, who: Caller) -> dict[str, list[dict[str, Any]]]:
     """List a partner's keys, also those that were revoked."""
-    await partner_for(held, who, partner_id)
+    await partner_for(held, who, "key.write", partner_id)
     async with held.database.reading() as connection:
         rows = await store.of_partner(connection, partner_id)
     return {"items": [dict(row) for row in rows]}
@@ -68,7 +68,7 @@ async def list_keys(partner_id: UUID, held: Held, who: Caller) -> dict[str, list
 @router.delete("/partners/{partner_id}/keys/{key_id}", status_code=204)
 async def revoke_key(partner_id: UUID, key_id: UUID, held: Held, who: Caller, now: Now) -> None:
     """Revoke a key; it opens nothing any more after half a minute."""
-    partner = await partner_for(held, who, partner_id)
+    partner = await partner_for(held, who, "key.write", partner_id)
     await commands.revoke(held.database, partner, key_id, who, now)
 
 
@@ -78,11 +78,3 @@ async def look_up(body: ShownBody, held: Held, who: Caller, now: Now) -> Standin
     require(who, "key.read", Scope())
     shown = Shown(body.id, bytes.fromhex(body.digest) if body.digest else None)
     return await commands.standing(held.database, shown, now)
-
-
-async def partner_for(held: Held, who: Principal, partner_id: UUID) -> asyncpg.Record:
-    """Read a partner whose keys somebody manages; raises `NotFound`, `Forbidden`."""
-    async with held.database.reading() as connection:
-        partner = await commands.existing_partner(connection, partner_id)
-    require(who, "key.write", Scope(partner["mission_id"], partner_id=partner_id))
-    return partner

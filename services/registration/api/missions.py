@@ -17,11 +17,15 @@ from services.registration.bodies import (
 from services.registration.commands import missions as commands
 from services.registration.commands.signing_in import principal_of, sign_in_path
 from services.registration.resources import Held
+from services.registration.seeing import counted_partner
 from services.registration.store import missions as store
 from services.registration.store import people
 from shared.access import Scope, may, require
 from shared.http import Caller, Now, Visitor
 from shared.idempotency import OptionalKey
+
+UNTOLD = ("version", "hosts", "logo")
+"""What is read with a row, and said elsewhere or not at all."""
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -133,18 +137,19 @@ async def list_staff(mission_id: UUID, held: Held, who: Caller) -> dict[str, lis
 
 @router.get("/stops/{stop_id}/numbers")
 async def numbers(stop_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Count people and places of a stop."""
+    """Count people and places of a stop; a partner that does not host it counts its own people."""
     async with held.database.reading() as connection:
         stop = await commands.existing_stop(connection, stop_id)
         require(who, "board.read", Scope(mission_id=stop["mission_id"], stop_id=stop_id))
-        people_ = await store.headcount(connection, stop_id)
-        items = await store.numbers(connection, stop_id)
+        own = counted_partner(who, stop)
+        people_ = await store.headcount(connection, stop_id, own)
+        items = await store.numbers(connection, stop_id, own)
     return {**dict(people_), "items": [dict(row) for row in items]}
 
 
 def _public(row: asyncpg.Record) -> dict[str, Any]:
     """Give a row's fields as the API names them."""
-    fields = {name: value for name, value in row.items() if name != "version"}
+    fields = {name: value for name, value in row.items() if name not in UNTOLD}
     if "held_on" in fields:
         fields["date"] = fields.pop("held_on")
     return fields

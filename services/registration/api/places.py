@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from services.registration.commands import allotting
-from services.registration.commands.missions import existing_item
+from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.place_bodies import AllotmentBody, ItemChange
 from services.registration.resources import Held, Resources
+from services.registration.seeing import counted_partner
 from shared.access import Action, Principal, Scope, require
 from shared.http import Caller, Now
 
@@ -29,10 +30,12 @@ async def change_item(
 
 @router.get("/programme-items/{item_id}/places")
 async def read_places(item_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Tell an item's places, and for whom some are kept."""
+    """Tell an item's places and for whom some are kept, to a partner that is no host its own."""
     await _require(held, who, "board.read", item_id)
     async with held.database.reading() as connection:
-        return await allotting.places_of(connection, await existing_item(connection, item_id))
+        item = await existing_item(connection, item_id)
+        own = counted_partner(who, await existing_stop(connection, item["stop_id"]))
+        return await allotting.places_of(connection, item, own)
 
 
 @router.put("/programme-items/{item_id}/allotments/{owner}")

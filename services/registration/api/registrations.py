@@ -18,6 +18,7 @@ from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
 from services.registration.front import Knock, Knocking
 from services.registration.resources import Held, Resources
+from services.registration.seeing import hosts_of
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.erased import refuse_erased
@@ -162,11 +163,13 @@ async def _decide(
 async def _require(held: Resources, who: Principal, action: Action, registration_id: UUID) -> None:
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
+        hosts = await hosts_of(connection, who, found["stop_id"])
     scope = Scope(
         mission_id=found["mission_id"],
         stop_id=found["stop_id"],
         person_ids=(found["person_id"],),
         partner_id=found["partner_id"],
+        hosts=hosts,
     )
     require(who, action, scope)
 

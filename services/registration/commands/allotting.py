@@ -97,14 +97,19 @@ async def release_seats(
     return await once(database, None, effect)
 
 
-async def places_of(connection: Connection, item: asyncpg.Record) -> dict[str, Any]:
-    """Tell an item's places: capacity, taken, kept, free, waiting, and each allotment."""
+async def places_of(
+    connection: Connection, item: asyncpg.Record, own: UUID | None = None
+) -> dict[str, Any]:
+    """Tell an item's places: capacity, taken, kept, free, waiting, and each allotment.
+
+    With `own`, of the allotments that partner's alone.
+    """
     allotments = await places.allotments_of(connection, item["id"])
     kept = ("capacity", "taken", "reserved", "waiting", *TERMS)
     return {
         **{name: item[name] for name in kept},
         "free": item["capacity"] - item["taken"] - item["reserved"],
-        "allotments": [dict(row) for row in allotments],
+        "allotments": [dict(row) for row in allotments if own in (None, row["partner_id"])],
     }
 
 

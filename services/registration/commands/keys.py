@@ -22,14 +22,6 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 UNKNOWN = Standing(state="unknown")
 
 
-async def existing_partner(connection: Connection, partner_id: UUID) -> asyncpg.Record:
-    """Read a partner organisation; raises `NotFound`."""
-    partner = await partners.partner(connection, partner_id)
-    if partner is None:
-        raise NotFound("There is no such partner.")
-    return partner
-
-
 async def make(
     database: Database,
     partner: asyncpg.Record,

@@ -1,6 +1,6 @@
 """Planning: missions, partner organisations, stops, programme items and staff."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -89,22 +89,15 @@ async def add_stop(
         if not mission["starts_on"] <= facts["held_on"] <= mission["ends_on"]:
             fault = Fault("/date", "A stop lies within the days of its mission.")
             raise Invalid("The stop is outside its mission.", faults=[fault])
-        await _check_partners(connection, mission_id, facts["roles"])
+        await check_partners(connection, mission_id, facts["roles"])
         stop_id = uuid4()
+        stop = {**facts, "id": stop_id, "mission_id": mission_id}
         try:
-            await store.add_stop(connection, {**facts, "id": stop_id, "mission_id": mission_id})
+            await store.add_stop(connection, stop)
         except asyncpg.UniqueViolationError:
             raise _taken(facts["slug"]) from None
         await store.add_roles(connection, stop_id, facts["roles"])
-        names = ("slug", "city", "title", "venue", "timezone")
-        event = StopPlanned(
-            stop_id=stop_id,
-            mission_id=mission_id,
-            on=facts["held_on"],
-            hosts=tuple(one["partner_id"] for one in facts["roles"] if one["role"] in HOSTS),
-            partners=tuple(dict.fromkeys(one["partner_id"] for one in facts["roles"])),
-            **{name: facts[name] for name in names},
-        )
+        event = stop_planned(stop, facts["roles"])
         await outbox.append(connection, event, sequence=1, now=now)
         await note(
             connection,
@@ -118,6 +111,19 @@ async def add_stop(
         return Answer({"id": str(stop_id), "slug": facts["slug"]})
 
     return await once(database, key, effect)
+
+
+def stop_planned(stop: Facts, roles: Sequence[Facts]) -> StopPlanned:
+    """Make the event that tells a stop with its partners."""
+    names = ("slug", "city", "title", "venue", "timezone")
+    return StopPlanned(
+        stop_id=stop["id"],
+        mission_id=stop["mission_id"],
+        on=stop["held_on"],
+        hosts=tuple(one["partner_id"] for one in roles if one["role"] in HOSTS),
+        partners=tuple(dict.fromkeys(one["partner_id"] for one in roles)),
+        **{name: stop[name] for name in names},
+    )
 
 
 async def add_item(
@@ -251,7 +257,8 @@ async def check_partner(connection: Connection, mission_id: UUID, partner_id: UU
         raise Invalid("The partner is wrong.", faults=[fault])
 
 
-async def _check_partners(connection: Connection, mission_id: UUID, roles: list[Facts]) -> None:
+async def check_partners(connection: Connection, mission_id: UUID, roles: Sequence[Facts]) -> None:
+    """Raise `Invalid` when a role is for a partner that is none of this mission's."""
     known = {partner["id"] for partner in await store.partners_of(connection, mission_id)}
     faults = [
         Fault(f"/roles/{place}/partner_id", "This is not a partner of this mission.")

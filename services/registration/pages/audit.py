@@ -21,6 +21,7 @@ from services.registration.pages.lists import BADGES
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
+from services.registration.seeing import hosts_of
 from services.registration.store import audit as store
 from services.registration.store import missions, people
 from shared.access import Action, Principal, Scope, may, require
@@ -100,7 +101,8 @@ async def registration(
         found = await store.registration(connection, registration_id)
         if found is None or who.seen_partner not in (None, found["partner_id"]):
             raise NotFound("There is no such registration.")
-        scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"])
+        hosts = await hosts_of(connection, who, found["stop_id"])
+        scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"], hosts)
         require(who, "people.read", scope)
         mission = await existing_mission(connection, found["mission_id"])
         wanted = store.Wanted(found["mission_id"], subject_id=registration_id)

@@ -17,6 +17,7 @@ from services.registration.pages.moments import on_day
 from services.registration.pages.naming import naming
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
+from services.registration.seeing import counted_partner, hosts_of, scope_of
 from services.registration.store import calls, registrations, search
 from services.registration.store import missions as store
 from shared.access import Action, Principal, Scope, may, require
@@ -40,7 +41,8 @@ async def desk(request: Request, held: Held, who: Caller) -> Response:
         for mission in missions:
             for stop in await store.stops_of(connection, mission["id"]):
                 if may(who, "board.read", Scope(mission["id"], stop["id"])):
-                    people = await store.headcount(connection, stop["id"])
+                    own = counted_partner(who, stop)
+                    people = await store.headcount(connection, stop["id"], own)
                     shown.append({"mission": mission, "stop": stop, "people": people})
         links = {
             mission["id"]: await _links(connection, who, mission["id"]) for mission in missions
@@ -91,18 +93,19 @@ async def stop_desk(
     """Show a stop: numbers, who waits for approval, and a search for the door."""
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
-        scope = Scope(stop["mission_id"], stop_id)
-        require(who, "board.read", scope)
         partner_id = who.seen_partner
-        items = await store.numbers(connection, stop_id)
+        scope, own = scope_of(stop), scope_of(stop, partner_id)
+        require(who, "board.read", scope)
+        counted = counted_partner(who, stop)
+        items = await store.numbers(connection, stop_id, counted)
         found: Sequence[asyncpg.Record] = []
         pending: Sequence[asyncpg.Record] = []
-        if q.strip() and may(who, "check_in", Scope(stop["mission_id"], stop_id, (), partner_id)):
+        if q.strip() and may(who, "check_in", own):
             found = await search.registrations(
                 connection, stop_id, query_terms(q), partner_id=partner_id
             )
-        if may(who, "registration.decide", scope):
-            pending = await registrations.pending(connection, stop_id)
+        if may(who, "registration.decide", own):
+            pending = await registrations.pending(connection, stop_id, partner_id)
     return pages.render(
         request,
         "stop_desk.html",
@@ -111,13 +114,14 @@ async def stop_desk(
         found=found,
         pending=pending,
         q=q,
-        room=await held.waiting.overview(stop_id, now),
+        room=None if counted else await held.waiting.overview(stop_id, now),
+        is_counted_whole=counted is None,
         can_make_links=may(who, "mission.write", scope),
         can_welcome=may(who, "check_in", scope),
         moment=on_day(request),
         **naming(request),
         can_list=may(who, "people.read", scope),
-        can_print=may(who, "people.invite", Scope(stop["mission_id"], stop_id, (), partner_id)),
+        can_print=may(who, "people.invite", own),
     )
 
 
@@ -159,7 +163,8 @@ async def arrive(
 async def _require(held: Held, who: Principal, registration_id: UUID, action: Action) -> UUID:
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
-    scope = Scope(found["mission_id"], found["stop_id"], partner_id=found["partner_id"])
+        hosts = await hosts_of(connection, who, found["stop_id"])
+    scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"], hosts)
     require(who, action, scope)
     stop_id: UUID = found["stop_id"]
     return stop_id

@@ -20,6 +20,7 @@ from services.registration.domain.places import Decision, Status
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
+from services.registration.seeing import scope_of
 from services.registration.store import bulk as jobs
 from services.registration.store import lists
 from services.registration.store import missions as store
@@ -94,8 +95,8 @@ async def registrations(
         narrower=[name for name in NARROWER if getattr(asked, name) is not None],
         said=_said(request, asked, about),
         stop_time=about["items"][0]["starts_at"] if about["items"] else now,
-        decisions=_decisions(who, wanted),
-        can_export=may(who, "list.export", Scope(wanted.mission_id, stop_id)),
+        decisions=_decisions(who, about["stop"]),
+        can_export=may(who, "list.export", scope_of(about["stop"])),
         next=_end(asked, rows, path, "next", found),
         prev=_end(asked, rows, path, "prev", found),
         **_words(request),
@@ -210,9 +211,9 @@ def _matching(wanted: Filter, counts: Mapping[str, int]) -> int:
     )
 
 
-def _decisions(who: Principal, wanted: Filter) -> list[str]:
+def _decisions(who: Principal, stop: asyncpg.Record) -> list[str]:
     """Say which decisions somebody may take about this list."""
-    scope = Scope(wanted.mission_id, wanted.stop_id, (), wanted.partner_id)
+    scope = scope_of(stop, who.seen_partner)
     return [decision.value for decision in OUTCOMES if may(who, _action(decision), scope)]
 
 

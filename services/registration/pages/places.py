@@ -19,6 +19,7 @@ from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import pages
 from services.registration.place_bodies import AllotmentBody, ItemChange
 from services.registration.resources import Held, Resources
+from services.registration.seeing import counted_partner
 from services.registration.store import missions as store
 from shared.access import Principal, Scope, may, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
@@ -101,16 +102,17 @@ async def _page(
         stop = await existing_stop(connection, stop_id)
         scope = Scope(stop["mission_id"], stop_id)
         require(who, "board.read", scope)
+        own = counted_partner(who, stop)
         items = [
             item
             for item in await store.items_of(connection, stop["mission_id"])
             if item["stop_id"] == stop_id
         ]
-        told = [await allotting.places_of(connection, item) for item in items]
+        told = [await allotting.places_of(connection, item, own) for item in items]
         roles = [
             role
             for role in await store.roles_of(connection, stop["mission_id"])
-            if role["stop_id"] == stop_id
+            if role["stop_id"] == stop_id and own in (None, role["partner_id"])
         ]
     return pages.render(
         request,

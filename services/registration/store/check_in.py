@@ -265,27 +265,34 @@ async def revoked_digests(connection: Connection, stop_id: UUID) -> Sequence[byt
     return [row["digest"] for row in rows]
 
 
-async def headcount(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+async def headcount(
+    connection: Connection, stop_id: UUID, partner_id: UUID | None = None
+) -> Sequence[Row]:
     """Count who is expected and who arrived at each item of a stop, in order of time."""
     return await connection.fetch(
         "SELECT item.id AS programme_item_id, item.title, item.starts_at, item.ends_at, "
         "count(*) FILTER (WHERE r.status = 'confirmed') AS expected, "
         "count(r.checked_in_at) AS arrived, max(r.checked_in_at) AS last_arrival_at "
         "FROM programme_item AS item LEFT JOIN registration AS r ON r.programme_item_id = item.id "
+        "AND ($2::uuid IS NULL OR r.partner_id = $2) "
         "WHERE item.stop_id = $1 GROUP BY item.id ORDER BY item.starts_at, item.slug",
         stop_id,
+        partner_id,
     )
 
 
-async def people_counted(connection: Connection, stop_id: UUID) -> Row:
-    """Count who is expected and who arrived at a stop, each once."""
+async def people_counted(
+    connection: Connection, stop_id: UUID, partner_id: UUID | None = None
+) -> Row:
+    """Count who is expected and who arrived at a stop, each once; of one partner if given."""
     row = await connection.fetchrow(
         "SELECT count(DISTINCT r.person_id) FILTER (WHERE r.status = 'confirmed') AS expected, "
         "count(DISTINCT r.person_id) FILTER (WHERE r.checked_in_at IS NOT NULL) AS arrived, "
         "max(r.checked_in_at) AS last_arrival_at "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
-        "WHERE item.stop_id = $1",
+        "WHERE item.stop_id = $1 AND ($2::uuid IS NULL OR r.partner_id = $2)",
         stop_id,
+        partner_id,
     )
     assert row is not None
     return row

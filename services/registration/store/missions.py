@@ -16,6 +16,11 @@ MISSION = (
     "sectors, is_rehearsal, version"
 )
 STOP = "id, mission_id, slug, city, title, venue, timezone, held_on, version"
+HOSTS = (
+    "ARRAY(SELECT role.partner_id FROM partner_role AS role WHERE role.stop_id = stop.id "
+    "AND role.role IN ('lead', 'co_host') ORDER BY role.place)"
+)
+"""The partners that have a say at a stop."""
 ITEM = (
     "item.id, item.stop_id, stop.mission_id, item.slug, item.kind, item.title, item.starts_at, "
     "item.ends_at, item.capacity, item.requires_approval, item.taken, item.waiting, "
@@ -96,22 +101,27 @@ async def add_roles(connection: Connection, stop_id: UUID, roles: Sequence[Facts
 async def roles_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     """List who organises what at a mission's stops, in order of protocol."""
     return await connection.fetch(
-        "SELECT role.stop_id, role.partner_id, role.role, partner.name FROM partner_role AS role "
+        "SELECT role.stop_id, role.partner_id, role.role, partner.name, logo.digest AS logo "
+        "FROM partner_role AS role "
         "JOIN partner_organization AS partner ON partner.id = role.partner_id "
+        "LEFT JOIN partner_logo AS logo ON logo.partner_id = role.partner_id "
         "WHERE partner.mission_id = $1 ORDER BY role.stop_id, role.place",
         mission_id,
     )
 
 
 async def stop(connection: Connection, stop_id: UUID) -> Row | None:
-    """Read a stop."""
-    return await connection.fetchrow(f"SELECT {STOP} FROM stop WHERE id = $1", stop_id)  # noqa: S608
+    """Read a stop, with the partners that host it in order of protocol."""
+    return await connection.fetchrow(
+        f"SELECT {STOP}, {HOSTS} AS hosts FROM stop WHERE id = $1",  # noqa: S608
+        stop_id,
+    )
 
 
 async def stops_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
-    """List a mission's stops in the order of the journey."""
+    """List a mission's stops in the order of the journey, with their hosts."""
     return await connection.fetch(
-        f"SELECT {STOP} FROM stop WHERE mission_id = $1 ORDER BY held_on, slug",  # noqa: S608
+        f"SELECT {STOP}, {HOSTS} AS hosts FROM stop WHERE mission_id = $1 ORDER BY held_on, slug",  # noqa: S608
         mission_id,
     )
 
@@ -146,22 +156,34 @@ async def items_of(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     )
 
 
-async def numbers(connection: Connection, stop_id: UUID) -> Sequence[Row]:
-    """Count each programme item's registrations by state."""
+async def numbers(
+    connection: Connection, stop_id: UUID, partner_id: UUID | None = None
+) -> Sequence[Row]:
+    """Count each programme item's registrations by state, those of one partner alone if given.
+
+    `taken` and `waiting` are of everybody in any case: the public sees what places are left.
+    """
     return await connection.fetch(
         "SELECT item.id AS programme_item_id, item.slug, item.kind, item.title, item.starts_at, "
         "item.ends_at, item.capacity, item.taken, item.waiting, "
+        "count(*) FILTER (WHERE r.status IN ('confirmed', 'pending_approval')) AS registered, "
+        "count(*) FILTER (WHERE r.status = 'waitlisted') AS waitlisted, "
         "count(*) FILTER (WHERE r.status = 'confirmed') AS confirmed, "
         "count(*) FILTER (WHERE r.status = 'pending_approval') AS pending, "
         "count(r.checked_in_at) AS checked_in "
         "FROM programme_item AS item LEFT JOIN registration AS r ON r.programme_item_id = item.id "
+        "AND ($2::uuid IS NULL OR r.partner_id = $2) "
         "WHERE item.stop_id = $1 GROUP BY item.id ORDER BY item.starts_at, item.slug",
         stop_id,
+        partner_id,
     )
 
 
-async def headcount(connection: Connection, stop_id: UUID) -> Row:
-    """Count people at a stop: each once, however many programme items they registered for."""
+async def headcount(connection: Connection, stop_id: UUID, partner_id: UUID | None = None) -> Row:
+    """Count people at a stop, or those of a partner.
+
+    Each is one, however many programme items they registered for.
+    """
     row = await connection.fetchrow(
         "SELECT count(DISTINCT r.person_id) FILTER "
         "(WHERE r.status IN ('confirmed', 'pending_approval')) AS registered, "
@@ -169,8 +191,9 @@ async def headcount(connection: Connection, stop_id: UUID) -> Row:
         "count(DISTINCT r.person_id) FILTER (WHERE r.status = 'pending_approval') AS pending, "
         "count(DISTINCT r.person_id) FILTER (WHERE r.checked_in_at IS NOT NULL) AS checked_in "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
-        "WHERE item.stop_id = $1",
+        "WHERE item.stop_id = $1 AND ($2::uuid IS NULL OR r.partner_id = $2)",
         stop_id,
+        partner_id,
     )
     assert row is not None
     return row

@@ -79,7 +79,9 @@ async def of_stop(
     )
 
 
-async def pending(connection: Connection, stop_id: UUID) -> Sequence[Row]:
+async def pending(
+    connection: Connection, stop_id: UUID, partner_id: UUID | None = None
+) -> Sequence[Row]:
     """List who waits for approval at a stop, those who wait longest first; at most 50."""
     return await connection.fetch(
         "SELECT r.id, r.status, r.checked_in_at, r.hold_until, person.full_name, "
@@ -88,8 +90,10 @@ async def pending(connection: Connection, stop_id: UUID) -> Sequence[Row]:
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "LEFT JOIN organization ON organization.id = person.organization_id "
-        "WHERE item.stop_id = $1 AND r.status = 'pending_approval' ORDER BY r.rank LIMIT 50",
+        "WHERE item.stop_id = $1 AND r.status = 'pending_approval' "
+        "AND ($2::uuid IS NULL OR r.partner_id = $2) ORDER BY r.rank LIMIT 50",
         stop_id,
+        partner_id,
     )
 
 

@@ -97,12 +97,41 @@ async def test_door_staff_runs_the_day_and_publishes_nothing(house: "House") -> 
 @pytest.mark.usefixtures("known")
 async def test_a_partner_reads_the_names_of_its_own_people_alone(house: "House") -> None:
     await house.day()
+    await house.rows("UPDATE stop SET hosts = ARRAY[$1::uuid]", house.partner)
     text = await page(house, house.someone("partner_staff", partner_id=house.partner))
 
     assert "Name of liu" in text
     assert not {n for n in ("dora", "lin", "dave", "luo", "ivy") if f"Name of {n}" in text}
     assert "Sample Lin Co." in text
     assert 'data-command="call"' not in text
+
+
+@pytest.mark.usefixtures("known")
+async def test_a_partner_that_is_no_host_sees_the_meetings_of_its_own_people_alone(
+    house: "House",
+) -> None:
+    await house.day()
+    partner = house.someone("partner_staff", partner_id=house.partner)
+    meetings = (await house.get(f"/meetings?stop_id={house.stop}"))["items"]
+    liu = str(house.people["liu"])
+    own = {
+        meeting["meeting_id"]
+        for meeting in meetings
+        if liu in {party["participant_id"] for party in meeting["parties"]}
+    }
+    others = {meeting["meeting_id"] for meeting in meetings} - own
+    assert own
+    assert others
+
+    text = await page(house, partner)
+    assert "Name of liu" in text
+    assert "Sample Lin Co." not in text
+    seen = (await house.get(f"/meetings?stop_id={house.stop}", partner))["items"]
+    assert {meeting["meeting_id"] for meeting in seen} == own
+    for meeting in others:
+        assert (await house.ask("GET", f"/api/v1/meetings/{meeting}", partner)).status_code == 404
+    for meeting in own:
+        assert (await house.ask("GET", f"/api/v1/meetings/{meeting}", partner)).status_code == 200
 
 
 @pytest.mark.parametrize("role", ["screen", "delegate", "local", "interpreter"])

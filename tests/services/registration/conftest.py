@@ -36,7 +36,7 @@ TABLES = (
     "organization_distinct organization_move organization_merge "
     "file_chunk file question_version question "
     "scan badge consent registration allotment person listing organization programme_item "
-    "partner_role stop api_key partner_organization mission outbox idempotency"
+    "partner_role stop api_key partner_logo partner_organization mission outbox idempotency"
 )
 EMPTY = "; ".join(f"DELETE FROM {table}" for table in TABLES.split())  # noqa: S608
 EMPTY += "; SELECT end_audit_before('infinity')"
