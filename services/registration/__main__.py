@@ -60,6 +60,7 @@ from services.registration.pages import (
     selecting,
     walk_in,
 )
+from services.registration.pages import imports as import_pages
 from services.registration.pages import lists as list_pages
 from services.registration.pages import places as place_pages
 from services.registration.pages import privacy as privacy_pages
@@ -138,6 +139,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         place_pages.router,
                         walk_in.router,
                         list_pages.router,
+                        import_pages.router,
                         audit.router,
                         exports.router,
                         companies.router,
@@ -176,6 +178,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                     ),
                     datetime.now(UTC),
                 ),
+                import_bytes=settings.import_bytes,
                 limits=Limits.of(settings),
                 elsewhere=elsewhere,
                 syncer=syncer,

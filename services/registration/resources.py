@@ -29,6 +29,8 @@ class Resources:
     """Whether users reach us by HTTPS, so that cookies may insist on it."""
     public_url: str
     """Where users reach us, without a slash at its end."""
+    import_bytes: int
+    """How many bytes a partner's list may have."""
     limits: Limits = field(default_factory=Limits)
     forms: Forms = field(default_factory=Forms)
 

@@ -157,7 +157,8 @@ async def read_list(found: Found, held: Held) -> dict[str, Any]:
     """Read how far a list is: its rows by kind and by outcome."""
     async with held.database.reading() as connection:
         counts = await rows.counts(connection, found["id"])
-    return _content(found) | {"counts": counts}
+    done, _ = commands.through(found, counts)
+    return _content(found) | {"through": done, "counts": counts}
 
 
 @router.put("/imports/{import_id}/map", status_code=202)

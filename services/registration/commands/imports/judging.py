@@ -71,11 +71,11 @@ def _judged(row: Row, columns: Sequence[str | None], found: Row, ground: Ground)
     named = {finding.field for finding in marked}
     findings = [*marked, *(one for one in findings if one.field not in named)]
     one = Judged(row["row"], fields, findings)
-    if not one.is_wrong:
-        try:
-            one.sign_up = sign_up_of(fields, found["side"], found["partner_id"])
-        except ValidationError as error:
-            one.findings += findings_of(error, fields)
+    try:
+        one.sign_up = sign_up_of(fields, found["side"], found["partner_id"])
+    except ValidationError as error:
+        named = {finding.field for finding in findings}
+        one.findings += [f for f in findings_of(error, fields) if f.field not in named]
     return one
 
 

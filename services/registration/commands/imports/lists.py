@@ -191,6 +191,15 @@ def _require(found: Row, *states: str) -> None:
         raise Conflict(f"This list is {found['state']}.", code="illegal_state")
 
 
+def through(found: Row, counts: Mapping[str, Mapping[str, int]]) -> tuple[int, int]:
+    """Say how many rows of a list are through what is done with it, and of how many."""
+    if found["state"] == "checking":
+        done = found["checked_to"] - found["about"]["header_row"]
+        return min(max(done, 0), found["total"]), found["total"]
+    total = sum(counts["kinds"].values())
+    return total - sum(counts["chosen"].values()), total
+
+
 def may_see(who: Principal, found: Row) -> bool:
     """Say whether a list is somebody's to see."""
     return may(who, "import.write", scope_of(found))

@@ -79,7 +79,8 @@ def both(text: str | None) -> dict[str, str] | None:
     """Put a text beside the language that it is written in."""
     if not text:
         return None
-    return {"zh" if _HAN.search(text) else "en": text}
+    is_native = bool(_HAN.search(text))
+    return {"en": "" if is_native else text, "zh": text if is_native else ""}
 
 
 def findings_of(error: ValidationError, fields: Fields) -> list[Finding]:

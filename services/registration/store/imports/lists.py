@@ -67,8 +67,9 @@ async def one(connection: Connection, import_id: UUID, *, lock: bool = False) ->
 async def of_partner(connection: Connection, partner_id: UUID, limit: int) -> Sequence[Row]:
     """List a partner's lists, the latest first."""
     return await connection.fetch(
-        f"SELECT {_LIST}, item.title FROM import_list AS list "  # noqa: S608
+        f"SELECT {_LIST}, item.title, stop.timezone FROM import_list AS list "  # noqa: S608
         "JOIN programme_item AS item ON item.id = list.programme_item_id "
+        "JOIN stop ON stop.id = list.stop_id "
         "WHERE list.partner_id = $1 ORDER BY list.started_at DESC, list.id DESC LIMIT $2",
         partner_id,
         limit,

@@ -150,13 +150,13 @@ async def settle(connection: Connection, import_id: UUID, rows: Sequence[tuple[A
 
 
 async def counts(connection: Connection, import_id: UUID) -> Mapping[str, Mapping[str, int]]:
-    """Count rows by kind, by status, and those that are chosen and open."""
+    """Count rows by kind and by status; those that are open by kind, and of them the chosen."""
     rows = await connection.fetch(
         "SELECT kind, status, is_chosen, count(*) AS number FROM import_row "
         "WHERE import_id = $1 GROUP BY 1, 2, 3",
         import_id,
     )
-    found: dict[str, dict[str, int]] = {"kinds": {}, "statuses": {}, "open": {}}
+    found: dict[str, dict[str, int]] = {"kinds": {}, "statuses": {}, "open": {}, "chosen": {}}
     for row in rows:
         number = row["number"]
         kind, status = row["kind"] or "unchecked", row["status"]
@@ -165,6 +165,8 @@ async def counts(connection: Connection, import_id: UUID) -> Mapping[str, Mappin
             found["statuses"][status] = found["statuses"].get(status, 0) + number
         else:
             found["open"][kind] = found["open"].get(kind, 0) + number
+            if row["is_chosen"]:
+                found["chosen"][kind] = found["chosen"].get(kind, 0) + number
     return found
 
 
