@@ -9,8 +9,9 @@ from uuid import UUID
 
 import redis.asyncio
 
-from services.notify.audience import KEPT_MAX, Audience, Change, Listener
+from services.notify.audience import Audience, Listener
 from services.notify.domain.live import SESSIONS_KEY, Place, Position, frame, stream_key
+from services.notify.ring import KEPT_MAX, Change
 from services.notify.wires import Wires
 from shared.redis import BLOCK_MILLISECONDS
 
@@ -26,7 +27,8 @@ Entries = Sequence[tuple[str, dict[str, str]]]
 
 def retry() -> bytes:
     """Say after how long a browser comes back when its stream has ended."""
-    return f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n".encode()  # noqa: S311  # no secret
+    soon, late = RETRY_MILLISECONDS
+    return b"retry: %d\n\n" % (soon + (late - soon) * random.random())  # noqa: S311  # no secret
 
 
 class Hub:

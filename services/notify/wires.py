@@ -10,7 +10,7 @@ import contextlib
 import os
 import select
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 import structlog
@@ -30,18 +30,26 @@ WAITING = select.EPOLLRDHUP | select.EPOLLOUT
 log = structlog.get_logger()
 
 
+class Backlog(bytearray):
+    """What a socket did not take yet, and how much that may become."""
+
+    __slots__ = ("bytes_max",)
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__()
+        self.bytes_max = bytes_max
+
+
 class Wire:
     """One open stream. It belongs to `Wires` from `open` until `left` is called."""
 
-    __slots__ = ("allowance", "backlog", "fd", "place", "pulse")
+    __slots__ = ("backlog", "fd", "pulse")
 
     def __init__(self) -> None:
         self.fd = -1
-        self.place = -1
         self.pulse = 0
-        self.backlog: bytearray | None = None
-        """What the socket did not take yet."""
-        self.allowance = BACKLOG_BYTES_MAX
+        """When it was last written to, counted in pulses."""
+        self.backlog: Backlog | None = None
 
     @property
     def is_open(self) -> bool:
@@ -60,8 +68,9 @@ class Wires(Generic[W]):
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._of: dict[int, W] = {}
-        self._all: list[W] = []
+        self._of: list[W | None] = []
+        """By descriptor: the kernel gives the lowest that is free."""
+        self._count = 0
         self._pulse = 0
         self._next = 0
         self._loop = asyncio.get_running_loop()
@@ -69,41 +78,47 @@ class Wires(Generic[W]):
         self._timer = self._loop.call_later(BEAT_SECONDS / PULSES, self._beat)
 
     def __len__(self) -> int:
-        return len(self._all)
+        return self._count
 
     def __iter__(self) -> Iterator[W]:
-        return iter([*self._all])
+        return iter([wire for wire in self._of if wire is not None])
 
     def open(self, wire: W, fd: int, first: bytes) -> None:
         """Take a socket's descriptor over, write what comes first, and watch it.
 
         `first` may be larger than any backlog: a whole day on a slow line.
         """
-        wire.fd, wire.place = fd, len(self._all)
-        wire.allowance = BACKLOG_BYTES_MAX + len(first)
+        wire.fd = fd
+        self._of.extend([None] * (fd + 1 - len(self._of)))
         self._of[fd] = wire
-        self._all.append(wire)
+        self._count += 1
         self._epoll.register(fd, QUIET)
         _tune(fd)
-        self.send(wire, first)
+        self.send((wire,), first, BACKLOG_BYTES_MAX + len(first))
 
-    def send(self, wire: W, content: bytes) -> None:
-        """Write to a stream behind all that was written before; who takes too little is cut."""
-        wire.pulse = self._pulse
+    def send(self, those: Iterable[W], content: bytes, backlog_max: int = 0) -> None:
+        """Write to streams behind all that was written before; who takes too little is cut."""
+        write, length = os.write, len(content)
+        for wire in those:
+            wire.pulse = self._pulse
+            taken = 0
+            if wire.backlog is None:
+                try:
+                    taken = write(wire.fd, content)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.close(wire)
+                    continue
+            if taken < length:
+                self._hold(wire, content[taken:], backlog_max or BACKLOG_BYTES_MAX)
+
+    def _hold(self, wire: W, content: bytes, backlog_max: int) -> None:
         if wire.backlog is None:
-            try:
-                taken = os.write(wire.fd, content)
-            except BlockingIOError:
-                taken = 0
-            except OSError:
-                self.close(wire)
-                return
-            if taken == len(content):
-                return
-            wire.backlog, content = bytearray(), content[taken:]
+            wire.backlog = Backlog(backlog_max)
             self._epoll.modify(wire.fd, WAITING)
         wire.backlog += content
-        if len(wire.backlog) > wire.allowance:
+        if len(wire.backlog) > wire.backlog.bytes_max:
             log.warning("listener dropped: it does not keep up")
             self.close(wire)
 
@@ -115,11 +130,8 @@ class Wires(Generic[W]):
         if last and wire.backlog is None:
             with contextlib.suppress(OSError):
                 os.write(fd, last)
-        del self._of[fd]
-        moved = self._all.pop()
-        if moved is not wire:
-            self._all[wire.place] = moved
-            moved.place = wire.place
+        self._of[fd] = None
+        self._count -= 1
         wire.fd, wire.backlog = -1, None
         os.close(fd)
         wire.left()
@@ -138,7 +150,7 @@ class Wires(Generic[W]):
 
     def _ready(self) -> None:
         for fd, events in self._epoll.poll(0, READY_MAX):
-            wire = self._of.get(fd)
+            wire = self._of[fd]
             if wire is None:
                 continue
             if events & ~select.EPOLLOUT:
@@ -146,7 +158,7 @@ class Wires(Generic[W]):
             elif wire.backlog is not None:
                 self._drain(wire, wire.backlog)
 
-    def _drain(self, wire: W, backlog: bytearray) -> None:
+    def _drain(self, wire: W, backlog: Backlog) -> None:
         try:
             taken = os.write(wire.fd, backlog)
         except BlockingIOError:
@@ -155,7 +167,7 @@ class Wires(Generic[W]):
             self.close(wire)
             return
         if taken == len(backlog):
-            wire.backlog, wire.allowance = None, BACKLOG_BYTES_MAX
+            wire.backlog = None
             self._epoll.modify(wire.fd, QUIET)
         else:
             del backlog[:taken]
@@ -163,26 +175,24 @@ class Wires(Generic[W]):
     def _beat(self) -> None:
         """Keep a share of the quiet streams alive: each in turn, without a timer of its own."""
         self._pulse += 1
-        for _ in range(-(-len(self._all) // PULSES)):
-            if self._next >= len(self._all):
-                self._next = 0
-            wire = self._all[self._next]
-            self._next += 1
-            if self._pulse - wire.pulse >= PULSES and wire.backlog is None:
-                self.send(wire, BEAT)
-            if not self._all:
-                break
+        share = -(-len(self._of) // PULSES)
+        those = (one for one in self._of[self._next : self._next + share] if one is not None)
+        due = self._pulse - PULSES
+        self.send([one for one in those if one.backlog is None and one.pulse <= due], BEAT)
+        self._next = self._next + share if self._next + share < len(self._of) else 0
         self._timer = self._loop.call_later(BEAT_SECONDS / PULSES, self._beat)
 
 
 def _tune(fd: int) -> None:
     """Let the kernel keep little for each stream, and find out soon who is gone."""
-    held = socket.socket(fileno=fd)
+    # It need not look up what kind of socket it is.
+    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if held.family in (socket.AF_INET, socket.AF_INET6):
-            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            timeout = UNANSWERED_MILLISECONDS_MAX
-            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout)
+        held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        held.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MILLISECONDS_MAX)
+    except OSError:
+        # Another kind, as where a stream is copied, or one that is gone already.
+        return
     finally:
         held.detach()

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.notify.audience import EVERYBODY, Audience, Listener
+from services.notify.audience import Audience, Listener
 from services.notify.commands.keeping import catch_up
 from services.notify.domain.live import Place, Position, frame, snapshot
 from services.notify.hub import Hub, retry
+from services.notify.ring import EVERYBODY
 from services.notify.store.live import CaughtUp, Live
 from shared.postgres import Database
 

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from services.notify import hub as hubs
-from services.notify.audience import EVERYBODY, KEPT_MAX
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry
 from services.notify.hub import Hub
+from services.notify.ring import KEPT_MAX
 from services.notify.store.live import Live
 from shared.process import cancelling
 from shared.redis import blocking_client
@@ -77,7 +77,8 @@ async def test_what_came_together_is_one_write(
 async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_order(
     follow: Follow, read: Any, begun: Live, world: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.audience.SLICE", 2)
+    monkeypatch.setattr("services.notify.audience.STRIDE", 2)
+    monkeypatch.setattr("services.notify.audience.TURN_SECONDS", 0)
     streams = [await follow(world.stop) for _ in range(9)]
     mine = await follow(world.stop, world.delegate)
     audience = await hub.audience(world.stop)
@@ -112,7 +113,7 @@ async def test_a_stop_without_listeners_is_read_for_a_while_and_then_no_more(
     await stream.aclose()
     await begun.apply(world.stop, [Entry.of(world.meeting())])
     async with asyncio.timeout(5):
-        while not audience.ring.head:
+        while not audience.ring.everything.end:
             await asyncio.sleep(0.001)
     assert hub.known(world.stop) is audience
     monkeypatch.setattr(hubs, "LINGER_SECONDS", 0)
@@ -165,8 +166,7 @@ async def test_the_ring_forgets_what_is_old_and_says_so(
     ring = (await hub.audience(world.stop)).ring
     late = await follow(world.stop, None, snapshot.id)
     assert [one.event for one in read(await anext(late))] == ["resync", "snapshot"]
-    assert not ring.has(EVERYBODY, 0)
-    assert ring.has(EVERYBODY, ring.head - KEPT_MAX)
+    assert 0 < ring.everything.begin <= ring.everything.end - KEPT_MAX
 
 
 async def test_who_heard_nothing_for_long_is_told_of_the_next_change_that_is_theirs(
