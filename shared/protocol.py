@@ -142,7 +142,14 @@ class Protocol(HttpToolsProtocol):
         cycle.response_started = cycle.response_complete = True
         # Closes its own descriptor alone: the connection goes on.
         transport.abort()
+        # What refers to itself would stay until garbage is looked for.
+        cycle.on_response = _nothing
+        cycle.scope.pop("extensions", None)
         return fd
+
+
+def _nothing() -> None:
+    pass
 
 
 def taken_over(scope: Scope) -> int | None:

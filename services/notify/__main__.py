@@ -137,7 +137,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             },
             keys=keys,
             resources=held,
-            gates={"/api/v1/live/me": Gate(held.database, held.hub, live.head).knock},
+            gates={"/api/v1/live/me": Gate((held.database, held.live, held.hub), live.head).knock},
             static=HERE / "pages" / "static",
             closing=lambda: _close(held),
         )

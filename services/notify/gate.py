@@ -1,38 +1,52 @@
-"""The gate: those who were cut off are let in again many at a time.
+"""The gate: those who come to their own streams are let in many at a time.
 
-After a deployment or a lapse of the network everybody comes back at once. Who says what he has
-seen, and can be told the rest from what the process holds, needs no route and no task; all who
-come in the same turn share one look at who was erased. Anybody else is passed on to the route.
+Before the first meeting of a day, after a deployment or a lapse of the network everybody comes at
+once. Whoever comes to a stop that is read here needs no route and no task: all who come in the same
+turn share one look at who was erased, and those who have seen nothing yet one snapshot. Who says
+something that cannot be gone on from here, or may not listen, is passed on to the route.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
 from services.notify.audience import Audience
 from services.notify.commands.following import Beginning
+from services.notify.commands.snapshots import Snapshots
 from services.notify.domain.live import Position
 from services.notify.hub import Hub
 from services.notify.store import people
+from services.notify.store.live import Live
 from shared import access
 from shared.access import may
 from shared.edge import usable_request_id
 from shared.errors import Refusal
 from shared.http import person_of
 from shared.ids import read_id
-from shared.postgres import Database, is_outage
+from shared.postgres import Database
 from shared.protocol import Knock
-
-log = structlog.get_logger()
 
 LET_IN_MAX = 500
 """So many in one turn of the loop: events go on being told meanwhile."""
+ASKED_MAX = 256
+"""So many different questions are kept as they were understood: a crowd asks the same."""
+
+
+_position = lru_cache(ASKED_MAX)(Position.read)
+
+
+@lru_cache(ASKED_MAX)
+def _asked(query: bytes) -> tuple[UUID, str]:
+    """Read which stop somebody asks for, and what he saw of it; raises `ValueError`."""
+    asked = dict(parse_qsl(query.decode("latin-1")))
+    return read_id(asked.get("stop_id", "")), asked.get("last_event_id", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +55,15 @@ class _Waiting:
     person_id: UUID
     stop_id: UUID
     audience: Audience
-    seen: Position
+    seen: Position | None
 
 
 class Gate:
     """Lets people in to their own streams of stops that are read already."""
 
-    def __init__(self, database: Database, hub: Hub, head: Callable[[Scope], bytes]) -> None:
-        self._database = database
-        self._hub = hub
+    def __init__(self, sources: tuple[Database, Live, Hub], head: Callable[[Scope], bytes]) -> None:
+        self._database, live, self._hub = sources
+        self._snapshots = Snapshots(self._database, live)
         self._head = head
         self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
@@ -66,15 +80,15 @@ class Gate:
 
     def _known(self, knock: Knock) -> _Waiting | None:
         request = Request(knock.scope)
-        last = request.headers.get("last-event-id") or request.query_params.get("last_event_id", "")
-        seen = Position.read(last)
         try:
-            stop_id = read_id(request.query_params.get("stop_id", ""))
+            stop_id, last = _asked(knock.scope["query_string"])
             who = person_of(request)
         except (ValueError, Refusal):
             return None
+        last = request.headers.get("last-event-id") or last
+        seen = _position(last) if last else None
         audience = self._hub.known(stop_id)
-        if seen is None or audience is None or audience.after(seen) is None:
+        if audience is None or (last and (seen is None or audience.after(seen) is None)):
             return None
         if who is None or not may(who, "live.me", access.Scope(person_ids=(who.subject,))):
             return None
@@ -88,7 +102,7 @@ class Gate:
                 those, self._waiting = self._waiting[:LET_IN_MAX], self._waiting[LET_IN_MAX:]
                 erased = await self._erased(those)
                 for one in those:
-                    if one.person_id in erased or not self._open(one):
+                    if one.person_id in erased or not await self._open(one):
                         one.knock.go_on()
         finally:
             self._task = None
@@ -99,14 +113,22 @@ class Gate:
         try:
             async with self._database.reading() as connection:
                 return await people.erased_among(connection, asked)
-        except Exception as error:
-            if not is_outage(error):
-                log.exception("nobody is let in at the gate")
+        except Exception:  # noqa: BLE001  # the route meets the same, and tells of it
             return asked
 
-    def _open(self, one: _Waiting) -> bool:
-        number = one.audience.after(one.seen)
-        if number is None or self._hub.known(one.stop_id) is not one.audience:
+    async def _beginning(self, one: _Waiting) -> Beginning | None:
+        if one.seen is None:
+            try:
+                return await self._snapshots.beginning(one.audience, one.stop_id, one.person_id)
+            except Exception:  # noqa: BLE001  # as above
+                return None
+        number, whom = one.audience.after(one.seen), str(one.person_id)
+        return None if number is None else Beginning(one.audience, whom, whom, b"", number)
+
+    async def _open(self, one: _Waiting) -> bool:
+        beginning = await self._beginning(one)
+        # From here to the end nothing may wait.
+        if beginning is None or self._hub.known(one.stop_id) is not one.audience:
             return False
         fd = one.knock.take_over()
         if fd is None:
@@ -114,7 +136,5 @@ class Gate:
         scope = one.knock.scope
         given = Headers(scope=scope).get("x-request-id", "")
         scope.setdefault("state", {})["request_id"] = usable_request_id(given)
-        person_id = str(one.person_id)
-        beginning = Beginning(one.audience, person_id, person_id, b"", number)
         beginning.listen(fd, self._head(scope))
         return True

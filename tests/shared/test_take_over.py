@@ -1,6 +1,7 @@
 """A connection that a route takes over from the server."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -10,9 +11,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from shared.access import Tokens
-from shared.protocol import head_of, taken_over
+from shared.protocol import Protocol, head_of, taken_over
 from shared.service import Service
 from tests.serving import serving
 
@@ -71,6 +73,25 @@ async def test_what_was_taken_over_goes_on_without_the_server(port: int) -> None
         os.close(fd)
         assert await reader.read() == b""
     writer.close()
+
+
+async def test_nothing_of_the_server_stays_for_what_was_taken_over(port: int) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        connections = [await asked(port) for _ in range(5)]
+        async with asyncio.timeout(5):
+            for reader, _ in connections:
+                await reader.readuntil(b"one")
+            kinds = (RequestResponseCycle, Protocol)
+            while any(isinstance(one, kinds) for one in gc.get_objects()):
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
+        for _, writer in connections:
+            writer.close()
+        for fd in TAKEN:
+            os.close(fd)
 
 
 async def test_the_server_stops_at_once_with_connections_that_were_taken_over(port: int) -> None:

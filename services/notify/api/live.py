@@ -30,11 +30,13 @@ HEADERS = {
 router = APIRouter(prefix="/api/v1/live", tags=["live"])
 
 
+_KIND = {"Content-Type": "text/event-stream; charset=utf-8"}
+_LINES = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | _KIND).items()]
+
+
 def head(scope: Scope) -> bytes:
     """Write what comes before the events."""
-    kind = {"Content-Type": f"{EventStream.media_type}; charset=utf-8"}
-    lines = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | kind).items()]
-    return head_of(scope, 200, lines)
+    return head_of(scope, 200, _LINES)
 
 
 class EventStream(StreamingResponse):

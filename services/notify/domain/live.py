@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
+
+from pydantic_core import from_json
 
 from shared.events.matching import MeetingEvent
 
@@ -54,8 +56,14 @@ def people_of(event: MeetingEvent) -> tuple[UUID, ...]:
     return (*people, event.interpreter_id) if event.interpreter_id else people
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+def people_in(live: str) -> list[str]:
+    """List the same from the JSON of an entry."""
+    facts = from_json(live)
+    people = [party["participant_id"] for party in facts["parties"]]
+    return [*people, facts["interpreter_id"]] if facts["interpreter_id"] else people
+
+
+class Place(NamedTuple):
     """Where in a stop's stream an entry lies: the two numbers of a Redis stream id."""
 
     milliseconds: int

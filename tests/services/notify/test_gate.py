@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.notify.api import live as live_api
+from services.notify.commands import snapshots
 from services.notify.gate import Gate
+from services.notify.store.live import Live
 from shared.access import Principal, Tokens
 from shared.erased import note_erased, refusing_the_erased
 from shared.service import Service
@@ -21,12 +24,13 @@ Open = Callable[..., Any]
 async def port(resources: Any, tokens: Tokens, planned: Any) -> AsyncIterator[int]:
     """The port of notify, whose stops are known."""
     del planned
+    sources = (resources.database, resources.live, resources.hub)
     service = Service(
         name="notify",
         routers=refusing_the_erased("notify", [live_api.router]),
         loops={},
         resources=resources,
-        gates={"/api/v1/live/me": Gate(resources.database, resources.hub, live_api.head).knock},
+        gates={"/api/v1/live/me": Gate(sources, live_api.head).knock},
         closing=resources.hub.close,
     )
     async with serving(service, tokens) as port:
@@ -109,6 +113,64 @@ async def test_many_who_come_at_once_are_all_let_in(
     await keep(world.then(first, "called"))
     for _, _, reader in streams:
         assert [change.data["revision"] for change in await heard(reader, read, 1)] == [2]
+
+
+async def test_who_comes_to_a_stop_that_is_read_is_let_in_with_what_is_theirs(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, no_route: Any
+) -> None:
+    first = world.meeting()
+    second = world.meeting(
+        parties=world.parties(uuid4(), uuid4()), interpreter_id=world.interpreter
+    )
+    await keep(first, second)
+    await heard((await opened(person("delegate", world.delegate)))[2], read, 1)
+    no_route()
+    for who, wanted in (
+        (person("local", world.local), [first]),
+        (person("interpreter", world.interpreter), [second]),
+        (person("delegate", uuid4()), []),
+    ):
+        status, _, reader = await opened(who)
+        (snapshot,) = await heard(reader, read, 1)
+        assert (status, snapshot.event) == (200, "snapshot")
+        found = [meeting["meeting_id"] for meeting in snapshot.data["meetings"]]
+        assert found == [str(meeting.meeting_id) for meeting in wanted]
+
+
+async def test_who_gets_what_others_got_just_before_hears_what_followed(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, monkeypatch: Any
+) -> None:
+    first = world.meeting()
+    await keep(first)
+    who = person("delegate", world.delegate)
+    await heard((await opened(who))[2], read, 1)  # by the route
+    monkeypatch.setattr(snapshots, "SHARED_SECONDS", 1_000)
+    early = (await opened(who))[2]
+    (snapshot,) = await heard(early, read, 1)
+    await keep(world.then(first, "called"))
+    await heard(early, read, 1)
+    same, change = await heard((await opened(who))[2], read, 2)
+    assert (same.id, same.data) == (snapshot.id, snapshot.data)
+    assert (change.event, change.data["revision"]) == ("change", 2)
+
+    monkeypatch.setattr(snapshots, "SHARED_SECONDS", 0)
+    (anew,) = await heard((await opened(who))[2], read, 1)
+    assert (anew.id, anew.data["meetings"]) == (change.id, [change.data])
+
+
+async def test_while_redis_is_away_who_has_seen_nothing_is_told_to_come_back(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, monkeypatch: Any
+) -> None:
+    await keep(world.meeting())
+    who = person("delegate", world.delegate)
+    (snapshot,) = await heard((await opened(who))[2], read, 1)
+
+    async def away(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(Live, "catch_up", away)
+    assert (await opened(who))[0] == 503
+    assert (await opened(who, snapshot.id))[0] == 200
 
 
 async def test_whoever_the_gate_does_not_know_is_answered_by_the_route(
