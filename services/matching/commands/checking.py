@@ -13,8 +13,8 @@ from services.matching.commands import reaching
 from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point
-from services.matching.domain.problem import DEFAULT_QUOTAS, Pair, Quota
-from services.matching.domain.quotas import effective
+from services.matching.domain.problem import Pair, Quota
+from services.matching.domain.quotas import effective, exceeding
 from services.matching.domain.wishes import Wishes
 from services.matching.store import (
     absences,
@@ -189,9 +189,4 @@ async def _full(
     limits: Mapping[UUID, Quota] = effective(
         await quotas.sides(connection, stop_id), await quotas.parts(connection, stop_id), sides
     )
-    return {
-        person
-        for person, side in sides.items()
-        if (most := limits.get(person, DEFAULT_QUOTAS[side]).maximum) is not None
-        and counts[person] > most
-    }
+    return set(exceeding(counts, sides, limits))

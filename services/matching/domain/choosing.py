@@ -89,6 +89,13 @@ class Chosen:
         return None if most is None else max(0, most - len(self.meetings))
 
     @property
+    def musts_beyond(self) -> int:
+        """Count the must-meets that the maximum leaves no room for."""
+        stated = [*self.preferences.values(), *self.companies]
+        musts = sum(one["kind"] == "must_meet" for one in stated)
+        return 0 if self.quota.maximum is None else max(0, musts - self.quota.maximum)
+
+    @property
     def in_touch(self) -> set[UUID]:
         """Give whose name is known to this person: who meets, agreed to meet, or asked."""
         asked = {one["participant_id"] for one in self.received if one["status"] in OPEN}

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.matching.domain.ground import SIDES, Room
 from services.matching.domain.pace import Pace, longest_run, paces
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
+from services.matching.domain.quotas import exceeding
 from services.matching.domain.versions import Entry
 from services.matching.domain.wishes import Wishes
 from shared.events.base import Facts, Side
@@ -42,6 +43,14 @@ class Guaranteed(Facts):
     people: int
     kept: int
     short: tuple[UUID, ...]
+
+
+class Exceeded(Facts):
+    """Who has more meetings than allowed: by hand, or because fewer are allowed by now."""
+
+    participant_id: UUID
+    meetings: int
+    maximum: int
 
 
 class Spread(Facts):
@@ -111,6 +120,7 @@ class Quality(Facts):
     wishes: tuple[Wished, ...]
     unmet: tuple[Unfulfilled, ...]
     guaranteed: Guaranteed
+    exceeded: tuple[Exceeded, ...]
     sides: tuple[Spread, ...]
     days: Days
     personal: tuple[Personal, ...]
@@ -147,6 +157,10 @@ def judged(entries: Sequence[Entry], setting: Setting) -> Quality:
         wishes=tuple(_counted(kind, wishes) for kind in WISH_KINDS),
         unmet=tuple(wish for wish, is_met in wishes if not is_met),
         guaranteed=_guaranteed(setting, counts),
+        exceeded=tuple(
+            Exceeded(participant_id=one, meetings=counts[one], maximum=most)
+            for one, most in exceeding(counts, setting.people, setting.quotas).items()
+        ),
         sides=tuple(_spread(side, setting.people, counts) for side in SIDES),
         days=_days(personal),
         personal=personal,

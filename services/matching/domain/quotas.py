@@ -30,6 +30,21 @@ def of_person(side: Quota, part: Part | None) -> Quota:
     return Quota(minimum=least if most is None else min(least, most), maximum=most)
 
 
+def exceeding(
+    counts: Mapping[UUID, int], people: Mapping[UUID, Side], limits: Mapping[UUID, Quota]
+) -> dict[UUID, int]:
+    """Give who has more meetings than allowed, with how many are allowed.
+
+    `limits`: the quotas of those for whom it is another one than by default.
+    """
+    return {
+        person: most
+        for person, side in people.items()
+        if (most := limits.get(person, DEFAULT_QUOTAS[side]).maximum) is not None
+        and counts.get(person, 0) > most
+    }
+
+
 def kept(problem: Problem, placed: Sequence[Placed]) -> int:
     """Count the guaranteed meetings that a timetable gives, beyond those that are fixed."""
     counts: dict[UUID, int] = {}

@@ -138,7 +138,9 @@ async def _page(
             await looking.existing_participant(connection, stop["id"], person)
         personal = {one["participant_id"]: one for one in found["people"]}
         listed = list(personal)[:PEOPLE_SHOWN_MAX]
-        known = await choosing.profiles_of(connection, [*listed, *([person] if person else [])])
+        exceeded = await limiting.exceeded(connection, stop["id"])
+        shown = [*listed, *list(exceeded)[:PEOPLE_SHOWN_MAX], *([person] if person else [])]
+        known = await choosing.profiles_of(connection, shown)
     scope = Scope(stop["mission_id"], stop["id"])
     name = await names(held, who, scope, {one.id: one.partner_id for one in known.values()})
     language = language_of(request)
@@ -151,6 +153,7 @@ async def _page(
         sides=found["sides"],
         personal=personal,
         listed=listed,
+        exceeded=exceeded,
         profiles=known,
         person=known.get(person) if person else None,
         wrong=wrong,

@@ -65,6 +65,8 @@ def verdict(quality: Quality) -> str:
         return "quality_verdict_musts"
     if quality.guaranteed.short:
         return "quality_verdict_minima"
+    if quality.exceeded:
+        return "quality_verdict_exceeded"
     if any(side.without for side in quality.sides):
         return "quality_verdict_without"
     return "quality_verdict_good"

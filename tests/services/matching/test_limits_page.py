@@ -81,3 +81,34 @@ async def test_somebody_who_is_not_there_has_no_numbers(house: "House") -> None:
     await page(house, house.boss, f"matching/quotas?person={uuid4()}", status=404)
     sent = await send(house, house.boss, f"matching/quotas/people/{uuid4()}", minimum="1")
     assert sent.status_code == 404
+
+
+async def test_who_has_more_by_hand_than_is_allowed_by_now_is_named(house: "House") -> None:
+    await house.published(
+        *(house.entry(pair, slot, "T2") for pair, slot in (("dave lin", 1), ("dave luo", 2)))
+    )
+    named = "More meetings than allowed, as things stand"
+    assert named not in words(await page(house, house.boss, "matching/quotas"))
+    sent = await send(house, house.boss, "matching/quotas/sides/delegation", maximum="1")
+
+    shown = words(await followed(house, house.boss, sent))
+    assert f"{named}: Sample Dave Co." in shown
+    assert "2 of at most 1" in shown
+    in_chinese = words(await page(house, house.boss, "matching/quotas", language="zh"))
+    assert "目前洽谈场次超过上限" in in_chinese
+    # What is there already stays; nothing is added by hand.
+    schedule = await house.proposed(
+        *(house.entry(pair, slot, "T2") for pair, slot in (("dave lin", 1), ("dave luo", 2)))
+    )
+    body = {
+        "delegate_id": str(house.people["dave"]),
+        "local_id": str(house.people["liu"]),
+        "starts_at": house.slot(3).isoformat(),
+        "point_id": str(house.points["T1"]),
+    }
+    path = f"/api/v1/schedules/{schedule}/add"
+    refused = await house.ask("POST", path, body=body, If_Match='"1"')
+    assert (refused.status_code, refused.json()["code"]) == (409, "does_not_fit")
+    assert "more meetings than allowed" in refused.json()["detail"]
+    quality = await house.get(f"/schedules/{schedule}/quality")
+    assert [(one["meetings"], one["maximum"]) for one in quality["exceeded"]] == [(2, 1)]

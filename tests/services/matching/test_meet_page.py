@@ -71,6 +71,18 @@ async def test_a_tap_is_kept_shown_and_private(house: "House") -> None:
     assert words(await page(house, lin, of(house, "lin"))) == words(before)
 
 
+async def test_more_must_meets_than_meetings_are_told(house: "House") -> None:
+    dora = house.person("dora")
+    for other in ("lin", "luo"):
+        await prefer(house, dora, f"dora {other}", "must_meet")
+    quota = {"stop_id": str(house.stop), "side": "delegation", "minimum": 0}
+    said = "More must-meets than meetings: at most 1 are planned for you, so 1 cannot be."
+    for maximum, is_told in ((2, False), (1, True)):
+        body = quota | {"maximum": maximum}
+        assert (await house.ask("PUT", "/api/v1/quotas", body=body)).status_code == 200
+        assert (said in words(await page(house, dora, of(house, "dora")))) == is_told
+
+
 async def test_a_no_takes_somebody_from_the_list_and_is_final(house: "House") -> None:
     dora = house.person("dora")
     text = await followed(house, dora, await prefer(house, dora, "dora lin", "no_thanks"))

@@ -16,6 +16,7 @@ from services.matching.domain.quality import Quality, Setting, gini, judged
 from services.matching.domain.slots import Break, slots_of
 from services.matching.domain.versions import Entry
 from services.matching.domain.wishes import CompanyWish, Wish, Wishes
+from services.matching.pages.quality import verdict
 
 START = datetime(2023, 11, 7, 2, 0, tzinfo=UTC)
 DORA, DAVE = (UUID(int=n) for n in (1, 2))
@@ -146,6 +147,20 @@ def test_minima_count_who_has_them_and_name_who_has_not() -> None:
     found = quality(entry(DORA, LIN, 1), quotas=quotas).guaranteed
 
     assert (found.people, found.kept, found.short) == (2, 1, (DAVE,))
+
+
+def test_who_has_more_than_allowed_is_named_with_both_numbers() -> None:
+    entries = [entry(DORA, LIN, 1), entry(DORA, LUO, 2), entry(DAVE, LIN, 3)]
+    assert quality(*entries).exceeded == ()
+    quotas = {DORA: Quota(maximum=1), DAVE: Quota(maximum=1), LIN: Quota(maximum=0)}
+    found = quality(*entries, quotas=quotas)
+
+    assert [(one.participant_id, one.meetings, one.maximum) for one in found.exceeded] == [
+        (DORA, 2, 1),
+        (LIN, 2, 0),
+    ]
+    assert verdict(found) == "quality_verdict_exceeded"
+    assert verdict(quality(*entries)) != "quality_verdict_exceeded"
 
 
 def test_waiting_is_counted_in_runs_and_a_planned_break_is_none() -> None:
