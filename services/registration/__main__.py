@@ -50,18 +50,22 @@ from services.registration.pages import (
     audit,
     badges,
     companies,
+    connector_map,
     desk,
     edit,
     exports,
     form_builder,
     letters,
+    partner_keys,
     public,
     scanner,
     selecting,
     walk_in,
 )
+from services.registration.pages import connectors as connector_pages
 from services.registration.pages import imports as import_pages
 from services.registration.pages import lists as list_pages
+from services.registration.pages import partners as partner_pages
 from services.registration.pages import places as place_pages
 from services.registration.pages import privacy as privacy_pages
 from services.registration.pages import waiting_room as waiting_room_pages
@@ -130,6 +134,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         files.router,
                         check_in.router,
                         connectors.router,
+                        connector_pages.router,
+                        connector_map.router,
                         badges.router,
                         scanner.router,
                         public.router,
@@ -149,6 +155,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         applying.router,
                         selecting.router,
                         letters.router,
+                        partner_pages.router,
+                        partner_keys.router,
                     ],
                 ),
             ],

@@ -68,6 +68,10 @@ async def _links(
     """List where somebody works on a mission as a whole: words, and the path."""
     base, scope = f"/desk/missions/{mission_id}", Scope(mission_id)
     links: list[tuple[str, str]] = []
+    if who.seen_partner:
+        links.append(("partner_own", f"/partner/{who.seen_partner}"))
+    if may(who, "partner.read", scope):
+        links.append(("partners_title", f"{base}/partners"))
     if may(who, "organization.merge", scope):
         links.append(("companies", f"{base}/companies"))
     if may(who, "application.review", scope):

@@ -164,8 +164,9 @@ async def hosts_of(connection: Connection, stop_id: UUID) -> tuple[UUID, ...]:
 async def stops_of(connection: Connection, partner_id: UUID) -> Sequence[Row]:
     """List the stops where a partner has a role, in the order of the journey."""
     return await connection.fetch(
-        "SELECT stop.id, stop.slug, stop.city, stop.title, stop.timezone, stop.held_on, role.role "
-        "FROM partner_role AS role JOIN stop ON stop.id = role.stop_id "
-        "WHERE role.partner_id = $1 ORDER BY stop.held_on, stop.slug",
+        "SELECT stop.id, stop.mission_id, stop.slug, stop.city, stop.title, stop.timezone, "  # noqa: S608
+        f"stop.held_on, mine.role, {HOSTS} AS hosts "
+        "FROM partner_role AS mine JOIN stop ON stop.id = mine.stop_id "
+        "WHERE mine.partner_id = $1 ORDER BY stop.held_on, stop.slug",
         partner_id,
     )
