@@ -9,12 +9,13 @@ import pytest
 from redis.asyncio import Redis
 
 from services.notify.commands import erasing, planning, telling
-from services.notify.commands.erasing import MAILS_KEPT, sweep
+from services.notify.commands.erasing import MAILS_KEPT, TRAIL_KEPT, sweep
 from services.notify.store import mailbox, people
 from services.notify.store.live import Live
 from services.notify.store.messages import News
 from services.registration.domain.retention import BY_CODE
 from shared.access import Principal
+from shared.auditing import note
 from shared.contacts import Contacts
 from shared.events.registration import PersonErased
 from shared.http import now
@@ -186,3 +187,25 @@ async def test_mails_are_kept_for_as_long_as_registration_says(
     assert await sweep(database, begun + MAILS_KEPT) == 0
     assert await sweep(database, begun + MAILS_KEPT + timedelta(seconds=1)) == 1
     assert MAILS_KEPT.days == BY_CODE["mails"].days
+
+
+async def test_what_staff_did_is_kept_for_as_long_as_registration_keeps_its_own(
+    planned: "World", database: Database
+) -> None:
+    staff, begun = Principal("mission_staff", planned.delegate), now()
+    async with database.transaction() as connection:
+        await note(
+            connection,
+            staff,
+            "rules.changed",
+            subject_id=planned.mission,
+            mission_id=planned.mission,
+            now=begun,
+        )
+
+    kept = []
+    for later in (timedelta(0), timedelta(seconds=1)):
+        await sweep(database, begun + TRAIL_KEPT + later)
+        kept.append(len((await held(database, planned.delegate)).get("audit_entry", [])))
+    assert kept == [1, 0]
+    assert TRAIL_KEPT.days == BY_CODE["audit"].days
