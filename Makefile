@@ -45,6 +45,7 @@ lock: ## pin the requirements anew (ARGS=--upgrade for newer ones)
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --extra embedded pyproject.toml -o requirements-embedded.txt
 	$(COMPILE) --extra embedded --extra dev pyproject.toml -o requirements-dev.txt
+	$(COMPILE) requirements-pretix.in -o requirements-pretix.txt
 
 compose-smoke: ## bring the deployment up in containers, and ask it one question
 	@scripts/compose-smoke $(ARGS)

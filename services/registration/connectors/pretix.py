@@ -4,7 +4,7 @@ A position is a person's registration; one that is an add-on to another is the s
 something else. Written against 2026.8.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -50,6 +50,7 @@ class _Answer(There):
 
 
 class _CheckIn(There):
+    list: int
     type: str
     datetime: datetime
 
@@ -155,7 +156,7 @@ class Pretix:
             params["modified_since"] = after
         found = await self._asking.get(_Orders, f"{self._event}/orders/", **params)
         last = found.results[-1].last_modified if found.results else None
-        records = [record for order in found.results for record in records_of(order)]
+        records = [record for order in found.results for record in self._records(order)]
         if found.next is None:
             reached = last - OVERLAP if last else None
             if reached and after:
@@ -173,7 +174,7 @@ class Pretix:
         order = await self._order(handle)
         if order is None:
             return None
-        return next((one for one in records_of(order) if one.handle == handle), None)
+        return next((one for one in self._records(order) if one.handle == handle), None)
 
     async def _order(self, handle: Mapping[str, Any]) -> _Order | None:
         try:
@@ -186,6 +187,9 @@ class Pretix:
             if failed.code == "not_found":
                 return None
             raise
+
+    def _records(self, order: _Order) -> list[Record]:
+        return [_record(order, one, self._place.check_in_list) for one in order.positions]
 
     async def push(
         self, what: Push, handle: Mapping[str, Any], at: datetime | None, nonce: str
@@ -237,12 +241,8 @@ FIELDS = {
 """What a position says without being asked."""
 
 
-def records_of(order: _Order) -> Sequence[Record]:
-    """Give the positions of an order as registrations."""
-    return [_record(order, one) for one in order.positions]
-
-
-def _record(order: _Order, position: _Position) -> Record:
+def _record(order: _Order, position: _Position, check_in_list: int | None) -> Record:
+    """Give a position of an order as a registration."""
     # An add-on names nobody: it is for whom the ticket is.
     by_id = {one.id: one for one in order.positions}
     person = by_id.get(position.addon_to or 0, position)
@@ -258,7 +258,11 @@ def _record(order: _Order, position: _Position) -> Record:
         f"question.{one.question_identifier}": one.answer
         for one in [*person.answers, *position.answers]
     }
-    arrived = [one.datetime for one in position.checkins if one.type == "entry"]
+    arrived = [
+        one.datetime
+        for one in position.checkins
+        if one.type == "entry" and check_in_list in (None, one.list)
+    ]
     return Record(
         id=f"{order.code}-{position.positionid}",
         handle={"order": order.code, "position": position.id},

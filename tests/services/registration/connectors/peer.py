@@ -96,7 +96,9 @@ class Peer:
             for order in self.orders.values():
                 for one in order["positions"]:
                     if one["id"] == number and not one["checkins"]:
-                        one["checkins"] = [{"type": "entry", "datetime": body["datetime"]}]
+                        one["checkins"] = [
+                            {"list": 5, "type": "entry", "datetime": body["datetime"]}
+                        ]
                         self.order(order["code"])
         elif path.endswith("/mark_canceled/"):
             self.order(path.split("/")[-3], status="c")
@@ -104,7 +106,16 @@ class Peer:
 
 
 TICKET = frozenset(
-    "attendee_name attendee_email company country item checkins canceled answers".split()
+    [
+        "attendee_name",
+        "attendee_email",
+        "company",
+        "country",
+        "item",
+        "checkins",
+        "canceled",
+        "answers",
+    ]
 )
 NAMED = {
     "/items/": {"next": None, "results": [{"id": 1, "name": {"en": "Talks", "zh": "洽谈"}}]},

@@ -102,7 +102,7 @@ async def test_a_check_in_there_is_one_here_and_is_not_sent_back(room: Room) -> 
     room.peer.order("ANA")
     await room.sync()
     at = "2026-11-07T02:20:00Z"
-    room.peer.order("ANA", checkins=[{"type": "entry", "datetime": at}])
+    room.peer.order("ANA", checkins=[{"list": 5, "type": "entry", "datetime": at}])
     await room.sync()
     await room.sync()
 
