@@ -50,6 +50,7 @@ from services.registration.pages import (
     audit,
     badges,
     companies,
+    connector_map,
     desk,
     edit,
     exports,
@@ -61,6 +62,7 @@ from services.registration.pages import (
     selecting,
     walk_in,
 )
+from services.registration.pages import connectors as connector_pages
 from services.registration.pages import imports as import_pages
 from services.registration.pages import lists as list_pages
 from services.registration.pages import partners as partner_pages
@@ -132,6 +134,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         files.router,
                         check_in.router,
                         connectors.router,
+                        connector_pages.router,
+                        connector_map.router,
                         badges.router,
                         scanner.router,
                         public.router,

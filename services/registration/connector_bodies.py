@@ -58,6 +58,14 @@ class ConnectorChange(Body):
     pushes: list[Push] | None = Field(default=None, max_length=len(Push))
     field_map: FieldMapBody | None = None
 
+    def changes(self) -> dict[str, Any]:
+        """Give it as it is kept."""
+        return {
+            "token": self.token,
+            "pushes": self.pushes,
+            "field_map": self.field_map.written() if self.field_map else None,
+        }
+
 
 class ResolutionBody(Body):
     """What is to become of a conflict: theirs is taken over, ours kept, or it is tried again."""

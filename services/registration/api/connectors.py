@@ -19,6 +19,14 @@ from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
 
 PAGE = 100
+CONFLICT = (
+    "remote_id",
+    "registration_id",
+    "conflict",
+    "conflict_fields",
+    "conflict_at",
+    "is_due",
+)
 WEBHOOK_BYTES_MAX = 65_536
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
@@ -87,13 +95,8 @@ async def change_connector(  # each is given by the framework
 ) -> Response:
     """Change the token, the map, or what is told; a new map reads everything anew."""
     await managed(held, who, connector_id)
-    changes = {
-        "token": body.token,
-        "pushes": body.pushes,
-        "field_map": body.field_map.written() if body.field_map else None,
-    }
     after = await managing.change(
-        held.database, held.tokens, connector_id, changes, revision, who=who, now=now
+        held.database, held.tokens, connector_id, body.changes(), revision, who=who, now=now
     )
     return JSONResponse({"id": str(connector_id), "revision": after}, headers=etag(after))
 
@@ -152,7 +155,7 @@ async def list_conflicts(
     async with held.database.reading() as connection:
         rows = await store.conflicts(connection, connector_id, after, PAGE)
     return {
-        "items": [dict(row) for row in rows],
+        "items": [{name: row[name] for name in CONFLICT} for row in rows],
         "next": rows[-1]["remote_id"] if len(rows) == PAGE else None,
     }
 

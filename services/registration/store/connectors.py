@@ -299,11 +299,13 @@ async def untellable(
 async def conflicts(
     connection: Connection, connector_id: UUID, after: str, limit: int
 ) -> Sequence[Row]:
-    """List conflicts by the id there, behind `after`."""
+    """List conflicts by the id there, behind `after`, with whom they are about."""
     return await connection.fetch(
-        "SELECT remote_id, registration_id, conflict, conflict_fields, conflict_at, is_due "
-        "FROM connector_link WHERE connector_id = $1 AND conflict IS NOT NULL "
-        "AND remote_id > $2 ORDER BY remote_id LIMIT $3",
+        "SELECT link.remote_id, link.registration_id, link.conflict, link.conflict_fields, "
+        "link.conflict_at, link.is_due, person.full_name, person.native_name "
+        "FROM connector_link AS link LEFT JOIN registration AS r ON r.id = link.registration_id "
+        "LEFT JOIN person ON person.id = r.person_id WHERE link.connector_id = $1 "
+        "AND link.conflict IS NOT NULL AND link.remote_id > $2 ORDER BY link.remote_id LIMIT $3",
         connector_id,
         after,
         limit,
