@@ -36,6 +36,8 @@ _COPIED = (
 )
 
 MEETINGS = "matching.meeting."
+NOBODY = UUID(int=0)
+"""In a partner's place: it was told of somebody whom nobody is known to have brought."""
 
 Pairs = Sequence[tuple[UUID, UUID]]
 """Ids of people or meetings, each with a partner's."""
@@ -101,21 +103,24 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
 
 
 async def attribute(connection: Connection, pairs: Pairs) -> list[tuple[UUID, UUID]]:
-    """Write who was brought by which partner, and give the pairs that were not known."""
+    """Write who was brought by which partner, and give the new pairs of whom was told before."""
     rows = await connection.fetch(
-        "INSERT INTO feed_concern (id, partner_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) "
-        "ON CONFLICT DO NOTHING RETURNING id, partner_id",
+        "WITH new AS (INSERT INTO feed_concern (id, partner_id) "
+        "SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING "
+        "RETURNING id, partner_id) SELECT id, partner_id FROM new "
+        # What this statement writes it does not see here.
+        "WHERE EXISTS (SELECT FROM feed_concern AS before WHERE before.id = new.id)",
         *columns(pairs, 2),
     )
     return [(row["id"], row["partner_id"]) for row in rows]
 
 
 async def partners_of(connection: Connection, ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
-    """Say which partners brought people, or somebody at meetings."""
-    rows = await connection.fetch(
-        "SELECT id, partner_id FROM feed_concern WHERE id = ANY($1) ORDER BY partner_id", ids
-    )
-    return [(row["id"], row["partner_id"]) for row in rows]
+    """Say which partners brought people, or somebody at meetings; those of none are noted."""
+    rows = await connection.fetch("SELECT id, partner_id FROM feed_concern WHERE id = ANY($1)", ids)
+    unknown = set(ids) - {row["id"] for row in rows}
+    await attribute(connection, [(one, NOBODY) for one in sorted(unknown)])
+    return [(row["id"], row["partner_id"]) for row in rows if row["partner_id"] != NOBODY]
 
 
 async def append(
@@ -159,8 +164,8 @@ async def append_late(
         "SELECT $3 + row_number() OVER (ORDER BY position), partner_id, event_id, type, key, "
         "mission_id, stop_id, audience, concerned, partners, event, hook, $4 "
         "FROM (SELECT DISTINCT ON (position, pair.partner_id) feed_event.*, pair.partner_id "
-        "FROM unnest($1::uuid[], $2::uuid[]) AS pair (id, partner_id) "
-        "JOIN feed_event ON concerned @> ARRAY[pair.id] WHERE only_partner IS NULL "
+        "FROM feed_event JOIN unnest($1::uuid[], $2::uuid[]) AS pair (id, partner_id) "
+        "ON pair.id = ANY(concerned) WHERE concerned && $1::uuid[] AND only_partner IS NULL "
         "AND NOT partners @> ARRAY[pair.partner_id] "
         "AND NOT EXISTS (SELECT FROM feed_event AS copy WHERE copy.event_id = feed_event.event_id "
         "AND copy.only_partner = pair.partner_id)) AS late "
