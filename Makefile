@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-b2b bench-repair
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-live bench-edge bench-b2b bench-repair
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -57,6 +57,14 @@ bench-registration: ## registration beside pgbench (ARGS=--quick for a short loo
 bench-push: ## live streams beside centrifuge and a loop in C (needs cc and go; ARGS="--streams 2000")
 	@scripts/setup dev
 	@$(PYTHON) -m bench.push $(ARGS)
+
+bench-live: ## from a command to the last listener over Kafka, rebuilds of the live state, the end (ARGS="--listeners 500")
+	@scripts/setup dev
+	@$(PYTHON) -m bench.live $(ARGS)
+
+bench-edge: ## what the gateway costs for each stream, with and without TLS (needs nginx and openssl)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.edge $(ARGS)
 
 bench-mail: ## how fast mail goes out, and how soon a stop's calendar is made (ARGS="--people 400")
 	@scripts/setup dev
