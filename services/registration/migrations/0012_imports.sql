@@ -72,8 +72,6 @@ CREATE INDEX import_row_address ON import_row (import_id, address) WHERE address
 CREATE INDEX import_row_ref ON import_row (import_id, ref) WHERE ref IS NOT NULL;
 CREATE INDEX import_row_open ON import_row (import_id, row) WHERE is_chosen AND status IS NULL;
 CREATE INDEX import_row_person ON import_row (person_id) WHERE person_id IS NOT NULL;
-CREATE INDEX import_row_registration ON import_row (registration_id)
-    WHERE registration_id IS NOT NULL;
 
 -- A partner's list of an item as it was applied last, row by row: what the next one is compared with.
 CREATE TABLE hosted_row (
@@ -87,4 +85,3 @@ CREATE TABLE hosted_row (
     PRIMARY KEY (partner_id, programme_item_id, ref)
 );
 CREATE INDEX hosted_row_person ON hosted_row (person_id);
-CREATE INDEX hosted_row_registration ON hosted_row (registration_id);

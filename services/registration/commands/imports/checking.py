@@ -45,7 +45,9 @@ async def check_some(
         await _compare(connection, fresh, judgements)
         if judgements:
             await find_alike(connection, fresh["mission_id"], judgements, fresh["checked_to"])
-            await rows.write_checked(connection, found["id"], [one.written() for one in judgements])
+            chosen = [*fresh["applies"], Kind.SAME] if fresh["applies"] else []
+            written = [one.written() for one in judgements]
+            await rows.write_checked(connection, found["id"], written, chosen)
             await lists.release(connection, found["id"], chunk[-1]["row"])
         if len(chunk) < CHUNK:
             await _finish(connection, fresh, now)
@@ -107,9 +109,8 @@ def _place(one: Judged, last: Row | None, row: Row, given: Collection[str]) -> N
 
 async def _finish(connection: Connection, found: Row, now: datetime) -> None:
     """End the checking: say who is gone, and apply what was asked for beforehand."""
-    await rows.add_gone(connection, found["id"])
+    await rows.add_gone(connection, found["id"], are_chosen=Kind.GONE in found["applies"])
     await lists.set_state(connection, found["id"], "checked", now)
-    chosen = found["applies"] and await rows.choose(connection, found["id"], found["applies"], None)
     if found["applies"]:
-        details: Mapping[str, Any] = {"rows": chosen, "kinds": found["applies"]}
+        details: Mapping[str, Any] = {"kinds": found["applies"]}
         await begin_applying(connection, found, principal_of(found["principal"]), details, now)

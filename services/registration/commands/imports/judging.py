@@ -9,7 +9,7 @@ import asyncpg
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from services.registration.commands.imports.meaning import findings_of, sign_up_of
+from services.registration.commands.imports.meaning import checked_sign_up, findings_of
 from services.registration.domain.imports.comparing import Kind, Who
 from services.registration.domain.imports.fields import Fields, Ground, fields_of
 from services.registration.domain.imports.findings import Finding
@@ -32,11 +32,12 @@ class Judged:
     ours: dict[str, Any] = field(default_factory=dict)
     registration_id: UUID | None = None
     person_id: UUID | None = None
+    address: str | None = field(init=False)
+    """The e-mail address in the form it is compared in."""
 
-    @property
-    def address(self) -> str | None:
-        """The e-mail address in the form it is compared in."""
-        return same_address(self.fields["email"]) if self.fields.get("email") else None
+    def __post_init__(self) -> None:
+        email = self.fields.get("email")
+        self.address = same_address(email) if email else None
 
     @property
     def ref(self) -> str | None:
@@ -72,7 +73,7 @@ def _judged(row: Row, columns: Sequence[str | None], found: Row, ground: Ground)
     findings = [*marked, *(one for one in findings if one.field not in named)]
     one = Judged(row["row"], fields, findings)
     try:
-        one.sign_up = sign_up_of(fields, found["side"], found["partner_id"])
+        one.sign_up = checked_sign_up(fields, found["side"], found["partner_id"])
     except ValidationError as error:
         named = {finding.field for finding in findings}
         one.findings += [f for f in findings_of(error, fields) if f.field not in named]

@@ -139,6 +139,8 @@ async def apply(
         chosen = await rows.choose(connection, import_id, choice.kinds, choice.numbers)
         if not chosen:
             raise Conflict("No row of this list is chosen.", code="nothing_chosen")
+        # What is as it was is noted as such: the next list is compared with it.
+        await rows.choose(connection, import_id, [Kind.SAME], None)
         details = {"rows": chosen, "kinds": list(choice.kinds)}
         await begin_applying(connection, found, who, details, now)
         return Answer({"id": str(import_id), "state": "applying", "chosen": chosen}, 202)
@@ -149,8 +151,7 @@ async def apply(
 async def begin_applying(
     connection: Connection, found: Row, who: Principal, details: Mapping[str, object], now: datetime
 ) -> None:
-    """Let the chosen rows be applied, and those that are as they were be noted as such."""
-    await rows.choose(connection, found["id"], [Kind.SAME], None)
+    """Let the chosen rows be applied."""
     await store.set_principal(connection, found["id"], written(who))
     await store.set_state(connection, found["id"], "applying", now)
     await note(

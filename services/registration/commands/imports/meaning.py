@@ -14,6 +14,8 @@ from services.registration.domain.imports.comparing import Who
 from services.registration.domain.imports.findings import Finding
 from services.registration.domain.imports.mapping import ANSWER
 from services.registration.domain.people import Organization, Person, SignUp
+from shared.events.base import Bilingual, ListingKind, Side
+from shared.events.registration import Listing
 
 Row = asyncpg.Record
 Fields = Mapping[str, Any]
@@ -36,43 +38,69 @@ _OURS = (
     "size",
     "status",
 )
+_LISTINGS: tuple[tuple[str, ListingKind], ...] = (("offers", "offer"), ("needs", "need"))
 _FOLLOWS = {"native_name": "full_name", "native_organization": "organization"}
 """Names that are one text in a list where the other is not a column of its own."""
 _CODES = {"email": "email_wrong", "string_too_long": "too_long"}
 
 
-def sign_up_of(fields: Fields, side: str, partner_id: UUID) -> SignUp:
-    """Give the registration that a row asks for; raises `ValidationError`.
+def checked_sign_up(fields: Fields, side: Side, partner_id: UUID) -> SignUp:
+    """Give the registration that a row asks for, checked as one's own is.
+
+    Raises `ValidationError`.
+    """
+    one = sign_up_of(fields, side, partner_id)
+    given, company = one.person, one.organization
+    RegistrationBody.model_validate(
+        {
+            "side": side,
+            "source": one.source,
+            "partner_id": partner_id,
+            "consent": True,
+            "person": {name: getattr(given, name) for name in Person.__slots__},
+            "organization": {name: getattr(company, name) for name in Organization.__slots__},
+            "listings": [listing.model_dump() for listing in one.listings],
+            "answers": one.answers,
+        }
+    )
+    return one
+
+
+def sign_up_of(fields: Fields, side: Side, partner_id: UUID) -> SignUp:
+    """Give the registration that a row asks for.
 
     Whoever sends a list says that its people were told and agreed to take part. To have their data
     sent abroad each agrees alone, and no list can say it for them.
     """
-    person = {
-        name: fields.get(name)
-        for name in ("full_name", "native_name", "latin_name", "email", "language", "languages")
-    }
-    body = {
-        "side": side,
-        "source": "import",
-        "partner_id": partner_id,
-        "consent": True,
-        "person": person | {"position": both(fields.get("position"))},
-        "organization": {
-            "name": fields.get("organization"),
-            "native_name": fields.get("native_organization"),
-            "country": fields.get("country"),
-            "registration_number": fields.get("registration_number"),
-            "sectors": fields.get("sectors"),
-            "size": fields.get("size"),
-        },
-        "listings": [
-            {"kind": kind, "sector": fields["sectors"][0], "text": both(fields[name])}
-            for name, kind in (("offers", "offer"), ("needs", "need"))
-            if fields.get(name) and fields.get("sectors")
-        ],
-        "answers": fields.get("answers", {}),
-    }
-    return RegistrationBody.model_validate(body).value()
+    sectors = tuple(fields.get("sectors", ()))
+    return SignUp(
+        side=side,
+        source="import",
+        partner_id=partner_id,
+        organization=Organization(
+            name=fields.get("organization", ""),
+            native_name=fields.get("native_organization"),
+            country=fields.get("country", ""),
+            registration_number=fields.get("registration_number"),
+            sectors=sectors,
+            size=fields.get("size"),
+        ),
+        person=Person(
+            full_name=fields.get("full_name", ""),
+            native_name=fields.get("native_name"),
+            latin_name=fields.get("latin_name"),
+            email=fields.get("email", ""),
+            language=fields["language"],
+            languages=tuple(fields["languages"]),
+            position=both(fields.get("position")),
+        ),
+        listings=tuple(
+            Listing(kind=kind, sector=sectors[0], text=Bilingual(**both(fields[name]) or {}))
+            for name, kind in _LISTINGS
+            if fields.get(name) and sectors
+        ),
+        answers=fields.get("answers", {}),
+    )
 
 
 def both(text: str | None) -> dict[str, str] | None:

@@ -38,9 +38,12 @@ async def unchecked(
 
 
 async def write_checked(
-    connection: Connection, import_id: UUID, rows: Sequence[tuple[Any, ...]]
+    connection: Connection,
+    import_id: UUID,
+    rows: Sequence[tuple[Any, ...]],
+    chosen: Sequence[str],
 ) -> None:
-    """Write what checking found.
+    """Write what checking found, and choose the rows of some kinds.
 
     A row: number, fields, ref, address, kind, findings, differences, ours, (registration, person).
     Findings come as JSON in a text: a list among others would be taken for an array's dimension.
@@ -49,7 +52,8 @@ async def write_checked(
     await connection.execute(
         "UPDATE import_row AS r SET fields = given.fields, ref = given.ref, "
         "address = given.address, kind = given.kind, findings = given.findings::jsonb, "
-        "differences = given.differences, ours = given.ours, is_chosen = false, code = NULL, "
+        "differences = given.differences, ours = given.ours, is_chosen = given.kind = ANY($12), "
+        "code = NULL, "
         "pointer = NULL, status = CASE given.kind WHEN 'invalid' THEN 'invalid' "
         "WHEN 'known' THEN 'already_registered' END, "
         "registration_id = given.registration_id, person_id = given.person_id "
@@ -59,6 +63,7 @@ async def write_checked(
         "WHERE r.import_id = $1 AND r.row = given.row",
         import_id,
         *columns(flat, CHECKED + 1),
+        list(chosen),
     )
 
 
@@ -90,14 +95,14 @@ async def forget_gone(connection: Connection, import_id: UUID) -> None:
     )
 
 
-async def add_gone(connection: Connection, import_id: UUID) -> int:
+async def add_gone(connection: Connection, import_id: UUID, *, are_chosen: bool) -> None:
     """Add a row for all who were in the last list, stand here still, and are in it no more."""
-    status = await connection.execute(
+    await connection.execute(
         "INSERT INTO import_row (import_id, row, cells, marks, fields, ref, kind, ours, "
-        "registration_id, person_id) "
+        "registration_id, person_id, is_chosen) "
         "SELECT list.id, (SELECT coalesce(max(row), 0) FROM import_row WHERE import_id = list.id) "
         "+ row_number() OVER (ORDER BY hosted.ref), '{}', '{}', hosted.fields, hosted.ref, 'gone', "
-        "jsonb_build_object('status', r.status), hosted.registration_id, hosted.person_id "
+        "jsonb_build_object('status', r.status), hosted.registration_id, hosted.person_id, $2 "
         "FROM import_list AS list JOIN hosted_row AS hosted ON hosted.partner_id = list.partner_id "
         "AND hosted.programme_item_id = list.programme_item_id "
         "JOIN registration AS r ON r.id = hosted.registration_id "
@@ -105,8 +110,8 @@ async def add_gone(connection: Connection, import_id: UUID) -> int:
         "AND NOT EXISTS (SELECT FROM import_row AS mine WHERE mine.import_id = list.id "
         "AND mine.ref = hosted.ref)",
         import_id,
+        are_chosen,
     )
-    return int(status.rpartition(" ")[2])
 
 
 async def choose(
