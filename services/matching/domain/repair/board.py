@@ -34,7 +34,6 @@ class Board:
         self.count = len(day.places)
         self.overlap = overlaps(day)
         self.is_simple = all(mask == 1 << n for n, mask in enumerate(self.overlap))
-        self._number = {(p.room, p.starts_at): n for n, p in enumerate(day.places)}
         self._sessions = slots_of_sessions(day)
         self._resources = Resources()
         self.away, self.held = self._resources.away, self._resources.held
@@ -54,6 +53,7 @@ class Board:
             place.room: {p.id: n for n, p in enumerate(place.points)}
             for place in {one.room: one for one in day.places}.values()
         }
+        self._points_at = [self._point_bits[place.room] for place in day.places]
         self.open_points = [self._open(number) for number in range(self.count)]
         self._booths = [self._booths_at(place.room) for place in day.places]
         self._take_away(disturbance)
@@ -256,7 +256,7 @@ class Board:
         for point_bits in self._point_bits.values():
             for point in point_bits.keys() & self._resources.number.keys():
                 for slot in bits(self.away[self._resources.number[point]]):
-                    number = self._point_bits[self.places[slot].room].get(point)
+                    number = self._points_at[slot].get(point)
                     if number is not None:
                         self.open_points[slot] &= ~(1 << number)
 
@@ -264,7 +264,7 @@ class Board:
         """Seat what can be moved, and give what stays."""
         fixed = []
         for meeting in self.day.meetings:
-            slot = self._number.get((self._room(meeting), meeting.spot.starts_at))
+            slot = self._slot_of(meeting)
             why = self._why_fixed(meeting, slot)
             if why and self._is_over(meeting, why):
                 continue
@@ -302,7 +302,7 @@ class Board:
         of = self._resources.of
         one, other = of(meeting.delegate_id), of(meeting.local_id)
         helper = of(spot.interpreter_id) if spot.interpreter_id else NOBODY
-        seat = (slot, self._point_bits[self._room(meeting)][spot.point_id], helper)
+        seat = (slot, self._points_at[slot][spot.point_id], helper)
         is_refused = meeting.people in self.day.refused
         slots = 0 if is_refused else self._sessions[meeting.session_id] & self._later
         helpers = self._helpers(meeting.people) if meeting.interpreter_needed else None
@@ -322,7 +322,7 @@ class Board:
         for resource in filter(None, (*meeting.people, spot.interpreter_id)):
             self.away[self._resources.of(resource)] |= during
         for slot in bits(during):
-            point = self._point_bits[self.places[slot].room].get(spot.point_id)
+            point = self._points_at[slot].get(spot.point_id)
             if point is not None:
                 self.open_points[slot] &= ~(1 << point)
 
@@ -352,7 +352,8 @@ class Board:
     def _keep_ways(self, fixed: Iterable[Meeting]) -> None:
         """Let nobody be put too near to what stays; what is there already may be."""
         for meeting in fixed if self.day.ways else ():
-            near = too_near(self.day, meeting.spot, self._room(meeting)[1])
+            venue = self._venues.get((meeting.session_id, meeting.spot.point_id), "")
+            near = too_near(self.day, meeting.spot, venue)
             for resource in filter(None, (*meeting.people, meeting.spot.interpreter_id)):
                 number = self._resources.of(resource)
                 self.away[number] |= near & ~self.held[number]
@@ -362,6 +363,13 @@ class Board:
         return longest_way(self.day)
 
     @cached_property
+    def _numbers(self) -> dict[tuple[UUID, datetime], list[int]]:
+        found: dict[tuple[UUID, datetime], list[int]] = {}
+        for number, place in enumerate(self.places):
+            found.setdefault((place.session_id, place.starts_at), []).append(number)
+        return found
+
+    @cached_property
     def _venues(self) -> dict[tuple[UUID, UUID], str]:
         return {
             (session_id, point): venue
@@ -369,9 +377,13 @@ class Board:
             for point in points
         }
 
-    def _room(self, meeting: Meeting) -> tuple[UUID, str]:
-        point = (meeting.session_id, meeting.spot.point_id)
-        return meeting.session_id, self._venues.get(point, "")
+    def _slot_of(self, meeting: Meeting) -> int | None:
+        """Give the slot of a meeting at the venue of its point; None where there is none."""
+        spot = meeting.spot
+        for number in self._numbers.get((meeting.session_id, spot.starts_at), ()):
+            if spot.point_id in self._points_at[number]:
+                return number
+        return None
 
     def lift_silently(self, piece: Piece) -> None:
         """Take a piece off before points are counted."""
