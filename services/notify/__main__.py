@@ -51,6 +51,7 @@ from services.notify.pages import (
     templates,
     wishes,
 )
+from services.notify.pages import webhooks as webhook_pages
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
 from services.notify.store.live import Live
@@ -115,6 +116,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     templates.router,
                     reaching.router,
                     wishes.router,
+                    webhook_pages.router,
                 ],
             ),
             loops=_consumers(held, log)

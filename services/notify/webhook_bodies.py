@@ -1,5 +1,6 @@
 """What requests about webhooks bring."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,6 +13,19 @@ from shared.events import EVENTS
 from shared.http import Body
 
 NAME_LENGTH_MAX = 100
+GROUPS: dict[str, tuple[str, ...]] = {
+    "participants": ("registration.participant.",),
+    "meetings": ("matching.meeting.",),
+    "requests": ("matching.request.",),
+    "outcomes": ("matching.outcome.", "matching.meeting_report."),
+    "programme": (
+        *("registration.mission.", "registration.stop.", "registration.programme_item."),
+        "matching.schedule.",
+    ),
+    "privacy": ("registration.consent.", "registration.person."),
+}
+"""What people choose from: the beginnings of types."""
+
 _KNOWN = frozenset(event.TYPE for event in EVENTS)
 
 
@@ -19,6 +33,14 @@ def _known(type_: str) -> str:
     if type_ not in _KNOWN:
         raise ValueError(f"There is no event {type_}.")
     return type_
+
+
+def types_of(groups: Sequence[str]) -> tuple[str, ...]:
+    """Give the types of some groups; of all of them, or of none, it is every type."""
+    if not set(GROUPS) - set(groups):
+        return ()
+    wanted = tuple(one for name in groups for one in GROUPS.get(name, ()))
+    return tuple(event.TYPE for event in EVENTS if event.TYPE.startswith(wanted or ("",)))
 
 
 Url = Annotated[str, Field(min_length=1, max_length=URL_LENGTH_MAX)]

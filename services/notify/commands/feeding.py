@@ -28,7 +28,7 @@ class Bell:
     """Wakes those who wait for the feed to go on."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self._rung = asyncio.Event()
         self._position = 0
         self._waiting = 0
@@ -61,7 +61,7 @@ class Bell:
     async def run(self) -> None:
         """Look for ever how far the feed goes."""
         while True:
-            async with self._database.reading() as connection:
+            async with self.database.reading() as connection:
                 found = (await feed.head(connection)).position
             if found != self._position:
                 self._position = found

@@ -90,15 +90,18 @@ async def add(
 ) -> tuple[asyncpg.Record, str]:
     """Add a webhook, and give it with its secret, which is never shown again.
 
-    `facts`: url, name, types and scheme. Raises `Invalid` and `Conflict`.
+    `facts`: url, name, types and scheme, and an id where it was made with a form. Raises `Invalid`
+    and `Conflict`.
     """
     who, now = by
     check(hooks.outward, facts["url"])
-    id_ = uuid4()
+    id_ = facts.get("id") or uuid4()
     async with database.transaction() as connection:
         await webhooks.lock_owner(connection, owner.mission_id, owner.partner_id)
         if len(await webhooks.of(connection, owner.mission_id, owner.partner_id)) >= ENDPOINTS_MAX:
             raise Conflict(f"There are {ENDPOINTS_MAX} webhooks already.", code="too_many_webhooks")
+        if await webhooks.read(connection, id_):
+            raise Conflict("This webhook is there already.", code="webhook_exists")
         new = {
             "id": id_,
             "mission_id": owner.mission_id,
@@ -120,9 +123,11 @@ async def edit(
     hooks: Hooks,
     who: Principal,
     id_: UUID,
-    change: tuple[dict[str, Any], int],
+    change: tuple[dict[str, Any], int | None],
 ) -> asyncpg.Record:
     """Change address, name, types or state, decided on a revision; one that rested starts afresh.
+
+    Without a revision it is decided on none.
 
     Raises `NotFound`, `Forbidden`, `Stale` and `Invalid`.
     """
@@ -131,7 +136,7 @@ async def edit(
         check(hooks.outward, facts["url"])
     async with database.transaction() as connection:
         row = await existing(connection, who, id_)
-        if row["revision"] != revision:
+        if revision not in (None, row["revision"]):
             raise Stale(f"The webhook has revision {row['revision']} now.")
         # Whoever mends a disabled one may leave it so.
         kept = {name: row[name] for name in ("url", "name", "types")}

@@ -102,6 +102,16 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
     )
 
 
+async def place_of(connection: Connection, partner_id: UUID) -> asyncpg.Record | None:
+    """Give a partner's mission, and the time zone of its first stop."""
+    return await connection.fetchrow(
+        "SELECT feed_stop.mission_id, timezone FROM feed_stop LEFT JOIN stop "
+        "ON stop.id = feed_stop.stop_id WHERE partners @> ARRAY[$1::uuid] "
+        "ORDER BY held_on, feed_stop.stop_id LIMIT 1",
+        partner_id,
+    )
+
+
 async def attribute(connection: Connection, pairs: Pairs) -> list[tuple[UUID, UUID]]:
     """Write who was brought by which partner, and give the new pairs of whom was told before."""
     rows = await connection.fetch(

@@ -90,7 +90,7 @@ async def replay_failed(connection: Connection, webhook_id: UUID, now: datetime)
     """Queue once more what failed for good, and count it."""
     done = await connection.execute(
         "UPDATE webhook_delivery SET state = 'waiting', attempts = 0, next_attempt_at = $2, "
-        "ended_at = NULL WHERE webhook_id = $1 AND state = 'failed'",
+        "ended_at = NULL WHERE webhook_id = $1 AND state = 'failed' AND key <> webhook_id",
         webhook_id,
         now,
     )

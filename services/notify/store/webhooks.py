@@ -11,13 +11,14 @@ import asyncpg
 from services.notify.domain.webhooks import Health, Scheme
 from shared.postgres import Connection
 
+# A test has the endpoint itself for its aggregate, and is never sent again by itself.
 _COLUMNS = (
     "id, mission_id, partner_id, stop_ids, url, name, types, state, reason, revision, "
     "created_at, created_by, failures, failing_since, resting_until, "
     "(SELECT count(*) FROM webhook_delivery WHERE webhook_id = webhook.id "
     "AND webhook_delivery.state = 'waiting') AS waiting, "
     "(SELECT count(*) FROM webhook_delivery WHERE webhook_id = webhook.id "
-    "AND webhook_delivery.state = 'failed') AS failed, "
+    "AND webhook_delivery.state = 'failed' AND key <> webhook.id) AS failed, "
     "(SELECT max(ended_at) FROM webhook_delivery WHERE webhook_id = webhook.id "
     "AND webhook_delivery.state = 'delivered') AS delivered_at"
 )

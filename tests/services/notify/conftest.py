@@ -44,6 +44,7 @@ from services.notify.pages import (
     templates,
     wishes,
 )
+from services.notify.pages import webhooks as webhook_pages
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
 from services.notify.store.live import Live
@@ -370,6 +371,7 @@ def browse(tokens: Tokens) -> Any:
         delivery_log.router,
         announcements.router,
         wishes.router,
+        webhook_pages.router,
         people.router,
         feed.router,
         webhooks.router,

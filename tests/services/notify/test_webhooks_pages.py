@@ -1,0 +1,132 @@
+"""The pages of a partner's webhooks, as its staff uses them."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import standardwebhooks
+
+from services.notify.commands.webhook_sending import Couriers
+from services.notify.commands.webhooks import Hooks
+from shared.access import Principal
+from shared.events import registration as r
+from shared.http import now
+from shared.postgres import Database
+from tests.services.notify.partners import Mission, append
+from tests.services.notify.receivers import Receiver, always, receiving
+
+
+@pytest.fixture
+async def mission(planned: Any, database: Database) -> Mission:
+    mission = Mission(planned)
+    await append(database, mission.stops())
+    return mission
+
+
+@pytest.fixture
+def partner(mission: Mission) -> Principal:
+    world = mission.world
+    return Principal("partner_staff", uuid4(), world.mission, (world.stop,), mission.host)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving(always(204)) as receiver:
+        yield receiver
+
+
+def form(receiver: Receiver, **facts: Any) -> dict[str, Any]:
+    return {"id": str(uuid4()), "url": receiver.url, "name": "CRM", "groups": "meetings"} | facts
+
+
+def secret_in(page: str) -> str | None:
+    found = re.search(r'value="(whsec_[^"]+)"', page)
+    return found[1] if found else None
+
+
+async def test_a_secret_is_shown_once_and_a_form_sent_twice_is_one_webhook(
+    browser: Any, mission: Mission, partner: Principal, receiver: Receiver
+) -> None:
+    page, sent = f"/partner/{mission.host}/webhooks", form(receiver)
+    first = await browser.send("POST", page, partner, data=sent)
+    assert secret_in(first.text)
+    assert first.headers["cache-control"] == "no-store"
+    again = await browser.send("POST", page, partner, data=sent)
+    assert (again.status_code, again.headers["location"]) == (303, page)
+    listed = (await browser.get(page, partner)).text
+    assert listed.count('class="card hook"') == 1
+    assert secret_in(listed) is None
+    detail = (await browser.get(f"{page}/{sent['id']}", partner)).text
+    assert secret_in(detail) is None
+    rotated = (await browser.send("POST", f"{page}/{sent['id']}/rotate", partner)).text
+    assert secret_in(rotated) not in (None, secret_in(first.text))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_what_cannot_be_called_is_told_and_what_was_typed_stays(
+    browser: Any, mission: Mission, partner: Principal, language: str
+) -> None:
+    page = f"/partner/{mission.host}/webhooks?lang={language}"
+    given = {"id": str(uuid4()), "url": "https://10.0.0.1/x", "name": "Ours", "groups": "meetings"}
+    answer = await browser.send("POST", page, partner, data=given)
+    assert answer.status_code == 422
+    assert {"en": "not on the Internet", "zh": "不是公网地址"}[language] in answer.text
+    for typed in ('value="https://10.0.0.1/x"', 'value="Ours"', 'value="meetings" checked'):
+        assert typed in answer.text
+
+
+async def test_what_happens_is_listed_and_sent_again_with_a_press(
+    browser: Any,
+    mission: Mission,
+    partner: Principal,
+    receiver: Receiver,
+    hooks: Hooks,
+) -> None:
+    database, page = hooks.bell.database, f"/partner/{mission.host}/webhooks"
+    sent = form(receiver, groups=["participants", "privacy"])
+    secret = secret_in((await browser.send("POST", page, partner, data=sent)).text)
+    assert secret
+    here = f"{page}/{sent['id']}"
+    receiver.answer = always(500)
+    tried = (await browser.send("POST", f"{here}/test", partner)).text
+    assert "The test was not taken. Answered 500." in " ".join(tried.split())
+    receiver.answer = always(204)
+    await append(
+        database,
+        [mission.somebody(r.ParticipantPending, mission.host), mission.world.meeting()],
+    )
+    couriers = Couriers(database, hooks)
+    for id_ in await couriers.due(now()):
+        await couriers.serve(id_)
+    assert len(receiver.received) == 2
+    received = receiver.received[1]
+    standardwebhooks.Webhook(secret).verify(received.body, received.headers)
+    log = (await browser.get(f"{here}?shown=delivered", partner)).text
+    assert log.count("registration.participant.pending.v1</code>") == 1
+    queued = await browser.send("POST", f"{here}/replay/hour", partner)
+    assert queued.headers["location"] == f"{here}?queued=1"
+    assert "1 on their way again." in (await browser.get(f"{here}?queued=1", partner)).text
+    for do, state in (("pause", "Paused"), ("resume", "Works")):
+        assert (await browser.send("POST", f"{here}/{do}", partner)).status_code == 303
+        assert f">{state}</span>" in (await browser.get(here, partner)).text
+    await browser.send("POST", f"{here}/remove", partner)
+    assert (await browser.get(here, partner)).status_code == 404
+
+
+async def test_another_partner_sees_nothing_of_it(
+    browser: Any, mission: Mission, partner: Principal, receiver: Receiver, person: Any
+) -> None:
+    page, sent = f"/partner/{mission.host}/webhooks", form(receiver)
+    await browser.send("POST", page, partner, data=sent)
+    other = replace(partner, partner_id=mission.supporter)
+    for who in (other, person("door_staff"), person("delegate")):
+        assert (await browser.get(page, who)).status_code == 403
+        # Neither by its own address with the other's webhook in it.
+        theirs = f"/partner/{mission.supporter}/webhooks/{sent['id']}"
+        assert (await browser.get(theirs, who)).status_code == 403
+        assert (await browser.send("POST", f"{theirs}/rotate", who)).status_code == 403
+    staff = person("mission_staff")
+    assert "CRM" in (await browser.get(page, staff)).text
