@@ -42,7 +42,7 @@ async def tried(house: "House", key: str, call: Call) -> "httpx2.Response":
         "If-Match": '"1"',
         "Idempotency-Key": uuid4().hex,
     }
-    body: dict[str, Any] = None if call.method in ("GET", "DELETE") else {}
+    body: dict[str, Any] | None = None if call.method in ("GET", "DELETE") else {}
     return await house.client.request(
         call.method, call.path, params=dict(call.query), json=body, headers=headers
     )
