@@ -1,11 +1,11 @@
-"""How fast partners' systems are served: the feed and webhooks, each beside a physical limit."""
+"""How fast partners are served: feed, webhooks and lists, each beside a physical limit."""
 
 import argparse
 import json
 
 import uvloop
 
-from bench import partners_feed, partners_webhooks
+from bench import partners_feed, partners_import, partners_webhooks
 from bench.partners_house import partners_house
 
 QUICK = 4
@@ -21,6 +21,7 @@ async def measure(*, quick: bool) -> dict[str, dict[str, float]]:
                 house, deliveries=partners_webhooks.DELIVERIES // share
             ),
         ]
+    parts.append(await partners_import.measure(count=partners_import.ROWS // share))
     return {
         name: {key: value for part in parts for key, value in part[name].items()}
         for name in ("ratios", "figures")
