@@ -126,6 +126,7 @@ class _About:
         values = self.at_stop(stop, self.now, page) | {
             "subject": said.subject.in_(self.language),
             "body": said.body.in_(self.language),
+            "unsubscribe": self.head.unsubscribe(self.message.person_id),
         }
         # One announcement does not take another's place.
         return Content("announcement", values, page, topic=said.id)

@@ -163,17 +163,17 @@ async def preview(
         facts_known = await known(connection, [example[1]]) if example else None
     found: dict[Language, Template] = {}
     for language, template in texts.items():
-        values = samples(language) | {"mission": mission["title"].in_(language)}
+        sample = samples(language)
+        values = sample | {"mission": mission["title"].in_(language)}
         if example and facts_known:
             head, message, contact = example
             spoken = contact.model_copy(update={"language": language})
-            # Whoever has the link is signed in as its reader: it stays the sample's.
-            link = {"link": values["link"]}
             told = replace(message, is_lead=False)
             # What is not known yet, the sample says.
             with suppress(NotYet, NothingNew):
                 values |= content_of(facts_known, head, told, spoken, now).values
-            values |= link
+            # Whoever has its reader's links can do what he or she can: they stay the sample's.
+            values |= {place: sample[place] for place in ("link", "unsubscribe")}
         found[language] = filled(template, values)
     return found
 

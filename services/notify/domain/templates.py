@@ -25,7 +25,7 @@ PLACES: Mapping[TemplateName, frozenset[str]] = {
     "rejected": REGISTRATION,
     "offered": REGISTRATION | {"until"},
     "offer_expired": REGISTRATION,
-    "announcement": STOP - {"zone"} | {"subject", "body"},
+    "announcement": STOP - {"zone"} | {"subject", "body", "unsubscribe"},
     "application_drafted": PERSON,
     "application_submitted": PERSON,
     "application_info_requested": PERSON,
