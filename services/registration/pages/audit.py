@@ -25,7 +25,7 @@ from services.registration.seeing import hosts_of
 from services.registration.store import audit as store
 from services.registration.store import missions, people
 from shared.access import Action, Principal, Scope, may, require
-from shared.errors import NotFound
+from shared.errors import Forbidden, NotFound
 from shared.http import Caller
 from shared.postgres import Connection
 from shared.web.pages import bilingual, language_of
@@ -101,6 +101,9 @@ async def registration(
         found = await store.registration(connection, registration_id)
         if found is None or who.seen_partner not in (None, found["partner_id"]):
             raise NotFound("There is no such registration.")
+        if who.seen_partner not in (None, found["person_partner_id"]):
+            # A partner may register whose address it knows: that opens nobody's facts to it.
+            raise Forbidden("Another brought this person here: the list shows the state alone.")
         hosts = await hosts_of(connection, who, found["stop_id"])
         scope = Scope(found["mission_id"], found["stop_id"], (), found["partner_id"], hosts)
         require(who, "people.read", scope)

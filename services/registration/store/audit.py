@@ -92,7 +92,7 @@ async def registration(connection: Connection, registration_id: UUID) -> Row | N
         "organization.native_name AS native_organization, organization.country, "
         "organization.sectors, organization.registration_number, item.title, item.starts_at, "
         "item.ends_at, item.stop_id, stop.city, stop.timezone, stop.held_on, "
-        "partner.name AS partner FROM registration AS r "
+        "partner.name AS partner, person.partner_id AS person_partner_id FROM registration AS r "
         "JOIN person ON person.id = r.person_id "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN stop ON stop.id = item.stop_id "

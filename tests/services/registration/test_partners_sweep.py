@@ -135,7 +135,14 @@ async def test_pages_hold_nothing_of_another_partner_either(house: "House") -> N
         answer = await house.client.get(path, headers=house.browser(who))
         assert answer.status_code == 200, (path, answer.status_code)
         assert f"{MARK} " not in answer.text, path
+    # Whoever knows an address may register its owner, and learns nothing by that.
+    guessed = house.sign_up("bravo.here", source="partner_api", partner_id=str(house.partner))
+    guessed["person"]["email"] = f"{MARK}.here@example.com"
+    talks = f"/api/v1/programme-items/{house.items['dinner']}/registrations"
+    again = await house.post(talks, guessed, house.boss, key=uuid4().hex)
+    assert again.json()["participant_id"] == brought["participant_id"]
     for path in (
+        f"/desk/registrations/{again.json()['id']}",
         *(f"/desk/registrations/{brought['id']}", f"/partner/{theirs}", f"/partner/{theirs}/keys"),
         f"{stop}/registrations?partner_id={theirs}",
         f"/desk/registrations.csv?stop_id={house.stop}&partner_id={theirs}",
