@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import typing
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from importlib import import_module
@@ -142,7 +143,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
     calls = set(calls_of(route.dependant))
     body = [parameter.field_info.annotation for parameter in route.dependant.body_params]
     parameters = [parameter["name"] for parameter in operation.get("parameters", [])]
-    names = [*parameters, *(name for model in body for name in getattr(model, "model_fields", ()))]
+    names = [*parameters, *(name for model in body for name in _fields(model))]
     has_id = any(name.endswith("_id") for name in names)
     is_guarded = edge.revision in calls
     has_key = idempotency.optional_key in calls
@@ -158,6 +159,14 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
         "TooMany": limits.client in calls,
     }
     return [kind for kind in STATUS if wanted.get(kind.__name__, False)]
+
+
+def _fields(model: Any) -> Iterator[str]:
+    """Give the names of a body's fields, and of those within them."""
+    for name, field in getattr(model, "model_fields", {}).items():
+        yield name
+        for part in (field.annotation, *typing.get_args(field.annotation)):
+            yield from _fields(part)
 
 
 def _told(route: APIRoute) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from services.registration.resources import Held
 from services.registration.store import editing as store
 from services.registration.store import people, questions
 from shared.access import require
-from shared.errors import Forbidden
+from shared.errors import Forbidden, NotFound
 from shared.events.base import Bilingual, Side
 from shared.events.registration import Listing
 from shared.http import Body, Caller, IfMatch, Now, etag
@@ -99,9 +99,10 @@ async def edit_registration(  # what FastAPI hands in
 
 
 async def shown(connection: Connection, row: Any) -> dict[str, Any]:
-    """Give a registration as the API shows it to who may edit it."""
+    """Give a registration as the API shows it to who may edit it; raises `NotFound`."""
     person = await people.person(connection, row["person_id"])
-    assert person is not None
+    if person is None:
+        raise NotFound("This person was erased on request.")
     company = await store.organization(connection, row["organization_id"])
     listings = await people.listings_of(connection, row["organization_id"])
     others = await store.colleagues(connection, row["organization_id"], row["person_id"])

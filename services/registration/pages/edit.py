@@ -26,7 +26,7 @@ from services.registration.pages.rendering import pages
 from services.registration.resources import Held
 from services.registration.store import editing as store
 from services.registration.store import missions, people
-from shared.errors import Conflict, Fault, Invalid, Malformed, Stale
+from shared.errors import Conflict, Fault, Invalid, Malformed, NotFound, Stale
 from shared.http import Caller, Now
 
 router = APIRouter(include_in_schema=False)
@@ -93,7 +93,10 @@ async def _known(held: Held, registration_id: UUID) -> Known:
     known = Known()
     async with held.database.reading() as connection:
         row = known.registration = await editing.existing(connection, registration_id)
-        known.person = await _required(people.person(connection, row["person_id"]))
+        person = await people.person(connection, row["person_id"])
+        if person is None:
+            raise NotFound("This person was erased on request.")
+        known.person = person
         known.company = await store.organization(connection, row["organization_id"])
         listings = await people.listings_of(connection, row["organization_id"])
         known.listings = {one.kind: one for one in reversed(listings)}

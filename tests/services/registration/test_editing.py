@@ -99,6 +99,15 @@ async def test_a_person_reads_the_own_registration_and_nobody_elses(house: "Hous
     assert (await house.get(path)).status_code == 401
 
 
+async def test_who_was_erased_is_not_shown_for_editing(house: "House") -> None:
+    ana = await house.registered("ana")
+    erasing = f"/api/v1/people/{ana['participant_id']}/erase"
+    assert (await house.post(erasing, None, house.boss)).status_code == 200
+
+    for path in (f"/api/v1/registrations/{ana['id']}", f"/status/{ana['id']}/edit"):
+        assert (await house.get(path, house.boss)).status_code == 404, path
+
+
 async def test_a_partner_edits_whom_it_brought(house: "House") -> None:
     partner = house.someone("partner_staff", partner_id=house.partner)
     ana = await house.registered("ana", who=partner, partner_id=str(house.partner))
