@@ -27,8 +27,6 @@ from shared.idempotency import key_of
 from shared.web.pages import language_of
 
 CONFLICTS_SHOWN = 50
-BOTH_SIDES = ("changed_on_both_sides", "ended_here")
-"""Conflicts in which theirs can be taken over."""
 
 router = APIRouter(include_in_schema=False, prefix="/partner/{partner_id}/connectors")
 
@@ -129,7 +127,7 @@ async def _overview(  # a page and what was wrong with it
             {
                 "name": kind.name,
                 "fields": list(kind.place.model_fields),
-                "pushes": sorted(kind.pushes),
+                "pushes": sorted(kind.pushes, reverse=True),
             }
             for kind in KINDS.values()
         ],
@@ -156,7 +154,6 @@ async def one(found: Found, request: Request, held: Held) -> Response:
         stop=stop,
         connector=shown(held, found),
         conflicts=[{**row, "fields": _fields(row, language)} for row in conflicts],
-        both_sides=BOTH_SIDES,
         path=path_of(found),
         done=request.query_params.get("done", ""),
         moment=on_day(request),
