@@ -30,8 +30,10 @@ from shared.process import cancel
 from shared.sweeping import in_batches
 from shared.wire import Answer, NoAnswer
 
+ROUND = 64
+"""Attempts at one endpoint that are noted together, each of another aggregate..."""
 AT_ONCE = 16
-"""Attempts at one endpoint at the same time, each of another aggregate."""
+"""... and so many of them at the same time."""
 COURIERS_MAX = 200
 LOOK_SECONDS = 0.1
 HEAD_LENGTH_MAX = 4_000
@@ -104,7 +106,7 @@ class Couriers:
             if endpoint is None:
                 return 0
             # After a failure one goes ahead, to see whether it is over.
-            limit = 1 if endpoint.health.failures else AT_ONCE
+            limit = 1 if endpoint.health.failures else ROUND
             claimed = await webhook_deliveries.claim(connection, webhook_id, at, limit)
         if not claimed:
             return 0
@@ -117,9 +119,13 @@ class Couriers:
             Secret(scheme, self._hooks.seal.open(sealed, endpoint.id.bytes))
             for scheme, sealed in endpoint.sealed
         ]
-        return await asyncio.gather(
-            *(_try(self._hooks, endpoint.url, secrets, delivery) for delivery in claimed)
-        )
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def in_turn(delivery: Delivery) -> _Tried:
+            async with turns:
+                return await _try(self._hooks, endpoint.url, secrets, delivery)
+
+        return await asyncio.gather(*map(in_turn, claimed))
 
     async def _note(self, webhook_id: UUID, tried: Sequence[_Tried]) -> None:
         at = now()

@@ -13,8 +13,10 @@ from shared.postgres import Connection, columns
 
 Shown = Literal["all", "waiting", "delivered", "failed"]
 
-LEASE = timedelta(seconds=60)
-"""Longer than an attempt takes: then a process has ended with it."""
+LEASE = timedelta(seconds=120)
+"""Longer than a round of attempts takes: then a process has ended with it."""
+LOOKED_AT = 200
+"""Due deliveries of an endpoint that are looked at for one round."""
 
 _WANTED = "(cardinality(viewer.types) = 0 OR feed_event.type = ANY(viewer.types))"
 _NEW = (
@@ -100,20 +102,31 @@ async def replay_failed(connection: Connection, webhook_id: UUID, now: datetime)
 async def claim(
     connection: Connection, webhook_id: UUID, now: datetime, limit: int
 ) -> list[Delivery]:
-    """Take an endpoint's due deliveries for the length of a lease; of each aggregate the first."""
+    """Take an endpoint's due deliveries for the length of a lease; of each aggregate the first.
+
+    Those behind one that waits for its next attempt wait with it.
+    """
     rows = await connection.fetch(
+        # In steps that no statistics can turn about: each due one looks for its first.
+        "WITH due AS MATERIALIZED (SELECT id, key FROM webhook_delivery WHERE webhook_id = $1 "
+        "AND state = 'waiting' AND next_attempt_at <= $2 ORDER BY next_attempt_at, id LIMIT $5), "
+        "placed AS MATERIALIZED (SELECT due.id, first.id AS first, first.next_attempt_at FROM due "
+        "CROSS JOIN LATERAL (SELECT id, next_attempt_at FROM webhook_delivery "
+        "WHERE webhook_id = $1 AND key = due.key AND state = 'waiting' ORDER BY id LIMIT 1) "
+        "AS first), "
+        "deferred AS (UPDATE webhook_delivery SET next_attempt_at = placed.next_attempt_at "
+        "FROM placed WHERE webhook_delivery.id = placed.id AND first <> placed.id "
+        "AND placed.next_attempt_at > $2) "
         "UPDATE webhook_delivery SET attempts = attempts + 1, "
-        "next_attempt_at = $2::timestamptz + $4 WHERE id IN (SELECT id "
-        "FROM webhook_delivery AS due "
-        "WHERE webhook_id = $1 AND state = 'waiting' AND next_attempt_at <= $2 "
-        "AND NOT EXISTS (SELECT FROM webhook_delivery AS earlier "
-        "WHERE earlier.webhook_id = $1 AND earlier.key = due.key AND earlier.state = 'waiting' "
-        "AND earlier.id < due.id) ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED) "
+        "next_attempt_at = $2::timestamptz + $4 WHERE id IN (SELECT id FROM webhook_delivery "
+        "WHERE id = ANY(ARRAY(SELECT id FROM placed WHERE first = id ORDER BY id LIMIT $3)) "
+        "AND state = 'waiting' AND next_attempt_at <= $2 FOR UPDATE SKIP LOCKED) "
         "RETURNING id, event_id, body, attempts",
         webhook_id,
         now,
         limit,
         LEASE,
+        LOOKED_AT,
     )
     return sorted((Delivery(**row) for row in rows), key=lambda delivery: delivery.id)
 
@@ -138,15 +151,24 @@ async def test_fire(
 
 
 async def record(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Write what came of attempts."""
+    """Write what came of attempts; what waited behind those that are over is due now."""
     rows = await connection.fetch(
         "UPDATE webhook_delivery SET state = done.state, "
         "next_attempt_at = coalesce(done.next_attempt_at, webhook_delivery.next_attempt_at), "
         "ended_at = CASE WHEN done.state <> 'waiting' THEN done.at END "
         "FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) "
         "AS done (id, state, next_attempt_at, at) WHERE webhook_delivery.id = done.id "
-        "RETURNING webhook_delivery.id",
+        "RETURNING webhook_delivery.id, webhook_id, key, webhook_delivery.state",
         *columns([(one.delivery, one.state, one.next_attempt_at, one.at) for one in attempts], 4),
+    )
+    over = [(row["webhook_id"], row["key"]) for row in rows if row["state"] != "waiting"]
+    await connection.execute(
+        "UPDATE webhook_delivery SET next_attempt_at = $3 "
+        "FROM unnest($1::uuid[], $2::uuid[]) AS over (webhook_id, key) "
+        "WHERE webhook_delivery.webhook_id = over.webhook_id AND webhook_delivery.key = over.key "
+        "AND state = 'waiting' AND attempts = 0 AND next_attempt_at > $3",
+        *columns(over, 2),
+        max(one.at for one in attempts),
     )
     # Some may be forgotten by now.
     left = {row["id"] for row in rows}
