@@ -32,6 +32,12 @@ async def existing_stop(database: Database, stop_id: UUID) -> dict[str, Any]:
     return stop
 
 
+async def zone_of(database: Database, mission_id: UUID) -> str:
+    """Name the time zone in which pages about a mission as a whole show times."""
+    async with database.reading() as connection:
+        return await facts.zone(connection, mission_id)
+
+
 async def stops_of(database: Database, person_id: UUID) -> list[dict[str, Any]]:
     """List the stops where somebody has meetings."""
     async with database.reading() as connection:

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.commands import reaching
 from services.notify.commands.delivering import contacts_of
+from services.notify.commands.looking import zone_of
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held
 from shared.access import Scope, require
@@ -32,7 +33,12 @@ async def unreached(
     require(who, "messages.write", Scope(mission_id=mission_id))
     found = await reaching.unreached(held.database, held.contacts, held.hygiene, mission_id)
     return pages.render(
-        request, "unreached.html", mission_id=mission_id, unreached=found, said=said
+        request,
+        "unreached.html",
+        mission_id=mission_id,
+        unreached=found,
+        said=said,
+        zone=await zone_of(held.database, mission_id),
     )
 
 
@@ -64,6 +70,7 @@ async def audit(
         "trail.html",
         mission_id=mission_id,
         entries=entries,
+        zone=await zone_of(held.database, mission_id),
         contacts=await contacts_of(held.contacts, people),
         older=entries[-1]["id"] if len(entries) == PAGE_LENGTH else None,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.web.pages import Pages
+from shared.web.pages import Pages, on_day
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -37,4 +37,5 @@ pages.environment.globals |= {
     "begins_at": begins_at,
     "fit": fit,
     "clock": clock,
+    "on_day": on_day,
 }

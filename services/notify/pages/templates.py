@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.notify.commands import templating
 from services.notify.commands.delivering import contacts_of
+from services.notify.commands.looking import zone_of
 from services.notify.commands.templating import Edited, Place, existing_name
 from services.notify.domain.mail import Message
 from services.notify.domain.templates import NEEDED, PLACES, Texts, Trouble, troubles
@@ -150,6 +151,7 @@ async def _page(
         # A save that came too late is decided anew on what is there now.
         form=form | {"version": found.version},
         examples=examples,
+        zone=await zone_of(held.database, place[0]),
         contacts=await contacts_of(held.contacts, writers | readers),
         troubles=wrong,
         said={"said": "", "wrong": "", "preview": None, "shown": None} | said,

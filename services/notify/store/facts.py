@@ -108,6 +108,14 @@ async def stop(connection: Connection, stop_id: UUID) -> Facts | None:
     return (await stops(connection, [stop_id])).get(stop_id)
 
 
+async def zone(connection: Connection, mission_id: UUID) -> str:
+    """Name the time zone of a mission's first stop; UTC before there is one."""
+    found: str | None = await connection.fetchval(
+        "SELECT timezone FROM stop WHERE mission_id = $1 ORDER BY held_on, id LIMIT 1", mission_id
+    )
+    return found or "UTC"
+
+
 async def stops_of_person(connection: Connection, person_id: UUID) -> list[Facts]:
     """List the stops where somebody has meetings, with the number of those not over."""
     rows = await connection.fetch(
