@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-live bench-edge bench-b2b bench-repair
+.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-live bench-edge bench-b2b bench-repair bench-partners
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -89,3 +89,7 @@ bench-b2b: ## schedules with the fewest breaks, beside the literature (DIR=: ins
 bench-repair: ## how fast and how well disturbed days are repaired (ARGS=--quick)
 	@scripts/setup dev
 	@$(PYTHON) -m bench.repair $(ARGS)
+
+bench-partners: ## how fast partners read the feed, and are told by webhooks (ARGS=--quick)
+	@scripts/setup dev
+	@$(PYTHON) -m bench.partners $(ARGS)

@@ -1,0 +1,174 @@
+"""Receivers as they are: nothing is undelivered and unseen, and none waits for another."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.notify.commands import webhooks
+from services.notify.commands.webhook_sending import AT_ONCE, Couriers
+from services.notify.commands.webhooks import Hooks, Owner
+from services.notify.domain.webhooks import REST_MAX
+from shared.access import Principal
+from shared.addresses import Address, Allowed
+from shared.events import registration as r
+from shared.http import now
+from shared.outward import Outward
+from shared.postgres import Database
+from shared.process import cancelling
+from tests.services.notify.partners import Mission, append
+from tests.services.notify.receivers import (
+    Answer,
+    Received,
+    Receiver,
+    always,
+    never,
+    receiving,
+    status,
+    until,
+)
+
+EVENTS = 120
+SECONDS_MAX = 0.3
+FAILS_FIRST = 40
+
+
+class Moody:
+    """Fails every other request, and some at first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, received: Received) -> Answer:
+        del received
+        self.count += 1
+        return status(500 if self.count % 2 or self.count < FAILS_FIRST else 200)
+
+
+class Names:
+    """Resolves names; some lead inside every other time (DNS rebinding)."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    async def __call__(self, host: str, port: int) -> list[Address]:
+        del port
+        self.turns += 1
+        is_inside = host.startswith("rebinding") and self.turns % 2 == 0
+        return [ip_address("10.0.0.7" if is_inside else "127.0.0.1")]
+
+
+@pytest.fixture
+async def faulty(hooks: Hooks) -> AsyncIterator[Hooks]:
+    """What webhooks need, with little patience, and with names that lead elsewhere."""
+    outward = Outward(Allowed.read("127.0.0.1"), Names(), seconds_max=SECONDS_MAX)
+    yield replace(hooks, outward=outward)
+    outward.close()
+
+
+@pytest.fixture
+async def receivers() -> AsyncIterator[dict[str, Receiver]]:
+    """One of each kind."""
+    kinds: dict[str, tuple[Callable[[Received], Answer], float]] = {
+        "well": (always(200), 0.0),
+        "slow": (always(200), 0.15),
+        "moody": (Moody(), 0.0),
+        "failing": (always(500), 0.0),
+        "silent": (never, 0.0),
+        "gone": (always(410), 0.0),
+        "busy": (always(503, "Retry-After: 60"), 0.0),
+        "elsewhere": (always(301, "Location: http://169.254.169.254/"), 0.0),
+        "no http": (lambda _: b"SSH-2.0-x\r\n", 0.0),
+    }
+    async with AsyncExitStack() as stack:
+        yield {
+            name: await stack.enter_async_context(receiving(answer, seconds))
+            for name, (answer, seconds) in kinds.items()
+        }
+
+
+async def seen(database: Database) -> dict[UUID, dict[str, int]]:
+    """Count each endpoint's deliveries by state."""
+    async with database.reading() as connection:
+        rows = await connection.fetch(
+            "SELECT webhook_id, state, count(*) AS number FROM webhook_delivery GROUP BY 1, 2"
+        )
+    found: dict[UUID, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row["webhook_id"], {})[row["state"]] = row["number"]
+    return found
+
+
+async def test_nothing_is_undelivered_and_unseen(
+    database: Database, faulty: Hooks, receivers: dict[str, Receiver], world: Any
+) -> None:
+    mission = Mission(world)
+    who = Principal("mission_staff", uuid4(), world.mission)
+    owner = Owner(world.mission, None)
+
+    async def add(url: str) -> UUID:
+        facts = {"url": url, "name": "", "types": (), "scheme": "v1"}
+        row, _ = await webhooks.add(database, faulty, owner, facts, (who, now()))
+        return UUID(str(row["id"]))
+
+    ids = {name: await add(receiver.url) for name, receiver in receivers.items()}
+    port = receivers["well"].port
+    ids["rebinding"] = await add(f"https://rebinding.example.org:{port}/")
+    told = await append(
+        database, [mission.somebody(r.ParticipantPending, None) for _ in range(EVENTS)]
+    )
+    expected = {str(one.event_id) for one in told}
+    async with cancelling(Couriers(database, faulty).run()):
+        await until(lambda: set(receivers["well"].ids()) == expected)
+        await until(lambda: set(receivers["slow"].ids()) == expected)
+    counts = await seen(database)
+
+    # Each event is delivered, or listed as waiting, at every endpoint: none is missing.
+    for name, id_ in ids.items():
+        assert sum(counts[id_].values()) == EVENTS, name
+    assert receivers["slow"].most_at_once <= AT_ONCE
+    for name in ("failing", "silent", "gone", "busy", "elsewhere", "no http", "rebinding"):
+        assert counts[ids[name]] == {"waiting": EVENTS}, name
+    async with database.reading() as connection:
+        states = {
+            row["id"]: row["state"]
+            for row in await connection.fetch("SELECT id, state FROM webhook")
+        }
+        inside = await connection.fetchval(
+            "SELECT count(*) FROM webhook_attempt JOIN webhook_delivery d ON d.id = delivery "
+            "WHERE webhook_id = $1 AND failure = 'not_public'",
+            ids["rebinding"],
+        )
+    assert [name for name, id_ in ids.items() if states[id_] == "disabled"] == ["gone"]
+    assert inside > 0
+    # Rests keep the dead from being asked all the time.
+    assert len(receivers["busy"].received) <= EVENTS
+
+
+async def test_what_failed_at_first_arrives_when_the_receiver_is_well(
+    database: Database, faulty: Hooks, world: Any
+) -> None:
+    mission = Mission(world)
+    who = Principal("mission_staff", uuid4(), world.mission)
+    moody = Moody()
+    async with receiving(moody) as receiver:
+        facts = {"url": receiver.url, "name": "", "types": (), "scheme": "v1"}
+        owner = Owner(world.mission, None)
+        row, _ = await webhooks.add(database, faulty, owner, facts, (who, now()))
+        told = await append(
+            database, [mission.somebody(r.ParticipantPending, None) for _ in range(EVENTS)]
+        )
+        couriers, at = Couriers(database, faulty), now()
+        for _ in range(EVENTS):
+            while await couriers.round(row["id"], at):
+                pass
+            # As the clock would: later, when rests and pauses are over.
+            at += 12 * REST_MAX
+            if (await seen(database))[row["id"]].get("delivered") == EVENTS:
+                break
+    assert (await seen(database))[row["id"]] == {"delivered": EVENTS}
+    assert set(receiver.ids()) == {str(one.event_id) for one in told}
