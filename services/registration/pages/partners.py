@@ -7,17 +7,20 @@ from uuid import UUID
 import asyncpg
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.datastructures import UploadFile
 
+from services.registration.commands import partners as commands
 from services.registration.commands.missions import existing_mission, existing_stop
+from services.registration.domain.logos import LOGO_BYTES_MAX, checked
 from services.registration.domain.places import Status
 from services.registration.pages.rendering import pages
-from services.registration.resources import Held
+from services.registration.resources import Held, Resources
 from services.registration.seeing import counted_partner, partner_for, scope_of
 from services.registration.store import missions
 from services.registration.store import partners as store
 from shared.access import Principal, Scope, may, require
-from shared.errors import NotFound
-from shared.http import Caller
+from shared.errors import Invalid, NotFound
+from shared.http import Caller, Now
 from shared.postgres import Connection
 
 STATES = tuple(status.value for status in Status)
@@ -37,6 +40,35 @@ async def own(who: Caller) -> Response:
 async def overview(partner_id: UUID, request: Request, held: Held, who: Caller) -> Response:
     """Show a partner's stops: whom it brought there, and to hosts what the others did."""
     partner = await partner_for(held, who, "partner.read", partner_id)
+    return await _overview(request, held, who, partner)
+
+
+@router.post("/partner/{partner_id}/logo")
+async def set_logo(
+    partner_id: UUID, request: Request, held: Held, who: Caller, now: Now
+) -> Response:
+    """Take a partner's logo from the form, and show the page with it or with what is wrong."""
+    partner = await partner_for(held, who, "partner.write", partner_id)
+    async with request.form(max_files=1, max_fields=1) as form:
+        sent = form.get("logo")
+        content = await sent.read(LOGO_BYTES_MAX + 1) if isinstance(sent, UploadFile) else b""
+    try:
+        logo = checked(content)
+    except Invalid:
+        return await _overview(request, held, who, partner, is_wrong=True)
+    await commands.set_logo(held.database, partner, logo, who, now)
+    return RedirectResponse(f"/partner/{partner_id}", 303)
+
+
+async def _overview(
+    request: Request,
+    held: Resources,
+    who: Principal,
+    partner: asyncpg.Record,
+    *,
+    is_wrong: bool = False,
+) -> Response:
+    partner_id = partner["id"]
     async with held.database.reading() as connection:
         shown = [
             await _stop(connection, who, stop, partner_id)
@@ -44,7 +76,14 @@ async def overview(partner_id: UUID, request: Request, held: Held, who: Caller) 
             if may(who, "board.read", scope_of(stop))
         ]
     return pages.render(
-        request, "partner_overview.html", partner=partner, shown=shown, states=STATES
+        request,
+        "partner_overview.html",
+        status=422 if is_wrong else 200,
+        partner=partner,
+        shown=shown,
+        states=STATES,
+        may_set_logo=may(who, "partner.write", Scope(partner["mission_id"], partner_id=partner_id)),
+        is_wrong=is_wrong,
     )
 
 

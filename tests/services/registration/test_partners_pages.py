@@ -7,8 +7,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.access import Principal
+from tests.services.registration.test_partners import png
 
 if TYPE_CHECKING:
+    import httpx2
+
     from tests.services.registration.conftest import House
 
 
@@ -129,3 +132,20 @@ async def test_what_is_missing_is_said_and_what_was_typed_is_kept(
     assert said in answer.text
     assert 'value="90" selected' in answer.text
     assert await house.rows("SELECT FROM api_key") == []
+
+
+async def test_a_logo_is_taken_from_the_page_or_what_is_wrong_is_said(house: "House") -> None:
+    path = f"/partner/{house.partner}"
+    mine = staff_of(house, house.partner)
+
+    async def sent(content: bytes, who: Principal) -> "httpx2.Response":
+        files = {"logo": ("logo.png", content, "image/png")}
+        return await house.client.post(f"{path}/logo", files=files, headers=house.browser(who))
+
+    wrong = await sent(b"<svg/>", mine)
+    assert wrong.status_code == 422
+    assert "This cannot be a logo" in wrong.text
+    assert (await sent(png(), staff_of(house, uuid4()))).status_code == 403
+    assert await house.rows("SELECT FROM partner_logo") == []
+    assert (await sent(png(), mine)).headers["Location"] == path
+    assert f'src="/api/v1/partners/{house.partner}/logo' in await house.page(path, mine)
