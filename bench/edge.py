@@ -7,6 +7,7 @@ certificate is made for the run.
 """
 
 import argparse
+import asyncio
 import json
 import re
 import runpy
@@ -36,8 +37,9 @@ from shared.redis import command_client
 
 ROOT = Path(__file__).parents[1]
 RENDER = runpy.run_path(str(ROOT / "gateway" / "render.py"))["render"]
-CHANGES = 20
+CHANGES = 60
 WARM_UP = 3
+WORKER_SECONDS_MAX = 20
 
 TUNED = r"\n    ssl_(buffer_size|session_\w+|ecdh_curve|protocols) [^;]*;"
 """What the template sets for streams under TLS."""
@@ -110,6 +112,15 @@ def configuration(folder: Path, variables: Mapping[str, str], kind: Kind) -> str
     return text.replace("access_log /dev/stdout facts;", "access_log off;")
 
 
+async def worker_of(master: int) -> int:
+    """Wait for nginx's worker, which is begun after the port is taken, and give its process id."""
+    children = Path(f"/proc/{master}/task/{master}/children")
+    async with asyncio.timeout(WORKER_SECONDS_MAX):
+        while not (found := children.read_text().split()):  # noqa: ASYNC110  # it tells nobody
+            await asyncio.sleep(0.05)
+    return int(found[0])
+
+
 @asynccontextmanager
 async def gateway(folder: Path, notify_port: int, kind: Kind) -> AsyncIterator[tuple[int, int]]:
     """Run nginx with one worker; gives its port and the worker's process id."""
@@ -125,8 +136,7 @@ async def gateway(folder: Path, notify_port: int, kind: Kind) -> AsyncIterator[t
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin") or "nginx"
     command = [nginx, "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
     async with running(command, port) as master:
-        children = Path(f"/proc/{master}/task/{master}/children")
-        yield port, int(children.read_text().split()[0])
+        yield port, await worker_of(master)
 
 
 async def delivered(first: Entry, held: Home, streams: Streams, count: int) -> None:
