@@ -22,6 +22,7 @@ from services.registration.domain.connecting import (
     Push,
     Record,
     Vocabulary,
+    said,
 )
 from shared.http import Body
 
@@ -138,7 +139,7 @@ def record_of(form: str, one: _Registration) -> Record:
         product=form.rpartition("/")[2],
         has_ended=one.state in ENDED,
         arrived_at=(one.checked_in_dt or one.registration_date) if one.checked_in else None,
-        values={key: text.strip() for key, text in values.items() if text.strip()},
+        values=said(values),
     )
 
 

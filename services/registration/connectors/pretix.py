@@ -21,6 +21,7 @@ from services.registration.domain.connecting import (
     Push,
     Record,
     Vocabulary,
+    said,
 )
 from shared.http import Body
 
@@ -75,7 +76,7 @@ class _Invoice(There):
 
 
 class _Order(There):
-    code: str
+    code: Slug
     status: str
     email: str | None = None
     locale: str = "en"
@@ -269,7 +270,7 @@ def _record(order: _Order, position: _Position, check_in_list: int | None) -> Re
         product=str(position.item),
         has_ended=position.canceled or order.status in ENDED,
         arrived_at=min(arrived, default=None),
-        values={key: text.strip() for key, text in values.items() if text and text.strip()},
+        values=said(values),
     )
 
 

@@ -1,6 +1,7 @@
 """Connecting: registrations of a partner's own system, in our terms, and what to do about each."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -113,6 +114,16 @@ class FieldMap:
     def missing(self) -> list[str]:
         """Name what a registration needs and nothing is mapped to."""
         return [name for name in NEEDED if name not in self.fields and name not in self.fixed]
+
+
+# Controls but for tabs and line ends: PostgreSQL keeps none of the first of them.
+_ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def said(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Give the values that say something, without what cannot be kept."""
+    plain = {key: _ODD.sub("", text or "").strip() for key, text in values.items()}
+    return {key: text for key, text in plain.items() if text}
 
 
 def facts_of(mapped: FieldMap, record: Record) -> dict[str, str]:

@@ -17,7 +17,7 @@ from services.registration.commands.drafting import Entry, Submission
 from services.registration.commands.editing import edit_within
 from services.registration.commands.editing_facts import Editor
 from services.registration.commands.seating import seat_all
-from services.registration.domain.connecting import Link, Ours, Plan, Step, plan
+from services.registration.domain.connecting import Link, Ours, Plan, Push, Step, plan
 from services.registration.domain.editing import Edit
 from services.registration.domain.places import Decision, Status
 from services.registration.store import connectors as store
@@ -38,6 +38,7 @@ class Applier:
         self._connection = connection
         self._id: UUID = connector["id"]
         self._partner_id: UUID = connector["partner_id"]
+        self._tells_ends = Push.CANCEL in connector["pushes"]
         self._now = now
         self._who = Principal(
             "partner_system",
@@ -58,7 +59,7 @@ class Applier:
         return len(changed)
 
     async def _one(self, reading: Reading, link: Row | None) -> None:
-        planned = _planned(reading, link)
+        planned = _planned(reading, link, tells_ends=self._tells_ends)
         registration_id = link["registration_id"] if link else None
         refusal: Refusal | None = None
         try:
@@ -171,7 +172,7 @@ def _is_news(reading: Reading, link: Row | None) -> bool:
     return link is None or link["is_due"] or link["seen"] != reading.record.seen
 
 
-def _planned(reading: Reading, link: Row | None) -> Plan:
+def _planned(reading: Reading, link: Row | None, *, tells_ends: bool) -> Plan:
     if link is None or link["registration_id"] is None:
         return plan(reading.record, reading.facts, None, None)
     if link["is_erased"]:
@@ -180,6 +181,9 @@ def _planned(reading: Reading, link: Row | None) -> Plan:
     known = Link(link["facts"], link["revision"], link["has_ended"], link["takes_theirs"])
     ours = Ours(Status(link["status"]), link["our_revision"], link["checked_in_at"] is not None)
     planned = plan(reading.record, reading.facts, known, ours)
+    if planned.conflict == "ended_here" and tells_ends:
+        # It is told there in a moment.
+        return Plan()
     if planned.conflict is None and link["programme_item_id"] != reading.item_id:
         return Plan(conflict="other_item")
     return planned

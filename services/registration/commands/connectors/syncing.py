@@ -100,6 +100,10 @@ class Syncer:
         except Failed as failed:
             await self._failed(connector, failed)
             return True
+        except asyncpg.DataError:
+            # What a stranger's system says may be odd in ways nobody thought of; others go on.
+            await self._failed(connector, Failed("unreadable"))
+            return True
         ended = datetime.now(UTC)
         next_at = ended + kind.every if is_done else ended
         async with self._database.transaction() as connection:

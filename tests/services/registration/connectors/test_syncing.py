@@ -233,6 +233,33 @@ async def test_what_a_form_would_refuse_is_a_conflict_with_its_field(room: Room)
     assert await room.conflicts() == {}
 
 
+async def test_what_cannot_be_kept_is_left_out_and_stops_nobody(room: Room) -> None:
+    odd = "Sample \x00\x07Ana"
+    room.peer.order("ANA", attendee_name=odd, company="Sample\x00 Co.")
+    room.peer.order("BO")
+    await room.sync()
+
+    assert (await room.links())["ANA-1"]["full_name"] == "Sample Ana"
+    assert await room.statuses() == {"ANA-1": "confirmed", "BO-1": "confirmed"}
+    room.peer.orders["ANA"]["code"] = "A\x00"
+    room.peer.order("ANA")
+    await room.sync()
+    assert (await room.state())["error"] == "unreadable"
+
+
+async def test_an_end_here_is_told_though_theirs_changed_meanwhile(room: Room) -> None:
+    room.peer.order("ANA")
+    await room.sync()
+    (link,) = (await room.links()).values()
+    await room.house.decide(link["registration_id"], "cancel")
+    room.peer.order("ANA", attendee_name="Sample Anna")
+    await room.sync()
+    await room.sync()
+
+    assert [path for _, path, _ in room.peer.sent] == ["/orders/ANA/mark_canceled/"]
+    assert await room.conflicts() == {}
+
+
 async def test_what_both_changed_waits_for_somebody_to_decide(room: Room) -> None:
     for code in ("ANA", "BO"):
         room.peer.order(code)
