@@ -1,8 +1,9 @@
 """The two kinds of files that a list is written to, row by row."""
 
+import asyncio
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, Protocol
@@ -14,12 +15,21 @@ SHEET_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 CELL_LENGTH_MAX = 32_767
+BLOCK_BYTES = 65_536
 COLUMN_WIDTH = 20
 
 # What a spreadsheet would calculate (OWASP: CSV injection), also in full width.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Cell = str | datetime | Decimal | None
+
+
+async def streamed(file: IO[bytes]) -> AsyncIterator[bytes]:
+    """Give a file block by block from its beginning, and close it at the end."""
+    with file:
+        file.seek(0)
+        while block := await asyncio.to_thread(file.read, BLOCK_BYTES):
+            yield block
 
 
 class Sheet(Protocol):

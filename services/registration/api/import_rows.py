@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from typing import IO, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import asyncpg
 from fastapi import APIRouter, Query
@@ -14,11 +14,10 @@ from services.registration.domain.imports.comparing import Kind
 from services.registration.domain.imports.findings import Finding
 from services.registration.resources import Held
 from services.registration.store.imports import rows
-from shared.sheets import SHEET_TYPES, Cell, Csv
+from shared.sheets import SHEET_TYPES, Cell, Csv, streamed
 
 ROWS_MAX = 500
 CHUNK = 1_000
-BLOCK_BYTES = 65_536
 COLUMNS = (
     "row",
     "kind",
@@ -81,7 +80,7 @@ async def download_rows(found: Found, held: Held) -> Response:
         file.close()
         raise
     return StreamingResponse(
-        _sent(file),
+        streamed(file),
         media_type=SHEET_TYPES["csv"],
         headers={
             "Content-Disposition": f'attachment; filename="import-{found["id"]}.csv"',
@@ -124,10 +123,3 @@ def _cells(row: asyncpg.Record) -> list[Cell]:
         " ".join(one.en for one in words),
         "".join(one.zh for one in words),
     ]
-
-
-async def _sent(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        file.seek(0)
-        while block := await asyncio.to_thread(file.read, BLOCK_BYTES):
-            yield block

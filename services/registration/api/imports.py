@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 from services.registration.commands.imports import lists as commands
 from services.registration.commands.imports import receiving
 from services.registration.commands.imports.lists import Choice, scope_of
+from services.registration.commands.partners import existing as existing_partner
 from services.registration.domain.imports.comparing import APPLICABLE, Kind
 from services.registration.domain.imports.mapping import VALUES_MAX, FieldMap
 from services.registration.domain.imports.synonyms import plain
@@ -26,6 +27,7 @@ from shared.http import Body, Caller, Now
 from shared.idempotency import RequiredKey
 
 LISTS_MAX = 100
+UNKNOWN_MAX = 100
 # By a program, and by a form of a page.
 PATHS = r"/api/v1/imports|/partner/[0-9a-f-]{36}/imports"
 ROWS_CHOSEN_MAX = 5_000
@@ -144,7 +146,7 @@ async def send_list(  # what FastAPI hands in
 async def list_lists(partner_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
     """List a partner's lists, the latest first; those of the caller's stops."""
     async with held.database.reading() as connection:
-        await commands.existing_partner(connection, partner_id)
+        await existing_partner(connection, partner_id)
         found = await store.of_partner(connection, partner_id, LISTS_MAX)
     seen = [row for row in found if commands.may_see(who, row)]
     if found and not seen:
@@ -154,11 +156,16 @@ async def list_lists(partner_id: UUID, held: Held, who: Caller) -> dict[str, Any
 
 @router.get("/imports/{import_id}")
 async def read_list(found: Found, held: Held) -> dict[str, Any]:
-    """Read how far a list is: its rows by kind and by outcome."""
+    """Read how far a list is: its rows by kind and by outcome.
+
+    `unknown_sectors` are values that the mission has no sector for, with what is probably meant.
+    """
     async with held.database.reading() as connection:
         counts = await rows.counts(connection, found["id"])
+        unknown = await commands.unknown_sectors(connection, found, UNKNOWN_MAX)
     done, _ = commands.through(found, counts)
-    return _content(found) | {"through": done, "counts": counts}
+    told = [{"value": v, "rows": n, "suggested": codes} for v, n, codes in unknown]
+    return _content(found) | {"through": done, "counts": counts, "unknown_sectors": told}
 
 
 @router.put("/imports/{import_id}/map", status_code=202)

@@ -31,10 +31,9 @@ from services.registration.store import lists
 from services.registration.store import missions as store
 from shared.http import Caller, Now
 from shared.postgres import Connection
-from shared.sheets import SHEET_TYPES, Cell, Csv, Sheet, Xlsx
+from shared.sheets import SHEET_TYPES, Cell, Csv, Sheet, Xlsx, streamed
 from shared.web.pages import bilingual, language_of, zone_name
 
-CHUNK_BYTES = 65_536
 AT_ONCE_MAX = 2
 
 COLUMNS = (
@@ -104,7 +103,7 @@ async def export(
             file.close()
             raise
     return StreamingResponse(
-        _sent(file),
+        streamed(file),
         media_type=SHEET_TYPES[kind],
         headers={
             "Content-Length": str(size),
@@ -231,10 +230,3 @@ def _local(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
 def _disposition(plain: str, named: str) -> str:
     """Name a file (RFC 6266): for everybody, and for whoever reads names in full."""
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(named, safe='')}"
-
-
-async def _sent(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        file.seek(0)
-        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
-            yield chunk

@@ -11,15 +11,15 @@ from fastapi.responses import Response
 
 from services.registration.commands.imports.lists import (
     answer_codes,
-    existing_partner,
     through,
+    unknown_sectors,
 )
 from services.registration.commands.missions import existing_item, existing_mission
+from services.registration.commands.partners import existing as existing_partner
 from services.registration.domain.imports.comparing import APPLICABLE, Kind
 from services.registration.domain.imports.findings import Finding
 from services.registration.domain.imports.heading import Heading
 from services.registration.domain.imports.mapping import ANSWER
-from services.registration.domain.imports.sectors import Sectors
 from services.registration.domain.imports.synonyms import FIELDS, kept_out
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
@@ -153,9 +153,7 @@ async def checked(
     async with held.database.reading() as connection:
         about = await _about(connection, found)
         counts = await rows.counts(connection, found["id"])
-        unknown = await rows.unknown_values(
-            connection, found["id"], "sector_unknown", VALUES_SHOWN_MAX
-        )
+        unknown = await unknown_sectors(connection, found, VALUES_SHOWN_MAX)
         page = await rows.page(
             connection,
             found["id"],
@@ -164,7 +162,6 @@ async def checked(
             kind=part.kind if is_kind else None,
             with_findings=part.kind == FINDINGS,
         )
-    sectors = Sectors(about["mission"]["sectors"], found["meant"].get("sectors", {}))
     is_open = found["state"] in ("checked", "finished") and found["emptied_at"] is None
     return pages.render(
         request,
@@ -177,7 +174,7 @@ async def checked(
         part=part.kind,
         rows=page[:ROWS_SHOWN],
         next=page[ROWS_SHOWN - 1]["row"] if len(page) > ROWS_SHOWN else None,
-        unknown=[(one["value"], one["number"], sectors.suggested(one["value"])) for one in unknown],
+        unknown=unknown,
         wrong=said(request, wrong),
         badges=BADGES,
         label=_label(request),

@@ -9,10 +9,12 @@ import asyncpg
 
 from services.registration.commands.auditing import note
 from services.registration.commands.bulk import written
-from services.registration.commands.missions import existing_item
+from services.registration.commands.missions import existing_item, existing_mission
+from services.registration.commands.partners import existing as existing_partner
 from services.registration.domain.imports.comparing import Kind
 from services.registration.domain.imports.heading import Heading
 from services.registration.domain.imports.mapping import ANSWER, IGNORED, FieldMap, check_fields
+from services.registration.domain.imports.sectors import Sectors
 from services.registration.domain.imports.synonyms import FIELDS, plain
 from services.registration.store import partners, questions
 from services.registration.store.imports import lists as store
@@ -31,14 +33,6 @@ async def existing(connection: Connection, import_id: UUID, *, lock: bool = Fals
     if found is None:
         raise NotFound("There is no such list.")
     return found
-
-
-async def existing_partner(connection: Connection, partner_id: UUID) -> Row:
-    """Read a partner organisation; raises `NotFound`."""
-    partner = await partners.partner(connection, partner_id)
-    if partner is None:
-        raise NotFound("There is no such partner.")
-    return partner
 
 
 async def existing_place(connection: Connection, item_id: UUID, partner_id: UUID) -> Row:
@@ -190,6 +184,18 @@ async def cancel(database: Database, import_id: UUID, who: Principal, now: datet
 def _require(found: Row, *states: str) -> None:
     if found["state"] not in states or found["emptied_at"] is not None:
         raise Conflict(f"This list is {found['state']}.", code="illegal_state")
+
+
+async def unknown_sectors(
+    connection: Connection, found: Row, limit: int
+) -> list[tuple[str, int, list[str]]]:
+    """List the sectors of a list that the mission does not have: value, rows, and suggestions."""
+    mission = await existing_mission(connection, found["mission_id"])
+    sectors = Sectors(mission["sectors"], found["meant"].get("sectors", {}))
+    return [
+        (row["value"], row["number"], sectors.suggested(row["value"]))
+        for row in await rows.unknown_values(connection, found["id"], "sector_unknown", limit)
+    ]
 
 
 def through(found: Row, counts: Mapping[str, Mapping[str, int]]) -> tuple[int, int]:

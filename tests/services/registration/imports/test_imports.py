@@ -124,7 +124,9 @@ async def test_each_finding_names_row_and_column_in_both_languages(house: "House
         6: [],
     }
     assert all(f["detail"]["en"] and f["detail"]["zh"] for one in items for f in one["findings"])
-    assert (await read(house, import_id))["state"] == "checked"
+    told = await read(house, import_id)
+    assert told["state"] == "checked"
+    assert told["unknown_sectors"] == [{"value": "锂电池", "rows": 1, "suggested": ["batteries"]}]
     assert await house.statuses() == {}
 
 
