@@ -7,7 +7,16 @@ from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
 
-from services.notify.api import bounces, deliveries, feed, live, messages, people, webhooks
+from services.notify.api import (
+    bounces,
+    calendars,
+    deliveries,
+    feed,
+    live,
+    messages,
+    people,
+    webhooks,
+)
 from services.notify.api import reaching as reaching_api
 from services.notify.api import templates as templates_api
 from services.notify.channels.base import Channel, Reach
@@ -99,6 +108,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 "notify",
                 [
                     live.router,
+                    calendars.router,
                     deliveries.router,
                     messages.router,
                     templates_api.router,

@@ -12,12 +12,14 @@ from pydantic_core import from_json, to_json
 from shared.access.who import Principal
 from shared.errors import Unauthenticated
 
-Purpose = Literal["session", "link", "system"]
+Purpose = Literal["session", "link", "system", "calendar"]
 
 LIFETIMES: dict[Purpose, timedelta] = {
     "session": timedelta(days=7),
     "link": timedelta(days=30),
     "system": timedelta(hours=1),
+    # As long as a mission is prepared: who subscribed does not know that an address ends.
+    "calendar": timedelta(days=400),
 }
 SECOND = timedelta(seconds=1)
 
@@ -44,7 +46,7 @@ class Tokens:
         return hmac.digest(self._key.encode(), f"{purpose}\n{text}".encode(), "sha256")
 
     def sign(self, who: Principal, purpose: Purpose, now: datetime) -> str:
-        """Make a token for one purpose; a session lasts 7 days, a link 30, a system's an hour."""
+        """Make a token for one purpose; how long it lasts is in `LIFETIMES`."""
         claims: dict[str, object] = {
             "aud": purpose,
             "iat": (since := int(now.timestamp())),

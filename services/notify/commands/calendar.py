@@ -1,4 +1,4 @@
-"""Calendars: somebody's meetings as a file, and invitations to one of them (RFC 5546)."""
+"""Calendars: meetings as a file or to subscribe to, and invitations to one (RFC 5546)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ from uuid import UUID
 
 from services.notify.domain.icalendar import moment, parameter, text, written
 from services.notify.domain.mail import Method
+
+HEAD = ("BEGIN:VCALENDAR", "PRODID:-//Tradewind//notify//EN", "VERSION:2.0")
+ASKED_AGAIN = "PT5M"
 
 Change = Literal["new", "changed", "cancelled", "known"]
 
@@ -95,10 +98,21 @@ def invitation(one: Appointment, frame: Frame) -> bytes:
     return _written(method_of(one), [one], frame)
 
 
+def subscription(name: str, parts: Iterable[tuple[Appointment, Frame]]) -> bytes:
+    """Write a calendar that its reader asks for again and again (RFC 7986, 5.1 and 5.7)."""
+    told = (
+        f"NAME:{text(name)}",
+        f"X-WR-CALNAME:{text(name)}",
+        f"REFRESH-INTERVAL;VALUE=DURATION:{ASKED_AGAIN}",
+        f"X-PUBLISHED-TTL:{ASKED_AGAIN}",
+    )
+    events = (line for one, frame in parts for line in _event(one, "PUBLISH", frame))
+    return written((*HEAD, "METHOD:PUBLISH", *told, *events, "END:VCALENDAR"))
+
+
 def _written(method: Method, appointments: Iterable[Appointment], frame: Frame) -> bytes:
-    head = ("BEGIN:VCALENDAR", "PRODID:-//Tradewind//notify//EN", "VERSION:2.0")
     events = (line for one in appointments for line in _event(one, method, frame))
-    return written((*head, f"METHOD:{method}", *events, "END:VCALENDAR"))
+    return written((*HEAD, f"METHOD:{method}", *events, "END:VCALENDAR"))
 
 
 def _event(one: Appointment, method: Method, frame: Frame) -> Iterator[str]:

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from services.notify.commands.looking import current, existing_stop, names, stops_of
+from services.notify.commands.subscribing import Wanted, address
 from services.notify.domain.order import OVER, next_of
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
-from shared.access import Principal, Scope, require
+from shared.access import Principal, Scope, Tokens, require
 from shared.http import Caller, Now
 from shared.web.pages import language_of
 
@@ -57,6 +58,7 @@ async def day(
         chooses=_chooses(who),
         names=known,
         now=now,
+        calendar=await _calendar(request, held, who, now),
         facts=_facts(who, shown, known, language),
     )
 
@@ -68,6 +70,13 @@ async def day_names(request: Request, held: Held, who: Caller, stop: UUID) -> di
     await existing_stop(held.database, stop)
     meetings = await current(held.database, held.live, stop, who.subject)
     return await _names(held, who, meetings, language_of(request))
+
+
+async def _calendar(request: Request, held: Resources, who: Principal, now: datetime) -> str:
+    """Give the address of one's own calendar."""
+    tokens: Tokens = request.app.state.tokens
+    path = await address(held.database, tokens, who, Wanted(), now)
+    return held.letterhead.origin + path
 
 
 def _chooses(who: Principal) -> bool:

@@ -20,7 +20,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import bounces, deliveries, feed, messages, people, webhooks
+from services.notify.api import bounces, calendars, deliveries, feed, messages, people, webhooks
 from services.notify.api import live as live_api
 from services.notify.api import reaching as reaching_api
 from services.notify.api import templates as templates_api
@@ -360,6 +360,7 @@ def browse(tokens: Tokens) -> Any:
     """A function that opens a browser on an application with these resources."""
     routers = [
         live_api.router,
+        calendars.router,
         deliveries.router,
         messages.router,
         bounces.router,
