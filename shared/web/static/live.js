@@ -16,25 +16,38 @@ export function follow(url, on) {
   let lastId = "";
   let heardAt = new Date();
   let silence = null;
+  let told = "";
 
-  const alive = () => {
-    heardAt = new Date();
+  // Who has lost the stream is not shown as connecting again and again until it is there.
+  const tell = (state) => {
+    if (state === "connecting" && told === "lost") return;
+    told = state;
+    on.status(state, heardAt);
+  };
+  const wait = () => {
     clearTimeout(silence);
     silence = setTimeout(open, SILENCE_MILLISECONDS);
-    on.status("live", heardAt);
+  };
+  const alive = () => {
+    heardAt = new Date();
+    wait();
+    tell("live");
   };
   const heard = (event) => {
     lastId = event.lastEventId || lastId;
     alive();
   };
-  // A live state that is being filled again may be behind for a moment; nothing goes back here.
+  // A live state that is being filled again may be behind for a moment; nothing goes back here, nor
+  // does what a snapshot left out come back older than it was.
   const newer = (meeting) => {
     const before = known.get(meeting.meeting_id);
     return before && before.revision > meeting.revision ? before : meeting;
   };
   const open = () => {
     source?.close();
-    on.status("connecting", heardAt);
+    // A request that nobody answers is given up as well.
+    wait();
+    tell("connecting");
     const resume = lastId ? `${url.includes("?") ? "&" : "?"}last_event_id=${encodeURIComponent(lastId)}` : "";
     source = new EventSource(url + resume);
     source.addEventListener("open", alive);
@@ -42,7 +55,6 @@ export function follow(url, on) {
     source.addEventListener("snapshot", (event) => {
       heard(event);
       const meetings = JSON.parse(event.data).meetings.map(newer);
-      known.clear();
       for (const meeting of meetings) known.set(meeting.meeting_id, meeting);
       on.snapshot(meetings);
     });
@@ -54,8 +66,8 @@ export function follow(url, on) {
       on.change(meeting);
     });
     source.addEventListener("error", () => {
-      clearTimeout(silence);
-      on.status("lost", heardAt);
+      wait();
+      tell("lost");
       // The browser retries by itself, except after an answer that is not a stream.
       if (source.readyState === EventSource.CLOSED) setTimeout(open, RECONNECT_MILLISECONDS);
     });

@@ -23,7 +23,7 @@ PHONE = ViewportSize(width=390, height=844)
 async def address(resources: Any, tokens: Tokens, planned: Any) -> AsyncIterator[str]:
     """Notify behind an address that a browser can open."""
     del planned
-    gate = Gate(resources.database, resources.hub, live_api.head)
+    gate = Gate((resources.database, resources.live, resources.hub), live_api.head)
     service = Service(
         name="notify",
         routers=[live_api.router, day.router],
