@@ -10,5 +10,5 @@ class MatchingSettings(ServiceSettings):
 
     internal_url: str = Field(
         "http://127.0.0.1:8000",
-        description="Where registration answers matching, which asks it for names.",
+        description="Where registration answers matching, which asks it for names and keys.",
     )

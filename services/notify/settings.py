@@ -19,7 +19,8 @@ class NotifySettings(ServiceSettings):
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis with the live state.")
     internal_url: str = Field(
         "http://127.0.0.1:8000",
-        description="Where registration answers notify, which asks it for names and addresses.",
+        description="Where registration answers notify, which asks it for names, addresses and "
+        "keys.",
     )
     mailbox: bool = Field(
         default=False,
