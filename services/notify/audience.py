@@ -147,9 +147,13 @@ class Audience:
     def begin_anew(self, position: Position, last: Callable[[], bytes]) -> None:
         """Begin an epoch, and send everybody away with a last word: they start anew."""
         self.epoch = position.epoch
+        self.leave(last)
+        self._open(Ring(position.place))
+
+    def leave(self, last: Callable[[], bytes]) -> None:
+        """Send everybody away with a last word."""
         for whom in [*self._listeners]:
             self.cut(whom, last)
-        self._open(Ring(position.place))
 
     def dismiss(self, person_id: str, last: Callable[[], bytes]) -> None:
         """End a person's streams, also those on which everything is heard."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import redis.asyncio
+import structlog
 
 from services.notify.audience import Audience, Listener
 from services.notify.domain.live import SESSIONS_KEY, Place, Position, frame, stream_key
@@ -23,6 +24,8 @@ RETRY_MILLISECONDS = (1_000, 5_000)
 """Spread, so that those who were cut off together do not come back together."""
 
 Entries = Sequence[tuple[str, dict[str, str]]]
+
+log = structlog.get_logger()
 
 
 def retry() -> bytes:
@@ -95,7 +98,25 @@ class Hub:
                 answer = await self._reader.xread(
                     cast(Any, streams), count=BATCH_SIZE_MAX, block=BLOCK_MILLISECONDS
                 )
-                self._take(_entries(answer))
+                found = _entries(answer)
+                await self._leave_the_outrun(found)
+                self._take(found)
+
+    async def _leave_the_outrun(self, found: Mapping[str, Entries]) -> None:
+        """Send those away of a stop of which Redis may have let go what was not read here yet.
+
+        That is so when what was read last is not there any more, which takes a process that was
+        held up for long: only then there is more than one answer holds.
+        """
+        for stop_id, place in [*self._read_to.items()]:
+            if len(found.get(stream_key(stop_id), ())) < BATCH_SIZE_MAX:
+                continue
+            first = cast(Entries, await self._commands.xrange(stream_key(stop_id), count=1))
+            if stop_id in self._audiences and first and Place.of(place) < Place.of(first[0][0]):
+                log.warning("the reader was outrun", stop_id=str(stop_id))
+                self._audiences[stop_id].leave(retry)
+                self._quiet_since.pop(stop_id, None)
+                del self._audiences[stop_id], self._read_to[stop_id]
 
     async def _latest(self, stop_id: UUID) -> Entries:
         found = await self._commands.xrevrange(stream_key(stop_id), count=KEPT_MAX)

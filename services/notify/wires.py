@@ -71,6 +71,7 @@ class Wires(Generic[W]):
         self._of: list[W | None] = []
         """By descriptor: the kernel gives the lowest that is free."""
         self._count = 0
+        self._dropped = 0
         self._pulse = 0
         self._next = 0
         self._loop = asyncio.get_running_loop()
@@ -119,7 +120,7 @@ class Wires(Generic[W]):
             self._epoll.modify(wire.fd, WAITING)
         wire.backlog += content
         if len(wire.backlog) > wire.backlog.bytes_max:
-            log.warning("listener dropped: it does not keep up")
+            self._dropped += 1
             self.close(wire)
 
     def close(self, wire: W, last: bytes = b"") -> None:
@@ -175,6 +176,9 @@ class Wires(Generic[W]):
     def _beat(self) -> None:
         """Keep a share of the quiet streams alive: each in turn, without a timer of its own."""
         self._pulse += 1
+        if self._dropped:
+            log.warning("listeners dropped: they do not keep up", count=self._dropped)
+            self._dropped = 0
         share = -(-len(self._of) // PULSES)
         those = (one for one in self._of[self._next : self._next + share] if one is not None)
         due = self._pulse - PULSES

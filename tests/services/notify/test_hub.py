@@ -8,8 +8,8 @@ import pytest
 
 from services.notify import hub as hubs
 from services.notify.commands.following import begin
-from services.notify.domain.live import Entry
-from services.notify.hub import Hub
+from services.notify.domain.live import Entry, stream_key
+from services.notify.hub import BATCH_SIZE_MAX, Hub
 from services.notify.ring import KEPT_MAX
 from services.notify.store.live import Live
 from shared.process import cancelling
@@ -210,6 +210,27 @@ async def test_streams_do_not_look_alive_when_the_reader_ends(
             assert listener.is_open
         assert not listener.is_open
     assert other_hub.known(world.stop) is None
+
+
+async def test_who_listens_to_a_reader_that_was_outrun_starts_anew(
+    other_hub: Hub, resources: Any, redis: Any, begun: Live, read: Any, world: Any
+) -> None:
+    first = world.meeting()
+    sources = (resources.database, resources.live, other_hub)
+    ours, theirs = socket.socketpair()
+    beginning = await begin(sources, world.stop, None, None)
+    listener = beginning.listen(theirs.detach())
+    count = 2 * BATCH_SIZE_MAX
+    changes = [world.then(first, "called", revision=n) for n in range(2, count)]
+    await begun.apply(world.stop, [Entry.of(change) for change in changes])
+    await redis.xtrim(stream_key(world.stop), maxlen=BATCH_SIZE_MAX, approximate=False)
+    with ours:
+        async with cancelling(other_hub.run()), asyncio.timeout(10):
+            while listener.is_open:
+                await asyncio.sleep(0.01)
+        assert b"event: change" not in ours.recv(1 << 20)
+        again = await begin(sources, world.stop, None, "e1:0-1")
+    assert [one.event for one in read(again.first)] == ["resync", "snapshot"]
 
 
 async def test_who_signs_out_hears_no_more_at_any_stop_and_the_others_go_on(
