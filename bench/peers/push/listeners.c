@@ -7,6 +7,10 @@
  *                             one to all every second
  *   storm MISSED              cut all streams, publish MISSED events to all, come back with what was
  *                             seen, and wait until everybody has what was missed
+ *   stall SHARE ROUNDS BURST  read no more from so many in a hundred, then as broadcast, to the others
+ *   thaw MISSED               read from them again, come back where that was cut off, and wait until
+ *                             they have what was missed
+ *   ended                     wait until the server has ended all streams
  * Latency counts from the moment at which an event was to be published, whatever delayed it; that
  * moment is in the event, or zero in one that is not timed.
  *
@@ -30,7 +34,7 @@
 #include <unistd.h>
 
 #define OPENING_MAX 256
-#define TAIL 96
+#define TAIL 1024
 #define PAD 220
 #define MARK "\"at\":\""
 #define SAMPLES_MAX 4000000
@@ -40,6 +44,7 @@
 typedef struct {
   int fd;
   int is_open;
+  int is_cut;
   int tail_length;
   uint32_t events;
   uint64_t last_at;
@@ -49,7 +54,7 @@ typedef struct {
 
 static Stream *streams;
 static char **heads, **names;
-static int count, port, feed, epoll, is_redis, is_in_order = 1, opening, opened;
+static int count, port, feed, epoll, is_redis, is_in_order = 1, opening, opened, may_end, stalled, cut;
 static char *key, *epoch;
 static uint64_t received, lost;
 static double *samples;
@@ -125,7 +130,7 @@ static void ask(Stream *stream) {
   length += snprintf(head + length, sizeof head - (size_t)length, "\r\n");
   stream->fd = connected(port, 0);
   stream->tail_length = 0;
-  stream->is_open = 0;
+  stream->is_open = stream->is_cut = 0;
   struct epoll_event watch = {.events = EPOLLIN, .data.ptr = stream};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, stream->fd, &watch) < 0) fail("epoll_ctl");
   if (write(stream->fd, head, (size_t)length) != length) fail("ask");
@@ -162,8 +167,14 @@ static void receive(Stream *stream) {
   memcpy(content, stream->tail, (size_t)stream->tail_length);
   ssize_t came = recv(stream->fd, content + stream->tail_length, sizeof content - TAIL, 0);
   if (came < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (came <= 0 && may_end) {
+    close(stream->fd);
+    stream->is_cut = 1;
+    cut++;
+    return;
+  }
   if (came <= 0) {
-    fprintf(stderr, "stream %ld was closed\n", (long)(stream - streams));
+    fprintf(stderr, "stream %ld was closed after: %.*s\n", (long)(stream - streams), stream->tail_length, stream->tail);
     exit(1);
   }
   size_t length = (size_t)came + (size_t)stream->tail_length;
@@ -172,8 +183,9 @@ static void receive(Stream *stream) {
     opening--;
     opened++;
   }
-  /* An id comes before its event: take both from whole lines alone. */
+  /* As browsers do, take an event and its id when its end is there. */
   char *last = memrchr(content, '\n', length);
+  while (last && last > content && last[-1] != '\n') last = memrchr(content, '\n', (size_t)(last - content));
   size_t whole = last ? (size_t)(last - content) + 1 : 0, rest = length - whole;
   take(stream, content, whole, now());
   if (rest > TAIL) {
@@ -294,6 +306,49 @@ static void storm(int missed) {
   printf("{\"seconds\":%.3f,\"exact\":%d,\"events\":%d,", seconds, exact, count * missed);
 }
 
+static void stall(int share, int rounds, int burst) {
+  int small = 4096;
+  stalled = (int)((long)count * share / 100);
+  for (int i = 0; i < count; i++) streams[i].events = 0;
+  for (int i = 0; i < stalled; i++) {
+    setsockopt(streams[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    epoll_ctl(epoll, EPOLL_CTL_DEL, streams[i].fd, NULL);
+  }
+  uint64_t start = now(), told = (uint64_t)(count - stalled) * (uint64_t)burst;
+  for (int i = 0; i < rounds; i++) {
+    for (int k = 0; k < burst; k++) publish("*", now());
+    until(received + told);
+  }
+  printf("{\"seconds\":%.3f,\"events\":%llu,", seconds_since(start), (unsigned long long)told * (unsigned long long)rounds);
+}
+
+static void thaw(int missed) {
+  int exact = 0, again = 0;
+  uint64_t start = now(), end = now() + WAIT_SECONDS_MAX * 1000000000ull;
+  may_end = 1;
+  cut = 0;
+  for (int i = 0; i < stalled; i++) {
+    struct epoll_event watch = {.events = EPOLLIN, .data.ptr = &streams[i]};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, streams[i].fd, &watch);
+  }
+  for (int i = 0; i < stalled && now() < end;) {
+    for (int k = i; k < stalled && opening < OPENING_MAX; k++)
+      if (streams[k].is_cut) ask(&streams[k]), again++;
+    if (!streams[i].is_cut && streams[i].events >= (uint32_t)missed) i++;
+    else look(10);
+  }
+  may_end = 0;
+  for (int i = 0; i < count; i++) exact += streams[i].events == (uint32_t)missed;
+  printf("{\"seconds\":%.3f,\"stalled\":%d,\"came_again\":%d,\"exact\":%d,", seconds_since(start), stalled, again, exact);
+}
+
+static void ended(void) {
+  uint64_t start = now(), end = now() + WAIT_SECONDS_MAX * 1000000000ull;
+  may_end = 1;
+  for (cut = 0; cut < count && now() < end;) look(100);
+  printf("{\"seconds\":%.3f,\"ended\":%d,", seconds_since(start), cut);
+}
+
 int main(int argc, char **argv) {
   if (argc < 6) {
     fprintf(stderr, "usage: listeners PORT HEADS NAMES FEED_PORT lines|redis [KEY EPOCH]\n");
@@ -330,6 +385,12 @@ int main(int argc, char **argv) {
       personal(a, b, c);
     } else if (sscanf(command, "storm %d", &a) == 1) {
       storm(a);
+    } else if (sscanf(command, "stall %d %d %d", &a, &b, &c) == 3) {
+      stall(a, b, c);
+    } else if (sscanf(command, "thaw %d", &a) == 1) {
+      thaw(a);
+    } else if (!strncmp(command, "ended", 5)) {
+      ended();
     } else {
       fprintf(stderr, "what is %s", command);
       return 2;

@@ -54,7 +54,9 @@ func main() {
 		log.Fatal(err)
 	}
 	go take(node, feed)
-	http.Handle("/connection/sse", centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{}))
+	// The listeners answer no pings: they would be cut off after half a minute.
+	pings := centrifuge.PingPongConfig{PongTimeout: -1}
+	http.Handle("/connection/sse", centrifuge.NewSSEHandler(node, centrifuge.SSEConfig{PingPongConfig: pings}))
 	log.Fatal(http.ListenAndServe(*address, nil))
 }
 
