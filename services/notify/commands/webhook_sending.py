@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from pydantic_core import to_json
 
+from services.notify.commands.webhook_notice import tell_switched_off
 from services.notify.commands.webhooks import Hooks, existing
 from services.notify.domain.webhooks import (
     Outcome,
@@ -144,6 +145,10 @@ class Couriers:
             after = health.after([one.outcome for one in tried], at)
             if after != health:
                 await webhooks.set_health(connection, webhook_id, after)
+            if after.reason is not None and after.reason != health.reason:
+                row = await webhooks.read(connection, webhook_id)
+                assert row is not None
+                await tell_switched_off(connection, row, after.reason, at)
             await webhook_deliveries.record(connection, attempts)
 
 

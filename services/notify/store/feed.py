@@ -103,9 +103,9 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
 
 
 async def place_of(connection: Connection, partner_id: UUID) -> asyncpg.Record | None:
-    """Give a partner's mission, and the time zone of its first stop."""
+    """Give a partner's mission and first stop, and the time zone there."""
     return await connection.fetchrow(
-        "SELECT feed_stop.mission_id, timezone FROM feed_stop LEFT JOIN stop "
+        "SELECT feed_stop.mission_id, feed_stop.stop_id, timezone FROM feed_stop LEFT JOIN stop "
         "ON stop.id = feed_stop.stop_id WHERE partners @> ARRAY[$1::uuid] "
         "ORDER BY held_on, feed_stop.stop_id LIMIT 1",
         partner_id,

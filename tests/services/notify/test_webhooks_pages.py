@@ -3,14 +3,19 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import standardwebhooks
 
+from services.notify.channels.base import Letter, Reader
+from services.notify.commands.sending import Sender
 from services.notify.commands.webhook_sending import Couriers
 from services.notify.commands.webhooks import Hooks
+from services.notify.domain.mail import ChannelName
+from services.notify.resources import Resources
 from shared.access import Principal
 from shared.events import registration as r
 from shared.http import now
@@ -114,6 +119,58 @@ async def test_what_happens_is_listed_and_sent_again_with_a_press(
         assert f">{state}</span>" in (await browser.get(here, partner)).text
     await browser.send("POST", f"{here}/remove", partner)
     assert (await browser.get(here, partner)).status_code == 404
+
+
+@pytest.mark.parametrize("case", [(410, "en", "410"), (500, "zh", "连续五天")])
+async def test_who_added_a_webhook_that_is_switched_off_is_written_to_once(
+    browser: Any,
+    mission: Mission,
+    partner: Principal,
+    resources: Resources,
+    registration: Any,
+    case: tuple[int, str, str],
+) -> None:
+    code, language, words = case
+    registration.know(partner.subject, "partner@example.org", language=language)
+    database, page = resources.database, f"/partner/{mission.host}/webhooks"
+    async with receiving(always(code)) as receiver:
+        sent = form(receiver, groups="participants")
+        await browser.send("POST", page, partner, data=sent)
+        somebody = [mission.somebody(r.ParticipantPending, mission.host) for _ in range(3)]
+        await append(database, somebody)
+        async with database.transaction() as connection:
+            await connection.execute(
+                "UPDATE webhook SET failing_since = now() - '6 days'::interval"
+            )
+        couriers = Couriers(database, resources.hooks)
+        for id_ in [*await couriers.due(now()), UUID(sent["id"])]:
+            await couriers.serve(id_)
+    kept = Kept()
+    sender = Sender(database, resources.contacts, resources.letterhead, kept, rest=0)
+    while await sender.send_due(now() + timedelta(minutes=1)):
+        pass
+    ((letter, reader),) = kept.letters
+    assert reader.person_id == partner.subject
+    assert words in letter.body
+    assert receiver.url in letter.body
+    assert f"{page}/{sent['id']}" in letter.body
+    assert "Switched off" in (await browser.get(f"{page}/{sent['id']}", partner)).text
+
+
+class Kept:
+    """A channel that keeps what it is given."""
+
+    name: ChannelName = "email"
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[Letter, Reader]] = []
+
+    async def open(self) -> None: ...
+
+    async def send(self, letter: Letter, reader: Reader) -> None:
+        self.letters.append((letter, reader))
+
+    async def close(self) -> None: ...
 
 
 async def test_another_partner_sees_nothing_of_it(
