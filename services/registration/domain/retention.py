@@ -88,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         30,
         "row",
         Bilingual(
-            en="What the rows of partners' lists said; what became of each row stays, by id",
+            en="What was written in lists of partners; what became of each row stays, by id",
             zh="合作方名单的原始内容（每行的处理结果仅按编号保留）",
         ),
         is_for_a_mission=False,
