@@ -9,7 +9,9 @@ from uuid import uuid4
 import pytest
 
 from shared.access import Principal
-from shared.keys import digest_of, shown
+from shared.errors import Unauthenticated
+from shared.keys import Keyring, digest_of, shown
+from tests.serving import behind_an_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -228,6 +230,30 @@ async def test_the_other_services_are_told_what_a_key_opens(house: "House") -> N
         "/internal/keys", json={"id": key["id"], "digest": None}, headers=house.headers(house.boss)
     )
     assert refused.status_code == 403
+
+
+async def test_another_service_asks_over_http_and_remembers_the_answer(house: "House") -> None:
+    key = await made(house)
+    app: Any = house.client._transport.app  # type: ignore[attr-defined]  # the app that the client calls
+    async with (
+        behind_an_address(app) as address,
+        Keyring.connect(address, house.tokens) as remembering,
+        Keyring.connect(address, house.tokens) as other,
+    ):
+        who = await remembering.holder(key["key"])
+        assert (who.role, who.partner_id, who.stop_ids, who.scopes) == (
+            "partner_system",
+            house.partner,
+            (house.stop,),
+            ("registrations:read",),
+        )
+        path = f"{path_of(house)}/{key['id']}"
+        await house.client.delete(path, headers=house.headers(house.boss))
+        # Half a minute at most: who has not asked yet hears it at once.
+        assert await remembering.holder(key["key"]) == who
+        with pytest.raises(Unauthenticated) as refused:
+            await other.holder(key["key"])
+        assert refused.value.code == "key_revoked"
 
 
 GRANT = {"grant_type": "client_credentials"}
