@@ -109,6 +109,8 @@ async def test_a_decision_goes_back_to_where_it_was_made(house: "House") -> None
 
 
 async def test_partner_staff_cancels_its_own_and_decides_nothing_else(house: "House") -> None:
+    # A host decides about its own; others do not.
+    await house.rows("UPDATE partner_role SET role = 'supporter'")
     partner = house.someone("partner_staff", partner_id=house.partner)
     own = await house.registered("ana", who=house.boss, partner_id=str(house.partner))
     other = await house.registered("bo")

@@ -138,6 +138,8 @@ async def test_a_choice_of_nobody_leads_back(house: "House") -> None:
 
 
 async def test_a_partner_sees_its_own_people_and_may_cancel_them_alone(house: "House") -> None:
+    # A host decides about its own; others do not.
+    await house.rows("UPDATE partner_role SET role = 'supporter'")
     partner = house.someone("partner_staff", partner_id=house.partner)
     own = await house.register(
         "ana", "dinner", who=partner, source="partner_api", partner_id=str(house.partner)
