@@ -11,6 +11,7 @@ from xlsxwriter import Workbook
 
 from services.registration.commands.imports import applying, checking
 from services.registration.commands.imports.importing import LEASE
+from services.registration.commands.retention import Sweeper
 from services.registration.domain.people import is_credit_code
 from shared.edge import BODY_BYTES_MAX
 from tests.services.registration.imports.sending import (
@@ -448,3 +449,20 @@ async def test_what_rows_said_is_forgotten_with_the_person(house: "House") -> No
 
 def test_the_codes_of_these_tests_are_codes() -> None:
     assert all(is_credit_code(credit_code(number)) for number in (1, 7, 123_456))
+
+
+async def test_what_was_written_in_lists_is_forgotten_after_thirty_days(house: "House") -> None:
+    import_id = await applied(house, table(row("ana"), row("bo", email="no address")))
+    now = datetime.now(UTC)
+
+    await Sweeper(house.database).sweep(now + timedelta(days=29))
+    assert (await house.rows("SELECT cells FROM import_row WHERE row = 3"))[0]["cells"] != []
+    await Sweeper(house.database).sweep(now + timedelta(days=31))
+
+    kept = await house.rows("SELECT cells, fields, address, findings FROM import_row")
+    assert [tuple(one) for one in kept] == [([], None, None, [])] * 2
+    told = [status for _, status, _ in await outcomes(house, import_id)]
+    assert told == ["confirmed", "invalid"]
+    body = {"consent": True, "kinds": ["new"]}
+    again = await house.post(f"{PATH}/{import_id}/apply", body, staff(house), key="a")
+    assert (again.status_code, again.json()["code"]) == (409, "illegal_state")
