@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.connectors import managing
+from services.registration.commands.connectors import finding
 from services.registration.commands.connectors.sealing import hook_of
 from services.registration.connectors.kinds import KINDS
 from services.registration.resources import Resources
@@ -43,7 +43,7 @@ async def managed(held: Resources, who: Principal, connector_id: UUID) -> asyncp
     Raises `NotFound` and `Forbidden`.
     """
     async with held.database.reading() as connection:
-        connector = await managing.existing(connection, connector_id)
+        connector = await finding.existing(connection, connector_id)
         require(who, "connector.write", scope_of(connector))
         rows = await store.of_partner(connection, connector["partner_id"])
     return next(row for row in rows if row["id"] == connector_id)
@@ -57,7 +57,7 @@ async def stops_managed(
     Raises `NotFound` and `Forbidden`.
     """
     async with held.database.reading() as connection:
-        partner = await managing.existing_partner(connection, partner_id)
+        partner = await finding.existing_partner(connection, partner_id)
         stops = await store.stops_of(connection, partner_id)
     mission_id = partner["mission_id"]
     own = [

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 
-from services.registration.commands.connectors import managing
+from services.registration.commands.connectors import connecting, managing
 from services.registration.connector_bodies import ConnectorBody, ConnectorChange, ResolutionBody
 from services.registration.connector_views import listed, managed, shown, stops_managed
 from services.registration.resources import Held
-from services.registration.store import connectors as store
+from services.registration.store import connector_links as links
 from shared.access import Scope, require
 from shared.errors import Fault, Invalid
 from shared.http import Caller, IfMatch, Now, etag
@@ -51,7 +51,7 @@ async def connect(  # each is given by the framework
     if body.stop_id not in {stop["id"] for stop in stops}:
         fault = Fault("/stop_id", "The partner has no role at this stop.")
         raise Invalid("The stop is wrong.", faults=[fault])
-    new = managing.New(
+    new = connecting.New(
         kind=body.kind,
         mission_id=partner["mission_id"],
         stop_id=body.stop_id,
@@ -61,7 +61,7 @@ async def connect(  # each is given by the framework
         pushes=body.pushes,
         field_map=body.field_map.written() if body.field_map else None,
     )
-    answer = await managing.connect(
+    answer = await connecting.connect(
         held.database, held.syncer, held.tokens, new, who, key=key, now=now
     )
     return answer.response()
@@ -112,7 +112,7 @@ async def disconnect(connector_id: UUID, held: Held, who: Caller, now: Now) -> N
 async def read_fields(connector_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
     """Ask the system which products and fields there are to map."""
     connector = await managed(held, who, connector_id)
-    found = await managing.vocabulary(held.syncer, connector)
+    found = await connecting.vocabulary(held.syncer, connector)
     return {
         "products": [asdict(one) for one in found.products],
         "fields": [asdict(one) for one in found.fields],
@@ -153,7 +153,7 @@ async def list_conflicts(
     """List where the system and we differ, with the reason and the fields."""
     await managed(held, who, connector_id)
     async with held.database.reading() as connection:
-        rows = await store.conflicts(connection, connector_id, after, PAGE)
+        rows = await links.conflicts(connection, connector_id, after, PAGE)
     return {
         "items": [{name: row[name] for name in CONFLICT} for row in rows],
         "next": rows[-1]["remote_id"] if len(rows) == PAGE else None,

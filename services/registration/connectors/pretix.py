@@ -9,11 +9,20 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import Field as Limited
-from pydantic import StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from services.registration.connectors.asking import Asking, Failed, There, read
 from services.registration.connectors.place import Address
 from services.registration.connectors.port import Connector, Kind
+from services.registration.connectors.pretix_shapes import (
+    AllNamed,
+    Invoice,
+    Named,
+    Order,
+    Orders,
+    Position,
+    Slug,
+)
 from services.registration.domain.connecting import (
     Cursor,
     Field,
@@ -31,8 +40,6 @@ OVERLAP = timedelta(minutes=5)
 PAGES_MAX = 20
 ENDED = ("c", "e")
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-
 
 class Place(Body):
     """An event of pretix."""
@@ -42,68 +49,6 @@ class Place(Body):
     event: Slug
     check_in_list: Annotated[int, Limited(ge=1, lt=2**63)] | None = None
     """The list on which our check-ins are noted."""
-
-
-class _Answer(There):
-    question_identifier: str
-    answer: str
-    option_identifiers: list[str] = Limited(default_factory=list)
-
-
-class _CheckIn(There):
-    list: int
-    type: str
-    datetime: datetime
-
-
-class _Position(There):
-    id: int
-    positionid: int
-    item: int
-    attendee_name: str | None = None
-    attendee_email: str | None = None
-    company: str | None = None
-    country: str | None = None
-    addon_to: int | None = None
-    canceled: bool = False
-    answers: list[_Answer] = Limited(default_factory=list)
-    checkins: list[_CheckIn] = Limited(default_factory=list)
-
-
-class _Invoice(There):
-    company: str = ""
-    country: str = ""
-
-
-class _Order(There):
-    code: Slug
-    status: str
-    email: str | None = None
-    locale: str = "en"
-    last_modified: datetime
-    invoice_address: _Invoice | None = None
-    positions: list[_Position]
-
-
-class _Orders(There):
-    next: str | None
-    results: list[_Order]
-
-
-class _Named(There):
-    """A product, a question or one of its options."""
-
-    id: int = 0
-    identifier: str | None = None
-    name: dict[str, str] = Limited(default_factory=dict)
-    question: dict[str, str] = Limited(default_factory=dict)
-    answer: dict[str, str] = Limited(default_factory=dict)
-    options: list["_Named"] = Limited(default_factory=list)
-
-
-class _AllNamed(There):
-    next: str | None
-    results: list[_Named]
 
 
 class Pretix:
@@ -133,12 +78,10 @@ class Pretix:
             ],
         )
 
-    async def _all(self, path: str) -> list[_Named]:
-        found: list[_Named] = []
+    async def _all(self, path: str) -> list[Named]:
+        found: list[Named] = []
         for number in range(1, PAGES_MAX + 1):
-            page = await self._asking.get(
-                _AllNamed, self._event + path, page=number, page_size=PAGE
-            )
+            page = await self._asking.get(AllNamed, self._event + path, page=number, page_size=PAGE)
             found += page.results
             if page.next is None:
                 break
@@ -155,7 +98,7 @@ class Pretix:
         params |= {"page": number, "include_canceled_positions": "true"}
         if after:
             params["modified_since"] = after
-        found = await self._asking.get(_Orders, f"{self._event}/orders/", **params)
+        found = await self._asking.get(Orders, f"{self._event}/orders/", **params)
         last = found.results[-1].last_modified if found.results else None
         records = [record for order in found.results for record in self._records(order)]
         if found.next is None:
@@ -177,10 +120,10 @@ class Pretix:
             return None
         return next((one for one in self._records(order) if one.handle == handle), None)
 
-    async def _order(self, handle: Mapping[str, Any]) -> _Order | None:
+    async def _order(self, handle: Mapping[str, Any]) -> Order | None:
         try:
             return await self._asking.get(
-                _Order,
+                Order,
                 f"{self._event}/orders/{handle['order']}/",
                 include_canceled_positions="true",
             )
@@ -189,7 +132,7 @@ class Pretix:
                 return None
             raise
 
-    def _records(self, order: _Order) -> list[Record]:
+    def _records(self, order: Order) -> list[Record]:
         return [_record(order, one, self._place.check_in_list) for one in order.positions]
 
     async def push(
@@ -242,12 +185,12 @@ FIELDS = {
 """What a position says without being asked."""
 
 
-def _record(order: _Order, position: _Position, check_in_list: int | None) -> Record:
+def _record(order: Order, position: Position, check_in_list: int | None) -> Record:
     """Give a position of an order as a registration."""
     # An add-on names nobody: it is for whom the ticket is.
     by_id = {one.id: one for one in order.positions}
     person = by_id.get(position.addon_to or 0, position)
-    invoice = order.invoice_address or _Invoice()
+    invoice = order.invoice_address or Invoice()
     values = {
         "attendee_name": person.attendee_name,
         "email": person.attendee_email or order.email,

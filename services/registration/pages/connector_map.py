@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.commands.connectors import managing
+from services.registration.commands.connectors import connecting, finding, managing
 from services.registration.connector_bodies import ConnectorChange
 from services.registration.connector_views import shown
 from services.registration.connectors.kinds import KINDS
@@ -81,13 +81,13 @@ async def _page(
     error: Exception | None = None,
 ) -> Response:
     async with held.database.reading() as connection:
-        partner = await managing.existing_partner(connection, found["partner_id"])
+        partner = await finding.existing_partner(connection, found["partner_id"])
         mission = await missions.mission(connection, found["mission_id"])
         stop = await missions.stop(connection, found["stop_id"])
         items = await missions.items_of(connection, found["mission_id"])
     asked = await held.forms.of_stop(held.database, found["stop_id"])
     try:
-        vocabulary, away = await managing.vocabulary(held.syncer, found), ""
+        vocabulary, away = await connecting.vocabulary(held.syncer, found), ""
     except Conflict as refusal:
         vocabulary, away = EMPTY, refusal.code
     faults = error.faults if isinstance(error, Invalid) else ()

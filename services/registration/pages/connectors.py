@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.commands.connectors import managing
+from services.registration.commands.connectors import connecting, finding, managing
 from services.registration.connector_bodies import ConnectorBody
 from services.registration.connector_views import listed, managed, shown, stops_managed
 from services.registration.connectors.kinds import KINDS
@@ -18,7 +18,7 @@ from services.registration.pages import form
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
-from services.registration.store import connectors as store
+from services.registration.store import connector_links as links
 from services.registration.store import missions
 from shared.access import Principal, Scope, require
 from shared.errors import Invalid, Malformed, NotFound
@@ -67,7 +67,7 @@ async def connect(
         scope = Scope(partner["mission_id"], body.stop_id, partner_id=partner_id)
         require(who, "connector.write", scope)
         key = key_of(who, "POST", request.url.path, str(sent.get("key", "")), b"")
-        new = managing.New(
+        new = connecting.New(
             kind=body.kind,
             mission_id=partner["mission_id"],
             stop_id=body.stop_id,
@@ -77,7 +77,7 @@ async def connect(
             pushes=body.pushes,
             field_map=None,
         )
-        answer = await managing.connect(
+        answer = await connecting.connect(
             held.database, held.syncer, held.tokens, new, who, key=key, now=now
         )
     except (ValidationError, Invalid) as error:
@@ -143,9 +143,9 @@ async def _overview(  # a page and what was wrong with it
 async def one(found: Found, request: Request, held: Held) -> Response:
     """Show how a connector goes, and where it and we differ."""
     async with held.database.reading() as connection:
-        partner = await managing.existing_partner(connection, found["partner_id"])
+        partner = await finding.existing_partner(connection, found["partner_id"])
         stop = await missions.stop(connection, found["stop_id"])
-        conflicts = await store.conflicts(connection, found["id"], "", CONFLICTS_SHOWN)
+        conflicts = await links.conflicts(connection, found["id"], "", CONFLICTS_SHOWN)
     language = language_of(request)
     return pages.render(
         request,

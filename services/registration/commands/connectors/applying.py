@@ -20,7 +20,7 @@ from services.registration.commands.seating import seat_all
 from services.registration.domain.connecting import Link, Ours, Plan, Push, Step, plan
 from services.registration.domain.editing import Edit
 from services.registration.domain.places import Decision, Status
-from services.registration.store import connectors as store
+from services.registration.store import connector_links as store
 from services.registration.store import places
 from shared.access import Principal
 from shared.errors import Conflict, Refusal

@@ -20,6 +20,7 @@ from services.registration.connectors.asking import Asking, Failed
 from services.registration.connectors.kinds import KINDS
 from services.registration.connectors.port import Connector, Kind
 from services.registration.domain.connecting import Cursor, Push, pause_of
+from services.registration.store import connector_links as links
 from services.registration.store import connectors as store
 from services.registration.store import missions
 from shared.access import Tokens
@@ -81,7 +82,7 @@ class Syncer:
     async def notice(self, now: datetime) -> None:
         """Let those connectors be due that have something to tell."""
         async with self._database.reading() as connection:
-            ids = await store.with_untold(connection, now)
+            ids = await links.with_untold(connection, now)
         for connector_id in ids:
             async with self._database.transaction() as connection:
                 await store.wake(connection, connector_id, now)
@@ -156,14 +157,14 @@ class Syncer:
     async def _read_due(self, peer: Connector, reader: Reader, connector: Row) -> None:
         """Read once more what somebody decided about."""
         async with self._database.reading() as connection:
-            rows = await store.due(connection, connector["id"], DUE_MAX)
+            rows = await links.due(connection, connector["id"], DUE_MAX)
         for row in rows:
             record = await peer.one(row["handle"])
             if record is not None:
                 await self._take(connector, await reader.read([record]), None)
                 continue
             async with self._database.transaction() as connection:
-                await store.forget_gone(connection, connector["id"], row["remote_id"])
+                await links.forget_gone(connection, connector["id"], row["remote_id"])
 
     async def _take(
         self, connector: Row, readings: Sequence[Reading], cursor: Cursor | None
@@ -196,7 +197,7 @@ class Syncer:
     async def _tell(self, kind: Kind, peer: Connector, connector: Row) -> None:
         pushes = [one for one in connector["pushes"] if one in kind.pushes]
         async with self._database.reading() as connection:
-            rows = await store.untold(connection, connector["id"], pushes, PUSHES_MAX)
+            rows = await links.untold(connection, connector["id"], pushes, PUSHES_MAX)
         for row in rows:
             await self._push(peer, row)
 
@@ -213,6 +214,6 @@ class Syncer:
             refused = f"{what}_refused_there"
         async with self._database.transaction() as connection:
             if refused:
-                await store.untellable(connection, *link, refused, datetime.now(UTC))
+                await links.untellable(connection, *link, refused, datetime.now(UTC))
             else:
-                await store.told(connection, *link, what)
+                await links.told(connection, *link, what)
