@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -115,8 +116,11 @@ def pretix() -> Iterator[Pretix]:
     ):
         try:
             assert server.stdout is not None
+            alarm = threading.Timer(START_SECONDS_MAX, server.kill)
+            alarm.start()
             # Ends with what there is, or with the process.
             line = server.stdout.readline()
+            alarm.cancel()
             assert line, (folder / "log").read_text()[-3000:]
             yield Pretix(f"http://127.0.0.1:{port}", json.loads(line))
         finally:
