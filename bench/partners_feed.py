@@ -14,7 +14,7 @@ from shared.access import Tokens
 from shared.http import create_app, now
 from shared.service import Service
 
-EVENTS = 40_000
+EVENTS = 20_000
 PAGE = 1_000
 ROUNDS = 3
 
