@@ -108,6 +108,8 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     if edge.visitor in calls:
         public: list[dict[str, list[str]]] = [] if edge.caller in calls else [{}]
         operation["security"] = [*public, {"session": []}]
+    if any(one["name"] == "token" for one in operation.get("parameters", [])):
+        operation["security"] = [{"calendar": []}]
     responses = operation["responses"]
     responses.pop("422", None)
     for status, response in responses.items():
@@ -219,6 +221,12 @@ _OAUTH = {
             },
         }
     },
+}
+_CALENDAR = {
+    "type": "apiKey",
+    "in": "query",
+    "name": "token",
+    "description": "Part of the address that POST /api/v1/calendars answers with.",
 }
 _PROBLEM = {
     "description": "An error (RFC 9457).",
