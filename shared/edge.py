@@ -67,7 +67,6 @@ class Edge:
                     raise
                 await failed(Request(scope))(scope, receive, send_with_headers)
 
-
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         found = (most for path, most in self._bodies if path.fullmatch(scope["path"]))
         return _limited(scope, receive, next(found, BODY_BYTES_MAX))

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1/messages/templates/{mission_id}", tags=["mess
 
 @router.get("")
 async def templates(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """List a mission's mails, with the places of each, and which are in its own words."""
+    """List a mission's mails, with their places; which are in its own words."""
     require(who, "messages.write", Scope(mission_id=mission_id))
     changed = await templating.overview(held.database, mission_id)
     items = [

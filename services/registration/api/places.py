@@ -30,7 +30,7 @@ async def change_item(
 
 @router.get("/programme-items/{item_id}/places")
 async def read_places(item_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Tell an item's places and for whom some are kept, to a partner that is no host its own."""
+    """Tell an item's places and for whom some are kept; to a partner that is no host its own."""
     await _require(held, who, "board.read", item_id)
     async with held.database.reading() as connection:
         item = await existing_item(connection, item_id)

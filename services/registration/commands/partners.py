@@ -74,7 +74,7 @@ async def set_roles(
         await partners.forget_roles(connection, stop_id)
         await missions.add_roles(connection, stop_id, roles)
         version = await partners.next_version(connection, stop_id)
-        await outbox.append(connection, stop_planned(stop, roles), sequence=version, now=now)
+        await outbox.append(connection, stop_planned(dict(stop), roles), sequence=version, now=now)
         await note(
             connection,
             who,

@@ -38,6 +38,7 @@ OPEN = {
     "POST /missions/{slug}/stops/{stop_slug}/register",
     "POST /sign-in",
     "POST /sign-out",
+    "POST /api/v1/connectors/{connector_id}/webhooks/{secret}",
     "POST /api/v1/missions/{mission_id}/applications",
     "POST /api/v1/missions/{mission_id}/questions/{question_id}/files",
     "POST /api/v1/missions/{mission_id}/files/{file_id}/finish",
