@@ -136,6 +136,8 @@ class Protocol(HttpToolsProtocol):
         transport = self.transport
         if transport.get_extra_info("ssl_object") is not None or cycle.disconnected:
             return None
+        if transport.is_closing():
+            return None
         if transport.get_write_buffer_size() or self.pipeline:
             return None
         fd = os.dup(transport.get_extra_info("socket").fileno())

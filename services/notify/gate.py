@@ -13,6 +13,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
@@ -38,6 +39,7 @@ LET_IN_MAX = 500
 ASKED_MAX = 256
 """So many different questions are kept as they were understood: a crowd asks the same."""
 
+log = structlog.get_logger()
 
 _position = lru_cache(ASKED_MAX)(Position.read)
 
@@ -101,8 +103,9 @@ class Gate:
             while self._waiting:
                 those, self._waiting = self._waiting[:LET_IN_MAX], self._waiting[LET_IN_MAX:]
                 erased = await self._erased(those)
+                away: set[UUID] = set()
                 for one in those:
-                    if one.person_id in erased or not await self._open(one):
+                    if one.person_id in erased or not await self._opened(one, away):
                         one.knock.go_on()
         finally:
             self._task = None
@@ -116,17 +119,32 @@ class Gate:
         except Exception:  # noqa: BLE001  # the route meets the same, and tells of it
             return asked
 
-    async def _beginning(self, one: _Waiting) -> Beginning | None:
+    async def _opened(self, one: _Waiting, away: set[UUID]) -> bool:
+        """Say whether somebody's stream is open; what hinders that hinders nobody behind."""
+        try:
+            return await self._open(one, away)
+        except Exception:
+            log.exception("somebody was not let in at the gate")
+            return False
+
+    async def _beginning(self, one: _Waiting, away: set[UUID]) -> Beginning | None:
+        """Find what somebody begins with; `away` are stops whose state could not be read just now.
+
+        Where Redis does not answer, each who asked it would wait for those before.
+        """
         if one.seen is None:
+            if one.stop_id in away:
+                return None
             try:
                 return await self._snapshots.beginning(one.audience, one.stop_id, one.person_id)
             except Exception:  # noqa: BLE001  # as above
+                away.add(one.stop_id)
                 return None
         number, whom = one.audience.after(one.seen), str(one.person_id)
         return None if number is None else Beginning(one.audience, whom, whom, b"", number)
 
-    async def _open(self, one: _Waiting) -> bool:
-        beginning = await self._beginning(one)
+    async def _open(self, one: _Waiting, away: set[UUID]) -> bool:
+        beginning = await self._beginning(one, away)
         # From here to the end nothing may wait.
         if beginning is None or self._hub.known(one.stop_id) is not one.audience:
             return False

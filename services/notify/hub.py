@@ -138,6 +138,8 @@ class Hub:
             self._audiences.clear()
             self._read_to.clear()
             self._quiet_since.clear()
+            # A Redis that comes back with less than it had counts from an earlier moment.
+            self._woken_at = self._dismissed_at = "0-0"
 
     def _let_go(self) -> None:
         """Read no more what nobody has listened to for long."""

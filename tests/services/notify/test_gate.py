@@ -115,6 +115,31 @@ async def test_many_who_come_at_once_are_all_let_in(
         assert [change.data["revision"] for change in await heard(reader, read, 1)] == [2]
 
 
+async def test_who_cannot_be_let_in_keeps_nobody_waiting(
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = world.meeting()
+    await keep(meeting)
+    who = person("delegate", world.delegate)
+    assert (await opened(who))[0] == 200
+    given = Gate._open
+    failed: list[Any] = []
+
+    async def failing(gate: Gate, one: Any, away: Any) -> bool:
+        if not failed:
+            failed.append(one)
+            raise OSError("Bad file descriptor")
+        return await given(gate, one, away)
+
+    monkeypatch.setattr(Gate, "_open", failing)
+    streams = await asyncio.gather(*(opened(who) for _ in range(4)))
+
+    assert [status for status, *_ in streams] == [200] * 4
+    for _, _, reader in streams:
+        assert [frame.event for frame in await heard(reader, read, 1)] == ["snapshot"]
+    assert len(failed) == 1
+
+
 async def test_who_comes_to_a_stop_that_is_read_is_let_in_with_what_is_theirs(
     opened: Open, read: Any, keep: Any, world: Any, person: Any, no_route: Any
 ) -> None:
