@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run rehearse rehearse-kafka test check contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-live bench-edge bench-b2b bench-repair bench-partners
+.PHONY: help run rehearse rehearse-kafka test check check-api contracts lock compose-smoke bench-registration bench-mail bench-matching bench-blocking bench-schedule bench-push bench-live bench-edge bench-b2b bench-repair bench-partners
 
 # `exec` gives the terminal's Ctrl-C, and a supervisor's SIGTERM, to Python instead of a shell.
 PYTHON := exec .venv/bin/python
@@ -34,6 +34,10 @@ check: ## linters, types, and who may import whom
 	.venv/bin/ruff format --check
 	.venv/bin/mypy $(wildcard $(CHECKED))
 	.venv/bin/lint-imports
+
+check-api: ## ask a running installation everything that docs/openapi.json says (ARGS: schemathesis's)
+	@scripts/setup dev
+	@$(PYTHON) -m scripts.conformance $(ARGS)
 
 contracts: ## write the schemas, docs/asyncapi.yaml and docs/openapi.json anew
 	@scripts/setup run

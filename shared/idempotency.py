@@ -86,6 +86,16 @@ def key_of_call(call: Call, who: Principal | None) -> Key:
 OptionalKey = Annotated[Key | None, Depends(optional_key)]
 
 
+async def required_value(idempotency_key: Annotated[str | None, Header()] = None) -> str:
+    """Read the header alone, where a long body is read afterwards; raises `Malformed`."""
+    if idempotency_key is None:
+        raise _missing()
+    return idempotency_key
+
+
+RequiredValue = Annotated[str, Depends(required_value)]
+
+
 async def required_key(key: OptionalKey) -> Key:
     """Read the Idempotency-Key header; raises `Malformed` when there is none."""
     return _required(key)
@@ -93,11 +103,13 @@ async def required_key(key: OptionalKey) -> Key:
 
 def _required(key: Key | None) -> Key:
     if key is None:
-        raise Malformed(
-            "Send an Idempotency-Key header, made once when the form opens.",
-            code="idempotency_key_needed",
-        )
+        raise _missing()
     return key
+
+
+def _missing() -> Malformed:
+    detail = "Send an Idempotency-Key header, made once when the form opens."
+    return Malformed(detail, code="idempotency_key_needed")
 
 
 RequiredKey = Annotated[Key, Depends(required_key)]

@@ -130,7 +130,7 @@ def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 def _name_headers(parameters: list[dict[str, Any]], calls: set[Callable[..., Any]]) -> None:
     """Write headers in their usual case, and as required where a dependency insists on them."""
     needed = {
-        "idempotency-key": idempotency.required_key in calls,
+        "idempotency-key": bool({idempotency.required_key, idempotency.required_value} & calls),
         "if-match": edge.revision in calls,
     }
     for parameter in parameters:
@@ -148,7 +148,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
     names = [*parameters, *(name for model in body for name in _fields(model))]
     has_id = any(name.endswith("_id") for name in names)
     is_guarded = edge.revision in calls
-    has_key = idempotency.optional_key in calls
+    has_key = bool({idempotency.optional_key, idempotency.required_value} & calls)
     wanted = {
         "Malformed": bool(body) or has_key or is_guarded,
         "Unauthenticated": edge.visitor in calls or "token" in names,

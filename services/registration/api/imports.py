@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
@@ -21,16 +21,23 @@ from services.registration.store.imports import lists as store
 from services.registration.store.imports import rows
 from services.registration.uploads import uploaded
 from shared.access import Scope, require
-from shared.errors import Fault, Forbidden, Invalid, Malformed
+from shared.errors import Fault, Forbidden, Invalid
 from shared.events.base import Side
 from shared.http import Body, Caller, Now
-from shared.idempotency import RequiredKey
+from shared.idempotency import RequiredKey, RequiredValue
+from shared.sheets import SHEET_TYPES
 
 LISTS_MAX = 100
 UNKNOWN_MAX = 100
 # By a program, and by a form of a page.
 PATHS = r"/api/v1/imports|/partner/[0-9a-f-]{36}/imports"
 ROWS_CHOSEN_MAX = 5_000
+FILE = {"schema": {"type": "string", "format": "binary"}}
+LIST = {
+    "required": True,
+    "description": "The list itself; what it is, is seen from its content.",
+    "content": dict.fromkeys(("text/csv", SHEET_TYPES["xlsx"], "application/x-ndjson"), FILE),
+}
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -105,21 +112,19 @@ async def _found(import_id: UUID, held: Held, who: Caller) -> asyncpg.Record:
 Found = Annotated[asyncpg.Record, Depends(_found)]
 
 
-@router.post("/imports", status_code=202)
+@router.post("/imports", status_code=202, openapi_extra={"requestBody": LIST})
 async def send_list(  # what FastAPI hands in
     asked: Annotated[Sent, Query()],
     request: Request,
     held: Held,
     who: Caller,
     now: Now,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    idempotency_key: RequiredValue,
 ) -> Response:
     """Send a list as CSV, XLSX or NDJSON; a job checks and applies it.
 
     `validate_only` ends after the check; what is then chosen is applied by another call.
     """
-    if idempotency_key is None:
-        raise Malformed("Send an Idempotency-Key header.", code="idempotency_key_needed")
     async with held.database.reading() as connection:
         place = await commands.existing_place(connection, asked.programme_item_id, asked.partner_id)
     scope = Scope(place["mission_id"], place["stop_id"], partner_id=asked.partner_id)
