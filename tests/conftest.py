@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from redis.asyncio import Redis
 
@@ -32,6 +33,14 @@ from services.embedded.servers.valkey import valkey
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
+
+# What structlog does by itself shows every local variable of a traceback: that takes a minute.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
 CONTAINER_SECONDS_MAX = 60

@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
@@ -11,12 +11,28 @@ from playwright.async_api import Browser, async_playwright
 
 from services.embedded.servers.child import free_port
 from shared.access import Tokens
-from shared.http import create_app
+from shared.http import App, create_app, equip
 from shared.process import serve
 from shared.service import Service
 
 CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage"]
 START_SECONDS_MAX = 20
+
+
+_FREE: dict[str, list[App]] = {}
+
+
+@contextmanager
+def lent(service: Service, tokens: Tokens) -> Iterator[App]:
+    """Give the application of a service that tests have one after the other.
+
+    To understand its routes takes a second; what they use is each test's own.
+    """
+    free = _FREE.setdefault(service.name, [])
+    app = free.pop() if free else create_app([service], tokens)
+    equip(app, [service], tokens)
+    yield app
+    free.append(app)
 
 
 @asynccontextmanager

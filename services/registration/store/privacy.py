@@ -28,6 +28,9 @@ ERASING: Mapping[str, str] = {
     "WHERE person_id = $1 AND withdrawn_at IS NULL",
     "file": "DELETE FROM file WHERE person_id = $1",
     "hosted_row": "DELETE FROM hosted_row WHERE person_id = $1",
+    # Digests of what was registered there: who knows an address could tell whether it was that.
+    "connector_link": "UPDATE connector_link SET seen = '', facts = NULL, facts_there = NULL "
+    "WHERE registration_id IN (SELECT id FROM registration WHERE person_id = $1)",
     "import_row": "UPDATE import_row SET cells = '{}', marks = '{}', fields = NULL, ref = NULL, "
     "address = NULL, findings = '[]', differences = '{}', ours = '{}', "
     "status = coalesce(status, 'refused'), code = coalesce(code, 'erased') WHERE person_id = $1",

@@ -28,10 +28,10 @@ from shared.access import Principal, Role, Tokens
 from shared.contacts import Contact, Contacts
 from shared.events import registration as r
 from shared.events.base import Bilingual, Event
-from shared.http import create_app
 from shared.log.postgres import PostgresLog
 from shared.log.records import Envelope, Record
 from shared.postgres import Database, migrate
+from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "matching" / "migrations"
 ORIGIN = "http://testserver"
@@ -407,11 +407,11 @@ def opening(registration: "Registration") -> Opening:
         ):
             assert isinstance(service.resources, Resources)
             resources = replace(service.resources, contacts=Contacts(asker, tokens))
-            app = create_app([replace(service, resources=resources)], tokens)
-            async with httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(app), base_url=ORIGIN
-            ) as client:
-                yield House(client, resources.database, tokens, resources)
+            with lent(replace(service, resources=resources), tokens) as app:
+                async with httpx2.AsyncClient(
+                    transport=httpx2.ASGITransport(app), base_url=ORIGIN
+                ) as client:
+                    yield House(client, resources.database, tokens, resources)
 
     return opening
 

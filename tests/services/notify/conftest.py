@@ -54,13 +54,13 @@ from shared.contacts import Contact, Contacts
 from shared.events import matching as m
 from shared.events.base import Bilingual
 from shared.events.registration import MissionAnnounced, ProgrammeItemPlanned, StopPlanned
-from shared.http import create_app
 from shared.outward import Outward
 from shared.postgres import Database, migrate
 from shared.process import cancelling
 from shared.redis import blocking_client, command_client
 from shared.sealing import Seal
 from shared.service import Service
+from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "notify" / "migrations"
 NOW = datetime(2023, 4, 12, 1, 0, tzinfo=UTC)
@@ -384,9 +384,10 @@ def browse(tokens: Tokens) -> Any:
     @asynccontextmanager
     async def browse(resources: Resources) -> AsyncIterator[Browser]:
         service = Service(name="notify", routers=routers, loops={}, resources=resources)
-        transport = httpx2.ASGITransport(create_app([service], tokens))
-        async with httpx2.AsyncClient(base_url="http://notify", transport=transport) as client:
-            yield Browser(client, tokens)
+        with lent(service, tokens) as app:
+            transport = httpx2.ASGITransport(app)
+            async with httpx2.AsyncClient(base_url="http://notify", transport=transport) as client:
+                yield Browser(client, tokens)
 
     return browse
 

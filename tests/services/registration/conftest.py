@@ -21,9 +21,10 @@ from services.registration.commands.registering import Rush
 from services.registration.resources import Resources
 from services.registration.settings import RegistrationSettings
 from shared.access import Principal, Role, Tokens
-from shared.http import SESSION_COOKIE, create_app
+from shared.http import SESSION_COOKIE
 from shared.log.postgres import PostgresLog
 from shared.postgres import Database, migrate
+from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migrations"
 ORIGIN = "http://testserver"
@@ -291,10 +292,11 @@ async def bare(registration_url: str) -> AsyncIterator[House]:
     async with opened(settings, PostgresLog({})) as service:
         assert isinstance(service.resources, Resources)
         tokens = service.resources.tokens
-        transport = httpx2.ASGITransport(create_app([service], tokens))
-        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-            held = service.resources
-            yield House(client, held.database, held.rush, tokens)
+        with lent(service, tokens) as app:
+            transport = httpx2.ASGITransport(app)
+            async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+                held = service.resources
+                yield House(client, held.database, held.rush, tokens)
 
 
 @pytest.fixture

@@ -252,13 +252,17 @@ async def test_a_registration_of_another_stop_is_not_in_the_list(
     assert answer.status_code == 422
 
 
-async def test_only_mission_staff_approves_many(house: "House") -> None:
+async def test_who_decides_approves_many_and_nobody_else(house: "House") -> None:
     await guests(house, 1)
     for role in ROLES:
         who = house.someone(role, partner_id=house.partner)  # type: ignore[arg-type]  # these are roles
         for path in (PATH, f"{PATH}/preview"):
             answer = await house.post(path, order(house), who, key=uuid4().hex)
-            assert (answer.status_code < 300) == (role == "mission_staff"), (role, path)
+            # The partner leads the stop.
+            may = role in ("mission_staff", "partner_staff")
+            assert (answer.status_code < 300) == may, (role, path)
+    guest = house.someone("partner_staff", partner_id=uuid4())
+    assert (await house.post(PATH, order(house), guest, key="a")).status_code == 403
     assert (await house.post(PATH, order(house), None, key="a")).status_code == 401
     stranger = house.someone("mission_staff", mission_id=uuid4())
     assert (await house.post(PATH, order(house), stranger, key="a")).status_code == 403
