@@ -105,8 +105,9 @@ class Screen:
         if chance < 0.2:
             return random.choice(("nonsense", "ffff:1-1", self._ahead()))
         if chance < 0.3:
-            seen, self.shown, self._known = random.choice(self._pages)
-            return seen
+            # It is the page from now on, also when it cannot connect at first.
+            self._pages.append(random.choice(self._pages))
+            _, self.shown, self._known = self._pages[-1]
         return self._pages[-1][0]
 
     def _ahead(self) -> str:
