@@ -71,7 +71,7 @@ async def planned(client: httpx2.AsyncClient) -> tuple[str, str, str]:
 def generated(folder: Path) -> None:
     command = [
         *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"),
-        *("--path", str(ROOT / "docs" / "openapi.json"), "--fail-on-warning"),
+        *("--path", str(ROOT / "docs" / "openapi.json")),
         *("--output-path", str(folder / "tradewind_client")),
     ]
     # It tidies what it wrote with ruff, which is beside this Python.
