@@ -1,17 +1,20 @@
 """Connectors as those who manage them see them, by API and by page."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from services.registration.commands.connectors import finding
+from services.registration.commands.connectors.connecting import New
 from services.registration.commands.connectors.sealing import hook_of
+from services.registration.connector_bodies import ConnectorBody
 from services.registration.connectors.kinds import KINDS
 from services.registration.resources import Resources
 from services.registration.store import connectors as store
 from shared.access import Principal, Scope, may, require
-from shared.errors import Forbidden
+from shared.errors import Fault, Forbidden, Invalid
 
 _SHOWN = (
     "id",
@@ -68,6 +71,31 @@ async def stops_managed(
     if not own and not may(who, "connector.write", Scope(mission_id, partner_id=partner_id)):
         raise Forbidden(f"The role {who.role} may not do this (connector.write) here.")
     return partner, own
+
+
+def ordered(
+    who: Principal,
+    managed_stops: tuple[asyncpg.Record, Sequence[asyncpg.Record]],
+    body: ConnectorBody,
+) -> New:
+    """Say what is to be connected to which of `stops_managed`; raises `Forbidden`, `Invalid`."""
+    partner, stops = managed_stops
+    partner_id = partner["id"]
+    scope = Scope(partner["mission_id"], body.stop_id, partner_id=partner_id)
+    require(who, "connector.write", scope)
+    if body.stop_id not in {stop["id"] for stop in stops}:
+        fault = Fault("/stop_id", "The partner has no role at this stop.")
+        raise Invalid("The stop is wrong.", faults=[fault])
+    return New(
+        kind=body.kind,
+        mission_id=partner["mission_id"],
+        stop_id=body.stop_id,
+        partner_id=partner_id,
+        place=body.place,
+        token=body.token,
+        pushes=body.pushes,
+        field_map=body.field_map.written() if body.field_map else None,
+    )
 
 
 async def listed(held: Resources, who: Principal, partner_id: UUID) -> list[asyncpg.Record]:

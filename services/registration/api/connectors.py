@@ -10,11 +10,9 @@ from fastapi.responses import JSONResponse, Response
 
 from services.registration.commands.connectors import connecting, managing
 from services.registration.connector_bodies import ConnectorBody, ConnectorChange, ResolutionBody
-from services.registration.connector_views import listed, managed, shown, stops_managed
+from services.registration.connector_views import listed, managed, ordered, shown, stops_managed
 from services.registration.resources import Held
 from services.registration.store import connector_links as links
-from shared.access import Scope, require
-from shared.errors import Fault, Invalid
 from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
 
@@ -45,22 +43,7 @@ async def connect(  # each is given by the framework
     now: Now,
 ) -> Response:
     """Connect a partner's registration system to a stop. The token is never shown again."""
-    partner, stops = await stops_managed(held, who, partner_id)
-    scope = Scope(partner["mission_id"], body.stop_id, partner_id=partner_id)
-    require(who, "connector.write", scope)
-    if body.stop_id not in {stop["id"] for stop in stops}:
-        fault = Fault("/stop_id", "The partner has no role at this stop.")
-        raise Invalid("The stop is wrong.", faults=[fault])
-    new = connecting.New(
-        kind=body.kind,
-        mission_id=partner["mission_id"],
-        stop_id=body.stop_id,
-        partner_id=partner_id,
-        place=body.place,
-        token=body.token,
-        pushes=body.pushes,
-        field_map=body.field_map.written() if body.field_map else None,
-    )
+    new = ordered(who, await stops_managed(held, who, partner_id), body)
     answer = await connecting.connect(
         held.database, held.syncer, held.tokens, new, who, key=key, now=now
     )

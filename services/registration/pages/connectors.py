@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 from services.registration.commands.connectors import connecting, finding, managing
 from services.registration.connector_bodies import ConnectorBody
-from services.registration.connector_views import listed, managed, shown, stops_managed
+from services.registration.connector_views import listed, managed, ordered, shown, stops_managed
 from services.registration.connectors.kinds import KINDS
 from services.registration.pages import form
 from services.registration.pages.moments import on_day
@@ -20,7 +20,7 @@ from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
 from services.registration.store import connector_links as links
 from services.registration.store import missions
-from shared.access import Principal, Scope, require
+from shared.access import Principal
 from shared.errors import Invalid, Malformed, NotFound
 from shared.http import Caller, Now
 from shared.idempotency import key_of
@@ -60,23 +60,12 @@ async def connect(
     partner_id: UUID, request: Request, held: Held, who: Caller, now: Now
 ) -> Response:
     """Connect a system, and go on with its map."""
-    partner, _ = await stops_managed(held, who, partner_id)
+    theirs = await stops_managed(held, who, partner_id)
     sent = await form.given(request)
     try:
         body = _body(sent)
-        scope = Scope(partner["mission_id"], body.stop_id, partner_id=partner_id)
-        require(who, "connector.write", scope)
         key = key_of(who, "POST", request.url.path, str(sent.get("key", "")), b"")
-        new = connecting.New(
-            kind=body.kind,
-            mission_id=partner["mission_id"],
-            stop_id=body.stop_id,
-            partner_id=partner_id,
-            place=body.place,
-            token=body.token,
-            pushes=body.pushes,
-            field_map=None,
-        )
+        new = ordered(who, theirs, body)
         answer = await connecting.connect(
             held.database, held.syncer, held.tokens, new, who, key=key, now=now
         )
