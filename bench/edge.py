@@ -27,7 +27,8 @@ import uvloop
 
 from bench.house import SECRET, running
 from bench.live_rebuild import meeting
-from bench.push import Home, cpu_seconds, home, memory_kib
+from bench.push_listeners import cpu_seconds, memory_kib
+from bench.push_servers import Home, home
 from bench.streams import Streams, listening
 from services.embedded.servers.child import free_port
 from services.notify.domain.live import Entry

@@ -25,13 +25,8 @@ from pathlib import Path
 
 import uvloop
 
-# Some of these the benchmark of the edge asks for here, too.
-from bench.push_listeners import Listeners, listeners
-from bench.push_listeners import cpu_seconds as cpu_seconds
-from bench.push_listeners import memory_kib as memory_kib
-from bench.push_servers import Home as Home
-from bench.push_servers import c_loop, centrifuge, compiled, ours
-from bench.push_servers import home as home
+from bench.push_listeners import Listeners, cpu_seconds, listeners, memory_kib
+from bench.push_servers import Home, c_loop, centrifuge, compiled, home, ours
 
 MISSED = 20
 BURST = 10

@@ -12,13 +12,12 @@ from uuid import UUID
 
 import httpx2
 
-from shared.access import Principal, Role, Tokens
+from shared.access import Role, Tokens
 from shared.events.base import Facts, Language
 
 CACHE_SECONDS = 120
 BATCH_SIZE_MAX = 200
 CACHE_LENGTH_MAX = 20_000
-SERVICE = UUID(int=0)
 
 
 class Contact(Facts):
@@ -73,12 +72,10 @@ class Contacts:
         self._known.pop(person_id, None)
 
     async def _ask(self, ids: list[UUID]) -> None:
-        who = Principal(role="service", subject=SERVICE)
-        token = self._tokens.sign(who, "session", datetime.now(UTC))
         answer = await self._client.get(
             "/internal/contacts",
             params={"ids": ",".join(map(str, ids))},
-            headers={"Authorization": f"Bearer {token}"},
+            headers=self._tokens.between_services(datetime.now(UTC)),
         )
         answer.raise_for_status()
         if len(self._known) > CACHE_LENGTH_MAX:

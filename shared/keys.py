@@ -31,7 +31,6 @@ TOKEN_PREFIX = "tw_token_"  # noqa: S105  # what such a token begins with
 SECRET_BYTES = 32
 CACHE_SECONDS = 30
 CACHE_LENGTH_MAX = 10_000
-SERVICE = UUID(int=0)
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 22, 43, 6
@@ -165,13 +164,11 @@ async def nobody(key: Shown) -> Standing:
 
 def _asking(client: httpx2.AsyncClient, tokens: Tokens) -> Ask:
     async def ask(key: Shown) -> Standing:
-        who = Principal(role="service", subject=SERVICE)
-        token = tokens.sign(who, "session", datetime.now(UTC))
         try:
             answer = await client.post(
                 "/internal/keys",
                 json={"id": str(key.key_id), "digest": key.digest.hex() if key.digest else None},
-                headers={"Authorization": f"Bearer {token}"},
+                headers=tokens.between_services(datetime.now(UTC)),
             )
             answer.raise_for_status()
         except httpx2.HTTPError:

@@ -20,7 +20,7 @@ from services.notify.store import calendars, facts
 from shared.access import Principal, Scope, Tokens, require
 from shared.erased import refuse_erased
 from shared.events.base import Bilingual
-from shared.postgres import Connection, Database
+from shared.postgres import Database
 
 NOBODY = UUID(int=0)
 """Whose companies are not left out: whoever reads a stop's calendar sits on no side."""
@@ -73,12 +73,6 @@ async def of_stop(
         rows = await calendars.of_stop(connection, stop_id, point)
     name = " · ".join(filter(None, (_both(stop["city"]), point)))
     return _written(name, rows, {stop_id: stop}, head, NOBODY)
-
-
-async def points(connection: Connection, stop_id: UUID) -> list[str]:
-    """List the tables of a stop that have had meetings, by name."""
-    rows = await calendars.of_stop(connection, stop_id)
-    return sorted({json.loads(row["live"])["point"] for row in rows})
 
 
 def _both(text: Bilingual) -> str:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.calling_up import Held, call_up, held
 from services.registration.commands.missions import check_partner
 from services.registration.domain.line import Allotment, Terms
 from services.registration.store import places
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Fault, Invalid, NotFound
 from shared.idempotency import Answer, once
 from shared.ids import new_id

@@ -14,13 +14,13 @@ from uuid import UUID
 import asyncpg
 
 from services.registration.commands import deciding
-from services.registration.commands.auditing import note
 from services.registration.domain.bulk import allows, is_there
 from services.registration.domain.listing import Filter
 from services.registration.domain.places import Decision, Status
 from services.registration.store import bulk as store
 from services.registration.store import lists
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.domain import badges
 from services.registration.domain.scans import (
     Holding,
@@ -24,6 +23,7 @@ from services.registration.domain.scans import (
 )
 from services.registration.store import check_in as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import NotFound
 from shared.events.registration import ParticipantCheckedIn
 from shared.idempotency import Answer, Key, once

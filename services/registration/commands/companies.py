@@ -8,7 +8,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission
 from services.registration.commands.naming import rename, rename_companies
 from services.registration.commands.telling import News, tell_all
@@ -17,6 +16,7 @@ from services.registration.domain.places import Status
 from services.registration.store import companies as store
 from services.registration.store import search
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id

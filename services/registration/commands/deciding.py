@@ -7,7 +7,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.calling_up import Held, call_up, held
 from services.registration.commands.telling import News, tell_all, tell_arrival
 from services.registration.domain.line import Claim
@@ -22,6 +21,7 @@ from services.registration.domain.places import (
 from services.registration.store import places, rush
 from services.registration.store import registrations as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, NotFound
 from shared.idempotency import Answer, once
 from shared.postgres import Connection, Database

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.editing_facts import Changed, Editor, change_facts
 from services.registration.commands.questions import is_id
 from services.registration.commands.telling import News, tell_all
@@ -24,6 +23,7 @@ from services.registration.domain.questions import Facts, Question
 from services.registration.store import editing as store
 from services.registration.store import files, places, questions, rush
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import NotFound, Stale
 from shared.idempotency import Answer, once
 from shared.postgres import Connection, Database

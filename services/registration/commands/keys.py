@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.store import keys as store
 from services.registration.store import partners
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
 from shared.keys import Holder, Shown, Standing, State

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.domain.people import Person
 from services.registration.store import missions as store
 from services.registration.store import people
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.registration import (
     MissionAnnounced,

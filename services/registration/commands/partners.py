@@ -8,11 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.missions import check_partners, existing_stop, stop_planned
 from services.registration.domain.logos import Logo
 from services.registration.store import missions, partners
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import NotFound, Stale
 from shared.log import outbox
 from shared.postgres import Connection, Database

@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from services.registration.commands import deciding
-from services.registration.commands.auditing import note
 from services.registration.domain import consents as domain
 from services.registration.domain.consents import Basis, ConsentText
 from services.registration.domain.places import Decision
@@ -17,6 +16,7 @@ from services.registration.store import consents, people
 from services.registration.store import privacy as store
 from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, NotFound
 from shared.events.base import Language
 from shared.events.registration import ConsentGranted, ConsentRevoked, PersonErased

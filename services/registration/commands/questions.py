@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.domain.defining import Placed, check, hangs_on
 from services.registration.domain.forms import checked
 from services.registration.domain.people import SignUp
@@ -17,6 +16,7 @@ from services.registration.domain.questions import Facts, Question, StoredFile
 from services.registration.store import files, missions
 from services.registration.store import questions as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id

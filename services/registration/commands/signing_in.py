@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.registration.commands.auditing import note
 from services.registration.store import people
 from shared.access import Principal, Tokens
+from shared.auditing import note
 from shared.errors import Unauthenticated
 from shared.events.registration import SessionEnded, SignInRequested
 from shared.log import outbox

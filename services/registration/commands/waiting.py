@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.registration.commands.auditing import note
 from services.registration.commands.committing import GroupCommit
 from services.registration.commands.drafting import Submission
 from services.registration.commands.missions import existing_stop
@@ -36,6 +35,7 @@ from services.registration.domain.waiting_room import (
 )
 from services.registration.store import waiting as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Busy, Forbidden
 from shared.idempotency import Answer
 from shared.postgres import Database

@@ -22,13 +22,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from services.registration.asking import Sorted, narrowed
-from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.listing import Filter
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
 from services.registration.store import lists
 from services.registration.store import missions as store
+from shared.auditing import note
 from shared.http import Caller, Now
 from shared.postgres import Connection
 from shared.sheets import SHEET_TYPES, Cell, Csv, Sheet, Xlsx, streamed

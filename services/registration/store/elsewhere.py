@@ -9,8 +9,7 @@ from uuid import UUID
 import httpx2
 import structlog
 
-from shared.access import Principal, Tokens
-from shared.contacts import SERVICE
+from shared.access import Tokens
 
 ASK_SECONDS_MAX = 5
 
@@ -42,12 +41,10 @@ class Elsewhere:
         return {name: await self._ask(name, person_id) for name in self._clients}
 
     async def _ask(self, name: str, person_id: UUID) -> dict[str, Any] | None:
-        who = Principal(role="service", subject=SERVICE)
-        token = self._tokens.sign(who, "session", datetime.now(UTC))
         try:
             answer = await self._clients[name].get(
                 f"/internal/{name}/people/{person_id}",
-                headers={"Authorization": f"Bearer {token}"},
+                headers=self._tokens.between_services(datetime.now(UTC)),
             )
             answer.raise_for_status()
         except httpx2.HTTPError as error:

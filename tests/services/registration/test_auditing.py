@@ -8,10 +8,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.registration.commands.auditing import Note, note, note_all
 from services.registration.domain.applications import Action
 from services.registration.domain.places import Decision
 from services.registration.pages.rendering import pages
+from shared.auditing import Note, note, note_all
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House, Lines

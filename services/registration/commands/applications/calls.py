@@ -8,13 +8,13 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.applications import CERTIFICATIONS, Status, Terms
 from services.registration.domain.applying import Asked
 from services.registration.store import applications, missions
 from services.registration.store import calls as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, NotFound
 from shared.ids import new_id
 from shared.postgres import Connection, Database

@@ -13,7 +13,6 @@ from services.registration.commands.applications import calls
 from services.registration.commands.applications.applying import existing, locked
 from services.registration.commands.applications.calls import Call
 from services.registration.commands.applications.telling import tell
-from services.registration.commands.auditing import note
 from services.registration.domain.applications import (
     HOLDS_A_PLACE,
     Action,
@@ -28,6 +27,7 @@ from services.registration.store import applications as store
 from services.registration.store import calls as call_store
 from services.registration.store import letters
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import Conflict, Invalid
 from shared.http import now as clock
 from shared.postgres import Connection, Database

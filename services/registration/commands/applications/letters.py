@@ -11,12 +11,12 @@ import asyncpg
 from services.registration.commands.applications import calls
 from services.registration.commands.applications.applying import existing, locked
 from services.registration.commands.applications.calls import Call
-from services.registration.commands.auditing import note
 from services.registration.domain.applications import HOLDS_A_PLACE, Status
 from services.registration.domain.letters import as_written, number
 from services.registration.store import letters as store
 from services.registration.store import missions
 from shared.access import Principal, Tokens
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.store import connectors as store
 from shared.access import Principal
+from shared.auditing import note
 from shared.errors import NotFound
 from shared.postgres import Connection
 

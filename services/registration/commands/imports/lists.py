@@ -7,7 +7,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.bulk import written
 from services.registration.commands.missions import existing_item, existing_mission
 from services.registration.commands.partners import existing as existing_partner
@@ -20,6 +19,7 @@ from services.registration.store import partners, questions
 from services.registration.store.imports import lists as store
 from services.registration.store.imports import rows
 from shared.access import Principal, Scope, may, require
+from shared.auditing import note
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database

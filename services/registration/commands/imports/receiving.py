@@ -10,7 +10,6 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.auditing import note
 from services.registration.commands.bulk import written
 from services.registration.commands.imports.lists import answer_codes, existing_place
 from services.registration.domain.imports.comparing import Kind
@@ -21,6 +20,7 @@ from services.registration.domain.imports.reading import read
 from services.registration.store.imports import lists as store
 from services.registration.store.imports import rows
 from shared.access import Principal
+from shared.auditing import note
 from shared.events.base import Side
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id
