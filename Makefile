@@ -26,7 +26,7 @@ rehearse-kafka: ## the same over a real Kafka
 test: ## check, then all tests (ARGS: pytest's)
 	@scripts/setup dev
 	@$(MAKE) --no-print-directory check
-	@$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: ## linters, types, and who may import whom
 	@scripts/setup dev

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
@@ -42,8 +43,21 @@ structlog.configure(
     ]
 )
 
+LONG = ("journeys", "privacy", "faults")
+"""Folders of tests that take long: they come first, so that no worker ends with one of them."""
 KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
 CONTAINER_SECONDS_MAX = 60
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long; of the others, with the files of the most tests."""
+    sizes = Counter(item.path for item in items)
+    root = Path(__file__).parent
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        return item.path.relative_to(root).parts[0] not in LONG, -sizes[item.path]
+
+    items.sort(key=order)
 
 
 @pytest.fixture(scope="session")
