@@ -112,6 +112,14 @@ class Database:
                 raise first from None
 
 
+async def commit_lazily(connection: Connection) -> None:
+    """Let this transaction end before it is on the disk: a crash may take it back, whole.
+
+    For what is done anew then, and what nobody was told of.
+    """
+    await connection.execute("SET LOCAL synchronous_commit = off")
+
+
 def columns(rows: Sequence[Sequence[object]], count: int) -> list[list[object]]:
     """Turn rows into `count` columns, as `unnest` takes many rows in one statement."""
     return [[row[place] for row in rows] for place in range(count)]

@@ -99,7 +99,7 @@ def search_text(
             _add(words, _of_person(folded(name)))
     for name in (organization, native_organization):
         if name:
-            _add(words, _of_company(folded(name)))
+            _add(words, _company_words(name))
     return " ".join(words)
 
 
@@ -169,6 +169,12 @@ def _of_person(name: str) -> Iterator[str]:
         for syllables in _readings(characters, family, length):
             yield from _by_sound(syllables)
             yield "".join((*syllables[length:], *syllables[:length]))
+
+
+@lru_cache(maxsize=1024)
+def _company_words(name: str) -> tuple[str, ...]:
+    """Give what a company is found by; its people come one after the other."""
+    return tuple(_of_company(folded(name)))
 
 
 def _of_company(name: str) -> Iterator[str]:

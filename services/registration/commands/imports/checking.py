@@ -1,7 +1,7 @@
 """Checking: each row is judged, compared with the list before and with what is on file."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,11 @@ from services.registration.domain.places import IS_OVER, Status
 from services.registration.store import rush
 from services.registration.store.imports import hosted, lists, rows
 from shared.errors import Invalid
-from shared.postgres import Connection, Database
+from shared.postgres import Connection, Database, commit_lazily
 
 CHUNK = 250
+ROWS_AT_ONCE = 4 * CHUNK
+"""So many in one transaction."""
 ALWAYS_COMPARED = ("full_name", "organization")
 """They may be made of other columns; what else is not in the list is not the partner's to say."""
 
@@ -35,22 +37,36 @@ async def check_some(
 ) -> None:
     """Check the next rows of a list in one transaction, and end its checking after the last."""
     async with database.transaction() as connection:
+        await commit_lazily(connection)
         # Whoever cancels, or gives it another meaning, waits; what was claimed may be old by now.
         fresh = await lists.one(connection, found["id"], lock=True)
         if fresh is None or fresh["state"] != "checking":
             return
-        chunk = await rows.unchecked(connection, found["id"], fresh["checked_to"], CHUNK)
-        judgements = await asyncio.to_thread(judged, chunk, fresh, ground)
-        await _check_answers(database, forms, fresh, judgements)
-        await _compare(connection, fresh, judgements)
-        if judgements:
-            await find_alike(connection, fresh["mission_id"], judgements, fresh["checked_to"])
+        read = await rows.unchecked(connection, found["id"], fresh["checked_to"], ROWS_AT_ONCE)
+        chunks = [read[start : start + CHUNK] for start in range(0, len(read), CHUNK)]
+        checked_to = fresh["checked_to"]
+        async for judgements in _judged(chunks, fresh, ground):
+            await _check_answers(database, forms, fresh, judgements)
+            await _compare(connection, fresh, judgements)
+            await find_alike(connection, fresh["mission_id"], judgements, checked_to)
             chosen = [*fresh["applies"], Kind.SAME] if fresh["applies"] else []
             written = [one.written() for one in judgements]
             await rows.write_checked(connection, found["id"], written, chosen)
-            await lists.release(connection, found["id"], chunk[-1]["row"])
-        if len(chunk) < CHUNK:
+            checked_to = judgements[-1].number
+        await lists.release(connection, found["id"], checked_to)
+        if len(read) < ROWS_AT_ONCE:
             await _finish(connection, fresh, now)
+
+
+async def _judged(
+    chunks: Sequence[Sequence[Row]], found: Row, ground: Ground
+) -> AsyncIterator[list[Judged]]:
+    """Judge chunks, each while the database works on the one before."""
+    tasks = (asyncio.create_task(asyncio.to_thread(judged, one, found, ground)) for one in chunks)
+    ahead = next(tasks, None)
+    while ahead is not None:
+        judgements, ahead = await ahead, next(tasks, None)
+        yield judgements
 
 
 async def _check_answers(
@@ -70,11 +86,8 @@ async def _check_answers(
 async def _compare(connection: Connection, found: Row, judgements: Sequence[Judged]) -> None:
     refs = [one.ref for one in judgements if one.ref]
     addresses = [one.address for one in judgements if one.address]
-    if judgements:
-        first = judgements[0].number
-        find_repeated(
-            judgements, await rows.earlier(connection, found["id"], first, refs, addresses)
-        )
+    first = judgements[0].number
+    find_repeated(judgements, await rows.earlier(connection, found["id"], first, refs, addresses))
     item = (found["mission_id"], found["programme_item_id"])
     before = await hosted.before(connection, found, refs)
     by_address = await hosted.by_address(connection, *item, addresses)

@@ -16,7 +16,7 @@ from services.registration.domain.imports.fields import Ground
 from services.registration.domain.imports.sectors import Sectors
 from services.registration.domain.imports.synonyms import plain
 from services.registration.store.imports import lists
-from shared.postgres import Connection, Database
+from shared.postgres import Connection, Database, commit_lazily
 
 LEASE = timedelta(seconds=30)
 IDLE_SECONDS = 1.0
@@ -47,6 +47,7 @@ class Importer:
     async def work(self, now: datetime) -> bool:
         """Check or apply the next rows of a list; False when there is none that nobody works on."""
         async with self.database.transaction() as connection:
+            await commit_lazily(connection)
             found = await lists.claim(connection, now, now + LEASE)
             if found is None:
                 return False

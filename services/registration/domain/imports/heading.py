@@ -43,8 +43,8 @@ def headed(reading: Reading) -> tuple[Heading, Iterator[Line]]:
     height = _height(first, place, reading.merged)
     rows = [_spread(line, reading.merged) for line in first[place : place + height]]
     heading = Heading(_joined(rows), first[place].number)
-    below = chain(first[place + height :], lines)
-    return heading, (_without(line, heading.hidden) for line in below)
+    below, hidden = chain(first[place + height :], lines), heading.hidden
+    return heading, (_without(line, hidden) for line in below)
 
 
 def _known(cells: Sequence[str]) -> int:

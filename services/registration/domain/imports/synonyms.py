@@ -4,6 +4,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ _LETTERS = re.compile("[a-z0-9]+")
 _NUMBERED = re.compile(r"^\s*\d+\s*[.、．)]\s*")
 
 
+@lru_cache(maxsize=4096)
 def plain(header: str) -> str:
     """Write a header in the one form it is compared and remembered in."""
     text = unicodedata.normalize("NFKC", _ASIDE.sub(" ", header)) or header
