@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "cleantech-china-2023"
 STOP = "nanjing"
 LOCALS = 24
+AWAY = "https://partner.example"
+"""Nobody is there, by RFC 2606: to partners' systems this is an outage."""
 CHECKS = "scripts.conformance_checks"
 STREAMS = "/api/v1/live"
 """They do not end, and have tests of their own."""
@@ -30,6 +32,9 @@ STREAMS = "/api/v1/live"
 CONFIGURATION = """
 headers = {{ Authorization = "Bearer ${{TRADEWIND_TOKEN}}" }}
 hooks = "{hooks}"
+
+# Who waits for events waits half a minute at most.
+request-timeout = 40
 
 [parameters]
 {parameters}
@@ -42,6 +47,12 @@ expected-statuses = ["400", "401", "403", "406", "415", "422", "428"]
 # name (a check of ours looks at that), and a revision that is not the latest with 412.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429", "503"]
+
+# A path that is to be wrong is given what is there all the same.
+[checks.negative_data_rejection]
+expected-statuses = [
+    "400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "428", "429",
+]
 
 # Each of a list is answered by itself: 200 with their refusals.
 [[operations]]
@@ -97,6 +108,33 @@ async def places(client: Client, mission_id: str) -> Mapping[str, str]:
     }
 
 
+async def made(client: Client, named: Mapping[str, str]) -> Mapping[str, str]:
+    """Add what a loaded example has none of, and give the ids."""
+    partner = f"partners/{named['partner_id']}"
+    mission, stop = ({name: named[name]} for name in ("mission_id", "stop_id"))
+    both = {name: named[name] for name in ("delegate_id", "local_id")}
+    asked: dict[str, tuple[str, Json]] = {
+        "webhook_id": ("webhooks", {"url": f"{AWAY}/told", **mission}),
+        "key_id": (f"{partner}/keys", {"name": "Sample", "scopes": ["events:read"]}),
+        "question_id": (
+            f"missions/{named['mission_id']}/questions",
+            {"code": "sample", "kind": "text", "label": {"en": "Sample", "zh": "示例"}},
+        ),
+        "outcome_id": ("outcomes", {"kind": "loi", **both, **stop}),
+        "exclusion_id": (
+            "exclusions",
+            {
+                **{"kind": "people", "one_id": both["delegate_id"], "reason": "Sample", **mission},
+                "other_id": named["person_id"],
+            },
+        ),
+    }
+    return {
+        name: str((await client.post(f"/api/v1/{path}", body, key=name))["id"])
+        for name, (path, body) in asked.items()
+    }
+
+
 async def _first(client: Client, what: str, **narrowed: object) -> Json:
     found = await client.get(f"/api/v1/{what}", converges=False, **narrowed)
     first: Json = found["items"][0]
@@ -110,6 +148,7 @@ async def main(options: list[str]) -> int:
         async with Client.connect(server.url, token) as client:
             loaded = await load(client, smaller(Example.read(EXAMPLE)))
             named = await places(client, loaded.mission_id)
+            named = {**named, **await made(client, named)}
         parameters = "\n".join(f'{name} = "{value}"' for name, value in named.items())
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "schemathesis.toml"

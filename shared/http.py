@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from shared import express
@@ -26,6 +26,28 @@ CHECK_SECONDS_MAX = 2
 TEXT_LENGTH_MAX = 4_000
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 NO_KEYS = Keyring(nobody)
+
+
+def _as_text(given: object) -> object:
+    if isinstance(given, int | float):
+        # It would be taken for seconds of some epoch.
+        raise ValueError("Times and dates are texts, as in RFC 3339.")  # noqa: TRY004  # as Pydantic asks
+    return given
+
+
+# Bounds of good sense: at the ends of the calendar no clock can be moved to another zone.
+YEARS = (2000, 2200)
+Day = Annotated[
+    date, Field(ge=date(YEARS[0], 1, 1), lt=date(YEARS[1], 1, 1)), BeforeValidator(_as_text)
+]
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), lt=datetime(YEARS[1], 1, 1, tzinfo=UTC)),
+    BeforeValidator(_as_text),
+]
+"""A time whose neighbours can be told in every zone."""
+Clock = Annotated[time, BeforeValidator(_as_text)]
+"""A time of day on some clock."""
 
 
 class Body(BaseModel):

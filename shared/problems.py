@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 
@@ -33,6 +35,7 @@ from shared.redis import OUTAGE as REDIS_OUTAGE
 from shared.web.pages import PROBLEMS
 
 RETRY_SECONDS = 1
+NUL = "\0"
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -175,7 +178,31 @@ def _methods(request: Request) -> set[str]:
 
 async def _unstorable(request: Request, error: Exception) -> Response:
     del error
-    return _answer(request, 422, "invalid", "A text has a character that cannot be stored.")
+    detail = "A text has a character that cannot be stored."
+    given = {"path": request.path_params, "query": _by_name(request.query_params)}
+    with suppress(ValueError, RuntimeError):  # No JSON; or read as it came, by the route.
+        given["body"] = await request.json()
+    places = [place for kind, value in given.items() for place in _with_nul(value, (kind,))]
+    faults = [Fault(pointer(place), detail) for place in places]
+    return _answer(request, 422, "invalid", detail, faults)
+
+
+def _by_name(given: QueryParams) -> dict[str, list[str]]:
+    return {name: given.getlist(name) for name in given}
+
+
+def _with_nul(value: object, place: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Find the texts with a NUL, also where it is in a name."""
+    if isinstance(value, str) and NUL in value:
+        yield place
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _with_nul(inner, (*place, number))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if NUL in name:
+                yield (*place, name)
+            yield from _with_nul(inner, (*place, name))
 
 
 async def _outage(request: Request, error: Exception) -> Response:

@@ -1,19 +1,13 @@
 """What callers send."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from shared.http import Body
+from shared.http import Body, Moment
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
-Moment = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
-]
-"""A time whose neighbours can be told in every zone."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=20)]
 Venue = Annotated[str, StringConstraints(max_length=80)]
 """The name of a place at a stop; empty is the stop's own."""
@@ -27,15 +21,15 @@ SOLVER_SECONDS_MAX = 60
 class BreakBody(Body):
     """A pause after a slot."""
 
-    after_slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
-    minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+    after_slot: Annotated[int, Field(strict=True, ge=1, le=SLOTS_MAX)]
+    minutes: Annotated[int, Field(strict=True, ge=1, le=DAY_MINUTES)]
 
 
 class LengthBody(Body):
     """A slot that has another length than the others."""
 
-    slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
-    minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
+    slot: Annotated[int, Field(strict=True, ge=1, le=SLOTS_MAX)]
+    minutes: Annotated[int, Field(strict=True, ge=5, le=DAY_MINUTES)]
 
 
 class PointBody(Body):
@@ -56,8 +50,8 @@ class SessionBody(Body):
     programme_item_id: UUID
     slug: Slug
     starts_at: Moment
-    slot_minutes: Annotated[int, Field(ge=5, le=DAY_MINUTES)]
-    slots: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+    slot_minutes: Annotated[int, Field(strict=True, ge=5, le=DAY_MINUTES)]
+    slots: Annotated[int, Field(strict=True, ge=1, le=SLOTS_MAX)]
     breaks: list[BreakBody] = Field(default_factory=list, max_length=SLOTS_MAX)
     lengths: list[LengthBody] = Field(default_factory=list, max_length=SLOTS_MAX)
     venue: Venue = ""
@@ -82,14 +76,14 @@ class SessionBody(Body):
 class ClosingBody(Body):
     """From which slot on a point is out of use."""
 
-    from_slot: Annotated[int, Field(ge=1, le=SLOTS_MAX)]
+    from_slot: Annotated[int, Field(strict=True, ge=1, le=SLOTS_MAX)]
 
 
 class ScheduleBody(Body):
     """A schedule to be made; the solver takes `seconds_max` at most."""
 
     stop_id: UUID
-    seconds_max: Annotated[int, Field(ge=1, le=SOLVER_SECONDS_MAX)] = 5
+    seconds_max: Annotated[int, Field(strict=True, ge=1, le=SOLVER_SECONDS_MAX)] = 5
 
 
 class AbsenceBody(Body):
@@ -101,12 +95,12 @@ class AbsenceBody(Body):
 class DelayBody(Body):
     """By how many minutes a meeting starts later than planned."""
 
-    minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+    minutes: Annotated[int, Field(strict=True, ge=1, le=DAY_MINUTES)]
 
 
 class DestinationBody(Body):
     """Where a meeting goes: the start of a slot, and a point."""
 
-    starts_at: AwareDatetime
+    starts_at: Moment
     point_id: UUID
     interpreter_id: UUID | None = None

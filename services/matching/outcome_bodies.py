@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from services.matching.domain.feedback import USEFULNESS_MAX, NextStep
 from services.matching.domain.outcomes import Deal, Evidence
@@ -25,8 +25,8 @@ class MeetingReportBody(Body):
     """What a meeting was to one of the two; without `participant_id` to the caller."""
 
     participant_id: UUID | None = None
-    was_held: bool
-    usefulness: Annotated[int, Field(ge=1, le=USEFULNESS_MAX)] | None = None
+    was_held: StrictBool
+    usefulness: Annotated[int, Field(strict=True, ge=1, le=USEFULNESS_MAX)] | None = None
     next_step: NextStep | None = None
     note: Note | None = None
 
@@ -77,4 +77,4 @@ class OutcomeBody(DealBody):
     delegate_id: UUID
     local_id: UUID
     stop_id: UUID | None = None
-    is_another: bool = False
+    is_another: StrictBool = False

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from services.matching.bodies import Moment
-from shared.http import Body
+from shared.http import Body, Moment
 
 COUNTERPARTS_MAX = 10
 MINUTES_MAX = 4 * 60
@@ -51,7 +50,7 @@ class OverrunBody(Body):
 
     kind: Literal["overrun"]
     meeting_id: UUID
-    minutes: Annotated[int, Field(ge=1, le=MINUTES_MAX)]
+    minutes: Annotated[int, Field(strict=True, ge=1, le=MINUTES_MAX)]
 
 
 class PlacementBody(Body):
@@ -82,4 +81,4 @@ class RepairRuleBody(Body):
     """How many meetings a repair may move to be accepted at once; null: none is."""
 
     stop_id: UUID
-    meetings_max: Annotated[int, Field(ge=0, le=RULE_MEETINGS_MAX)] | None
+    meetings_max: Annotated[int, Field(strict=True, ge=0, le=RULE_MEETINGS_MAX)] | None

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from services.matching.bodies import DAY_MINUTES, Moment, Venue
-from shared.http import Body
+from services.matching.bodies import DAY_MINUTES, Venue
+from shared.http import Body, Moment
 
 WAYS_MAX = 200
 TIMES_MAX = 50
@@ -19,7 +19,7 @@ class WayBody(Body):
 
     one: Venue
     other: Venue
-    minutes: Annotated[int, Field(ge=1, le=DAY_MINUTES)]
+    minutes: Annotated[int, Field(strict=True, ge=1, le=DAY_MINUTES)]
 
 
 class WaysBody(Body):
@@ -77,5 +77,5 @@ class RestBody(Body):
     """How long interpreters speak at a stretch at most, and how long a pause ends a stretch."""
 
     stop_id: UUID
-    run_minutes_max: Annotated[int, Field(ge=5, le=RUN_MINUTES_MAX)] | None
-    rest_minutes: Annotated[int, Field(ge=1, le=REST_MINUTES_MAX)] = 15
+    run_minutes_max: Annotated[int, Field(strict=True, ge=5, le=RUN_MINUTES_MAX)] | None
+    rest_minutes: Annotated[int, Field(strict=True, ge=1, le=REST_MINUTES_MAX)] = 15

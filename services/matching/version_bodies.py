@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from services.matching.bodies import Moment
-from shared.http import Body
+from pydantic import StrictBool
+
+from shared.http import Body, Moment
 
 
 class PairBody(Body):
@@ -29,4 +30,4 @@ class PlaceBody(PairBody):
 class LockBody(PairBody):
     """Whether their meeting stays where it is in later versions."""
 
-    locked: bool
+    locked: StrictBool

@@ -3,15 +3,15 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
-from services.matching.bodies import SLOTS_MAX, Moment
+from services.matching.bodies import SLOTS_MAX
 from services.matching.domain.wishes import PreferenceKind
 from shared.events.base import Side
-from shared.http import Body
+from shared.http import Body, Moment
 
 MESSAGE_LENGTH_MAX = 1_000
-Meetings = Annotated[int, Field(ge=0, le=SLOTS_MAX)]
+Meetings = Annotated[int, Field(strict=True, ge=0, le=SLOTS_MAX)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MESSAGE_LENGTH_MAX)]
 
 
@@ -22,7 +22,7 @@ class PreferenceBody(Body):
     participant_id: UUID
     counterpart_id: UUID
     kind: PreferenceKind
-    again: bool = False
+    again: StrictBool = False
 
 
 class CompanyPreferenceBody(Body):
@@ -45,7 +45,7 @@ class RequestBody(Body):
     counterpart_id: UUID
     message: Annotated[str, StringConstraints(max_length=MESSAGE_LENGTH_MAX)] | None = None
     expires_at: Moment | None = None
-    is_recommended: bool = False
+    is_recommended: StrictBool = False
 
 
 class SideQuotaBody(Body):

@@ -1,17 +1,17 @@
 """What requests about messages bring, by API or by a page's form."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from services.notify.domain.announcing import Announcement
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import Rules, Wishes
 from services.notify.domain.templates import Template, Texts
 from shared.events.base import Bilingual, Language, Side
-from shared.http import Body
+from shared.http import Body, Clock
 
 OwnChannel = Literal["email", "web_push", "sms"]
 MINUTE = timedelta(minutes=1)
@@ -29,7 +29,7 @@ class WishesBody(Body):
     phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = Field(
         None, description="In international form (E.164), such as +8613800000000."
     )
-    announcements: bool = Field(
+    announcements: StrictBool = Field(
         default=True, description="Whether what staff writes to many is sent as well."
     )
 
@@ -57,10 +57,10 @@ class RulesBody(Body):
 
     channels: Annotated[tuple[OwnChannel, ...], Field(min_length=1, max_length=3)]
     fallback: Annotated[tuple[ChannelName, ...], Field(max_length=5)]
-    urgent_minutes: Annotated[int, Field(ge=0, le=WEEK_MINUTES)]
-    digest_at: time | None = None
-    quiet_from: time
-    quiet_until: time
+    urgent_minutes: Annotated[int, Field(strict=True, ge=0, le=WEEK_MINUTES)]
+    digest_at: Clock | None = None
+    quiet_from: Clock
+    quiet_until: Clock
 
     def rules(self) -> Rules:
         """Give the rules."""
@@ -136,7 +136,7 @@ class AnnouncementBody(Body):
     organization: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         None, description="A part of a company's name, in either script."
     )
-    to_group: bool = Field(default=False, description="Tell the stop's WeCom group as well.")
+    to_group: StrictBool = Field(default=False, description="Tell the stop's WeCom group as well.")
 
     def announcement(self, id_: UUID, mission_id: UUID) -> Announcement:
         """Give the announcement."""

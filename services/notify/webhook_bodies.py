@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from services.notify.domain.webhooks import Scheme
 from shared.addresses import URL_LENGTH_MAX
 from shared.events import EVENTS
-from shared.http import Body
+from shared.http import Body, Moment
 
 NAME_LENGTH_MAX = 100
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -82,9 +82,9 @@ class WebhookEdit(Body):
 class ReplayBody(Body):
     """What is sent again: all since a time, or what was given up."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-    failed: bool = Field(default=False, description="What was given up, whenever that was.")
+    since: Moment | None = None
+    until: Moment | None = None
+    failed: StrictBool = Field(default=False, description="What was given up, whenever that was.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "ReplayBody":

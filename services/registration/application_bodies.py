@@ -3,7 +3,14 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 from services.registration.bodies import (
     Address,
@@ -11,8 +18,6 @@ from services.registration.bodies import (
     BothTexts,
     Code,
     Country,
-    Day,
-    Moment,
     Name,
     is_zone,
 )
@@ -20,7 +25,7 @@ from services.registration.domain.applications import Action
 from services.registration.domain.applying import Content, Signature
 from services.registration.domain.people import Organization, Person
 from shared.events.base import Language
-from shared.http import Body
+from shared.http import Body, Day, Moment
 
 STOPS_MAX = 50
 QUESTIONS_MAX = 20
@@ -44,14 +49,14 @@ class QuestionBody(Body):
 
     code: Code
     text: BothNames
-    is_needed: bool = False
+    is_needed: StrictBool = False
 
 
 class CriterionBody(Body):
     """A criterion and its weight; every criterion is scored from 1 to 5."""
 
     title: BothNames
-    weight: Annotated[int, Field(ge=1, le=100)]
+    weight: Annotated[int, Field(strict=True, ge=1, le=100)]
 
 
 class CallBody(Body):
@@ -65,9 +70,9 @@ class CallBody(Body):
     opens_at: Moment
     closes_at: Moment
     decide_on: Day
-    participants_min: Annotated[int, Field(ge=1, le=10_000)]
-    participants_max: Annotated[int, Field(ge=1, le=10_000)]
-    days_to_confirm: Annotated[int, Field(ge=1, le=90)] = 14
+    participants_min: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    participants_max: Annotated[int, Field(strict=True, ge=1, le=10_000)]
+    days_to_confirm: Annotated[int, Field(strict=True, ge=1, le=90)] = 14
 
     @model_validator(mode="after")
     def _fits(self) -> "CallBody":
@@ -167,7 +172,7 @@ class SignatureBody(Body):
     signer_title: Name
     language: Language
     disclosure: LongText | None = None
-    certifications: dict[Certification, int]
+    certifications: dict[Certification, StrictInt]
 
     def value(self) -> Signature:
         """Give the domain's value."""
@@ -212,14 +217,14 @@ class ScoreBody(Body):
     """The score of one criterion, and why."""
 
     criterion_id: UUID
-    score: Annotated[int, Field(ge=1, le=5)]
+    score: Annotated[int, Field(strict=True, ge=1, le=5)]
     comment: LongText = ""
 
 
 class ReviewBody(Body):
     """A review: every criterion is scored, or none where somebody abstains."""
 
-    abstain: bool = False
+    abstain: StrictBool = False
     scores: list[ScoreBody] = Field(default_factory=list, max_length=CRITERIA_MAX)
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.registration.bodies import YEARS, Code, Country
+from services.registration.bodies import Code, Country
 from services.registration.commands.missions import existing_item, existing_mission, existing_stop
 from services.registration.domain.listing import CURSOR_LENGTH_MAX, Cursor, Filter, Sort
 from services.registration.domain.names import query_terms
@@ -27,6 +27,7 @@ from services.registration.store import lists
 from shared.access import Action, Principal, Scope, require
 from shared.errors import Fault, Invalid, NotFound
 from shared.events.base import Side
+from shared.http import YEARS
 from shared.postgres import Connection
 
 LIMIT_MAX = 200
@@ -56,18 +57,6 @@ class Narrowing(BaseModel):
     country: Country | None = None
     sector: Code | None = None
     q: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_gaps(cls, given: Any) -> Any:
-        """Take what a form leaves empty as not asked."""
-        if not isinstance(given, dict):
-            return given
-        some = {
-            name: [part for part in value if part != ""] if isinstance(value, list) else value
-            for name, value in given.items()
-        }
-        return {name: value for name, value in some.items() if value not in ("", None)}
 
     def link(self, path: str, **changes: object) -> str:
         """Give the address of this list, or of one a little different."""
@@ -103,7 +92,27 @@ class Asked(Sorted):
         return Cursor.read(self.cursor, self.sort) if self.cursor else None
 
 
-class Shown(Asked):
+class Typed(BaseModel):
+    """What comes from a form of ours: all of its fields, also those that were left empty."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_gaps(cls, given: Any) -> Any:
+        """Take what a form leaves empty as not asked."""
+        if not isinstance(given, dict):
+            return given
+        some = {
+            name: [part for part in value if part != ""] if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+        return {name: value for name, value in some.items() if value not in ("", None)}
+
+
+class Printed(Typed, Sorted):
+    """A whole list as our pages ask for it."""
+
+
+class Shown(Typed, Asked):
     """A page of a list as our pages ask for it, with what else their addresses hold."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -10,11 +9,11 @@ from zoneinfo import available_timezones
 from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     EmailStr,
     Field,
     JsonValue,
+    StrictBool,
     StringConstraints,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -25,7 +24,7 @@ from services.registration.domain.people import Organization, Person, SignUp, So
 from shared.access import Role
 from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
 from shared.events.registration import Listing
-from shared.http import Body
+from shared.http import Body, Day, Moment
 
 # Controls, line breaks, and marks that turn the direction of what stands beside them. Joiners,
 # which names in some scripts need, are let through.
@@ -47,14 +46,6 @@ LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 LISTINGS_MAX = 20
 ANSWERS_MAX = 100
 CAPACITY_MAX = 100_000
-
-# Bounds of good sense: at the ends of the calendar no clock can be moved to another zone.
-YEARS = (2000, 2200)
-Day = Annotated[date, Field(ge=date(YEARS[0], 1, 1), lt=date(YEARS[1], 1, 1))]
-Moment = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), lt=datetime(YEARS[1], 1, 1, tzinfo=UTC)),
-]
 
 
 def _in_plain_letters(given: object) -> object:
@@ -122,7 +113,7 @@ class MissionBody(Body):
     home_country: Country
     host_country: Country
     sectors: dict[Code, BothNames] = Field(min_length=1, max_length=100)
-    is_rehearsal: bool = False
+    is_rehearsal: StrictBool = False
 
     @model_validator(mode="after")
     def _in_order(self) -> "MissionBody":
@@ -171,8 +162,8 @@ class ItemBody(Body):
     title: BothNames
     starts_at: Moment
     ends_at: Moment
-    capacity: Annotated[int, Field(ge=0, le=CAPACITY_MAX)]
-    requires_approval: bool = False
+    capacity: Annotated[int, Field(strict=True, ge=0, le=CAPACITY_MAX)]
+    requires_approval: StrictBool = False
     opens_at: Moment | None = None
     closes_at: Moment | None = None
 

@@ -2,21 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
-from services.registration.bodies import CAPACITY_MAX, Moment
-from shared.http import Body
+from services.registration.bodies import CAPACITY_MAX
+from shared.http import Body, Moment
 
 YEAR_SECONDS = 366 * 24 * 3600
 
-Seconds = Annotated[int, Field(gt=0, le=YEAR_SECONDS)]
+Seconds = Annotated[int, Field(strict=True, gt=0, le=YEAR_SECONDS)]
 
 
 class ItemChange(Body):
     """What changes about an item's places; a field that is left out stays as it is."""
 
-    capacity: Annotated[int, Field(ge=0, le=CAPACITY_MAX)] | None = None
-    requires_approval: bool | None = None
+    capacity: Annotated[int, Field(strict=True, ge=0, le=CAPACITY_MAX)] | None = None
+    requires_approval: StrictBool | None = None
     opens_at: Moment | None = None
     closes_at: Moment | None = None
     hold_seconds: Seconds | None = None
@@ -35,5 +35,5 @@ class ItemChange(Body):
 class AllotmentBody(Body):
     """Seats that are kept, and when those that are unused become free to all."""
 
-    seats: Annotated[int, Field(ge=0, le=CAPACITY_MAX)]
+    seats: Annotated[int, Field(strict=True, ge=0, le=CAPACITY_MAX)]
     releases_at: Moment | None = None

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StrictBool, StringConstraints
 
 from services.registration.bodies import BothNames, BothTexts, Code
 from services.registration.domain.questions import FILE_BYTES_MAX, FILE_TYPES, Kind
@@ -13,7 +13,7 @@ CHOICES_MAX = 100
 ORDER_MAX = 200
 
 ChoiceCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-Length = Annotated[int, Field(ge=1, le=4_000)]
+Length = Annotated[int, Field(strict=True, ge=1, le=4_000)]
 FileType = Literal["pdf", "png", "jpeg", "docx", "xlsx"]
 assert FileType.__args__ == FILE_TYPES  # type: ignore[attr-defined]  # a Literal has it
 
@@ -35,7 +35,7 @@ class FormLimitsBody(Body):
     max: Annotated[int | float, Field(allow_inf_nan=False)] | str | None = None
     is_whole: Literal[True] | None = None
     types: list[FileType] | None = Field(default=None, min_length=1, max_length=len(FILE_TYPES))
-    bytes_max: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)] | None = None
+    bytes_max: Annotated[int, Field(strict=True, ge=1, le=FILE_BYTES_MAX)] | None = None
 
 
 class FormQuestionChangeBody(Body):
@@ -45,8 +45,8 @@ class FormQuestionChangeBody(Body):
     help: BothTexts | None = None
     section: BothNames | None = None
     choices: list[FormChoiceBody] = Field(default_factory=list, max_length=CHOICES_MAX)
-    is_required: bool = False
-    is_material: bool = False
+    is_required: StrictBool = False
+    is_material: StrictBool = False
     limits: FormLimitsBody = FormLimitsBody()
     when: dict[str, JsonValue] | None = None
 

@@ -12,7 +12,7 @@ from services.notify.store import announcements, messages, wishes
 from services.notify.store.messages import News
 from shared.access import Principal
 from shared.auditing import note
-from shared.errors import Invalid
+from shared.errors import Fault, Invalid
 from shared.postgres import Connection, Database
 
 
@@ -41,7 +41,9 @@ async def announce(
         people = audience(await announcements.meetings_on(connection, one.stop_id), one)
         listening = await _listening(connection, people)
         if not listening:
-            raise Invalid("Nobody would hear this.", code="nobody_hears")
+            narrowed = next((n for n in ("organization", "side") if getattr(one, n)), "stop_id")
+            fault = Fault(f"/{narrowed}", "Nobody there is reached by messages.")
+            raise Invalid("Nobody would hear this.", code="nobody_hears", faults=[fault])
         if not await announcements.put(connection, one, who.subject, now):
             return 0
         news = [_news(one, person) for person in sorted(people)]

@@ -196,7 +196,7 @@ async def log(
     return await connection.fetch(
         "SELECT id, event_id, type, body, state, attempts, next_attempt_at, created_at, ended_at "
         "FROM webhook_delivery WHERE webhook_id = $1 AND ($2 = 'all' OR state = $2) "
-        "AND ($3 = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
+        "AND ($3::bigint = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
         webhook_id,
         shown,
         after,

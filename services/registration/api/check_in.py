@@ -13,7 +13,6 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, StringConstraints, model_validator
 
-from services.registration.bodies import Moment
 from services.registration.commands import check_in as commands
 from services.registration.commands.missions import existing_stop
 from services.registration.domain import badges, roster
@@ -23,7 +22,7 @@ from services.registration.resources import Held
 from services.registration.seeing import counted_partner
 from services.registration.store import check_in as store
 from shared.access import Scope, require
-from shared.http import Body, Caller, Now
+from shared.http import Body, Caller, Moment, Now
 from shared.idempotency import OptionalKey
 
 SCANS_MAX = 200

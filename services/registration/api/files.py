@@ -27,7 +27,7 @@ class FileBody(Body):
     """A file that is about to be sent."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    bytes: Annotated[int, Field(ge=1, le=FILE_BYTES_MAX)]
+    bytes: Annotated[int, Field(strict=True, ge=1, le=FILE_BYTES_MAX)]
 
 
 async def _count(held: Held, client: Client) -> None:

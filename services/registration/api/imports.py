@@ -85,7 +85,7 @@ class ApplyBody(Body):
 
     consent: Literal[True]
     kinds: list[Applied] = Field(min_length=1, max_length=4)
-    rows: list[Annotated[int, Field(ge=1, lt=2**31)]] | None = Field(
+    rows: list[Annotated[int, Field(strict=True, ge=1, lt=2**31)]] | None = Field(
         default=None, min_length=1, max_length=ROWS_CHOSEN_MAX
     )
 

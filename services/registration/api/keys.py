@@ -8,13 +8,13 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
-from services.registration.bodies import Moment, Name
+from services.registration.bodies import Name
 from services.registration.commands import keys as commands
 from services.registration.resources import Held
 from services.registration.seeing import partner_for
 from services.registration.store import keys as store
 from shared.access import KeyScope, Scope, require
-from shared.http import Body, Caller, Now
+from shared.http import Body, Caller, Moment, Now
 from shared.idempotency import OptionalKey
 from shared.keys import SECRET_BYTES, Shown, Standing, digest_of, written
 

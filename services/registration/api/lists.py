@@ -80,7 +80,7 @@ class OrderBody(Body):
     registration_ids: list[UUID] | None = Field(
         default=None, min_length=1, max_length=SELECTION_MAX
     )
-    total: int | None = Field(default=None, ge=0)
+    total: Annotated[int, Field(strict=True, ge=0)] | None = None
 
 
 @router.post("/bulk-decisions", status_code=202)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StrictInt, StringConstraints
 
 from services.registration.bodies import BothTexts, Code, Country
 from services.registration.commands import privacy as commands
@@ -36,8 +36,8 @@ class ConsentTextBody(Body):
     title: BothTexts
     text: BothTexts
     recipients: list[RecipientBody] = Field(default_factory=list, max_length=RECIPIENTS_MAX)
-    is_required: bool = False
-    is_cross_border: bool = False
+    is_required: StrictBool = False
+    is_cross_border: StrictBool = False
     method: BothTexts | None = None
     categories: BothTexts | None = None
     rights: BothTexts | None = None
@@ -80,7 +80,7 @@ class PrivacyBody(Body):
     """How long a mission keeps things, where that is not as usual; and what data cross by."""
 
     cross_border_basis: Literal["consent", "other"] = "other"
-    retention: dict[Code, int] = Field(default_factory=dict, max_length=50)
+    retention: dict[Code, StrictInt] = Field(default_factory=dict, max_length=50)
 
 
 @router.get("/missions/{mission_id}/consent-texts")

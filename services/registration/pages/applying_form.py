@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import ApplicationBody, SignatureBody, StartBody
 from services.registration.domain.applying import Content
+from services.registration.pages.numbers import number
 from shared.errors import Fault, Invalid
 from shared.problems import pointer
 
@@ -122,7 +123,9 @@ def signature(given: FormData, language: str) -> SignatureBody:
             "signer_title": values["signer_title"],
             "language": language,
             "disclosure": values["disclosure"].strip() or None,
-            "certifications": _part(given, "certify."),
+            "certifications": {
+                name: number(version) for name, version in _part(given, "certify.").items()
+            },
         }
     )
 

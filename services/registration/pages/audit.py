@@ -11,7 +11,6 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, model_validator
 
-from services.registration.bodies import Day
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.bulk import OUTCOMES, allows, is_there
 from services.registration.domain.names import displayed
@@ -26,7 +25,7 @@ from services.registration.store import audit as store
 from services.registration.store import missions, people
 from shared.access import Action, Principal, Scope, may, require
 from shared.errors import Forbidden, NotFound
-from shared.http import Caller
+from shared.http import Caller, Day
 from shared.postgres import Connection
 from shared.web.pages import bilingual, language_of
 

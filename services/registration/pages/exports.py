@@ -21,7 +21,7 @@ import asyncpg
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from services.registration.asking import Sorted, narrowed
+from services.registration.asking import Printed, narrowed
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.listing import Filter
 from services.registration.pages.rendering import COUNTRIES, pages
@@ -69,7 +69,7 @@ _turns = asyncio.Semaphore(AT_ONCE_MAX)
 @router.get("/desk/registrations.{kind}")
 async def export(
     kind: Kind,
-    asked: Annotated[Sorted, Query()],
+    asked: Annotated[Printed, Query()],
     request: Request,
     held: Held,
     who: Caller,
@@ -119,7 +119,7 @@ async def export(
 async def _fill(
     connection: Connection,
     wanted: Filter,
-    asked: Sorted,
+    asked: Printed,
     sheet: Sheet,
     write: Callable[[asyncpg.Record], Sequence[Cell]],
 ) -> int:
@@ -215,7 +215,7 @@ async def _title(connection: Connection, wanted: Filter, language: str) -> tuple
     return mission["slug"], bilingual(mission["title"], language)
 
 
-def _narrowing(asked: Sorted) -> dict[str, Any]:
+def _narrowing(asked: Printed) -> dict[str, Any]:
     """Say how a list was narrowed, and not by whose name."""
     fields = asked.model_dump(
         mode="json", exclude_defaults=True, exclude={"q", "mission_id", "stop_id", "sort"}

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import CallBody, LetterBody, ReviewBody
 from services.registration.commands.applications.calls import Call
+from services.registration.pages.numbers import number
 from shared.errors import Fault, Invalid
 
 LINES = 10
@@ -83,11 +84,11 @@ def call(given: FormData) -> CallBody:
             "opens_at": _moment(values, "opens_at", zone),
             "closes_at": _moment(values, "closes_at", zone),
             "decide_on": values.get("decide_on", ""),
-            **{name: values.get(name, "") for name in NUMBERS},
+            **{name: number(values.get(name, "")) for name in NUMBERS},
             "criteria": [
                 {
                     "title": _both(values, "criterion_", f".{place}"),
-                    "weight": values.get(f"weight.{place}", ""),
+                    "weight": number(values.get(f"weight.{place}", "")),
                 }
                 for place in range(LINES)
                 if any(_both(values, "criterion_", f".{place}").values())
@@ -116,7 +117,7 @@ def review(given: FormData) -> ReviewBody:
             else [
                 {
                     "criterion_id": name.removeprefix("score."),
-                    "score": value,
+                    "score": number(value),
                     "comment": values.get(f"comment.{name.removeprefix('score.')}", ""),
                 }
                 for name, value in values.items()

@@ -272,6 +272,8 @@ async def test_the_log_has_what_was_sent_and_said_and_sends_again(stage: Stage) 
         assert (await stage.ask("POST", again)).status_code == 204
         await stage.deliver(now() + REST_MAX)
         waiting = await stage.ask("GET", f"{path}/deliveries?shown=waiting")
+        far = await stage.ask("GET", f"{path}/deliveries?after={2**63 - 1}")
+        assert [one["id"] for one in far.json()["items"]] == [second["id"], first["id"]]
         assert waiting.json()["items"] == []
         count = len(receiver.received)
         queued = await stage.ask("POST", f"{path}/replay", json={"since": since})

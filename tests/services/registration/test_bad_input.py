@@ -113,6 +113,39 @@ async def test_a_nul_in_an_address_or_a_plan_is_refused_too(house: "House", line
         ),
     ]
     assert [answer.status_code for answer in answers] == [422] * 3
+    assert [answer.json()["errors"][0]["pointer"] for answer in answers] == [
+        "query/slug/0",
+        "path/slug",
+        "/title/en",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"starts_on": 0}, "/starts_on"),
+        ({"starts_on": 1.5}, "/starts_on"),
+        ({"is_rehearsal": 0}, "/is_rehearsal"),
+        ({"is_rehearsal": "yes"}, "/is_rehearsal"),
+    ],
+)
+async def test_json_of_another_type_is_not_guessed_at(
+    house: "House", lines: "Lines", change: dict[str, Any], pointer: str
+) -> None:
+    answer = await house.post("/api/v1/missions", lines.mission | change, house.boss)
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("capacity", [True, "7", 7.5])
+async def test_a_number_that_is_none_is_not_made_one(house: "House", capacity: Any) -> None:
+    path = f"/api/v1/stops/{house.stop}/programme-items"
+
+    answer = await house.post(path, {"capacity": capacity}, house.boss)
+
+    assert answer.status_code == 422
+    assert "/capacity" in [fault["pointer"] for fault in answer.json()["errors"]]
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "punycode", "undefined", "a\0b"])
