@@ -99,13 +99,15 @@ class Audience:
         self.epoch: str | None = None
         """None: nothing was announced yet, as far as is known here."""
         self._listeners: dict[str, tuple[Listener, ...]] = {}
-        """By whose changes they hear."""
+        """By whose own changes they hear: hardly anybody has two streams."""
+        self._staff: dict[Listener, None] = {}
+        """Those who hear everything: a room of them may come and go."""
         self._people: Sequence[Listener] | None = None
-        """All but those who hear everything; None: it is to be listed anew."""
+        """All of the former; None: it is to be listed anew."""
         self._open(Ring(Place(0, 0)))
 
     def __len__(self) -> int:
-        return sum(map(len, self._listeners.values()))
+        return len(self._staff) + sum(map(len, self._listeners.values()))
 
     def after(self, position: Position) -> int | None:
         """Give the number of what follows a position; None: that is not known here."""
@@ -130,13 +132,19 @@ class Audience:
     def listen(self, listener: Listener, fd: int, first: bytes, number: int) -> None:
         """Open a stream on a socket's descriptor: `first`, then everything from a number on."""
         whom = listener.whom
-        self._listeners[whom] = (*self._listeners.get(whom, ()), listener)
-        self._people = None
+        if whom == EVERYBODY:
+            self._staff[listener] = None
+        else:
+            self._listeners[whom] = (*self._listeners.get(whom, ()), listener)
+            self._people = None
         listener.cursor = self.ring.track(whom).end
         self.wires.open(listener, fd, first + self.ring.content(whom, number))
 
     def forget(self, listener: Listener) -> None:
         """Know no more of a listener."""
+        if listener.whom == EVERYBODY:
+            del self._staff[listener]
+            return
         self._people = None
         left = tuple(one for one in self._listeners[listener.whom] if one is not listener)
         if left:
@@ -152,33 +160,28 @@ class Audience:
 
     def leave(self, last: Callable[[], bytes]) -> None:
         """Send everybody away with a last word."""
-        for whom in [*self._listeners]:
-            self.cut(whom, last)
+        self._close([*self._staff, *self._all_people()], last)
 
     def dismiss(self, person_id: str, last: Callable[[], bytes]) -> None:
         """End a person's streams, also those on which everything is heard."""
-        self.cut(person_id, last)
-        for listener in self._listeners.get(EVERYBODY, ()):
-            if listener.person_id == person_id:
-                self.wires.close(listener, last())
+        own = self._listeners.get(person_id, ())
+        self._close([*own, *(one for one in self._staff if one.person_id == person_id)], last)
 
-    def cut(self, whom: str, last: Callable[[], bytes]) -> None:
-        """Send somebody's streams away with a last word."""
-        for listener in self._listeners.get(whom, ()):
+    def _close(self, those: Iterable[Listener], last: Callable[[], bytes]) -> None:
+        for listener in those:
             self.wires.close(listener, last())
 
     def _open(self, ring: Ring) -> None:
         self.ring = ring
-        self._to_everybody = Walk(self.wires, ring.everything, self._staff)
+        self._to_everybody = Walk(self.wires, ring.everything, self._all_staff)
         self._to_all = Walk(self.wires, ring.to_all, self._all_people)
 
-    def _staff(self) -> Sequence[Listener]:
-        return self._listeners.get(EVERYBODY, ())
+    def _all_staff(self) -> Sequence[Listener]:
+        return [*self._staff]
 
     def _all_people(self) -> Sequence[Listener]:
         if self._people is None:
-            found = chain.from_iterable(self._listeners.values())
-            self._people = [one for one in found if one.whom != EVERYBODY]
+            self._people = [*chain.from_iterable(self._listeners.values())]
         return self._people
 
     def _call(self, listener: Listener, frames: Sequence[Numbered]) -> None:

@@ -63,7 +63,7 @@ async def test_who_was_without_the_network_sees_the_right_table_afterwards(
     await expect(table).to_have_text("T7")
 
     await page.context.set_offline(True)
-    (await resources.hub.audience(world.stop)).cut(str(world.delegate), bytes)
+    (await resources.hub.audience(world.stop)).dismiss(str(world.delegate), bytes)
     await expect(status).to_have_attribute("data-state", "lost")
     await expect(table).to_have_text("T7")
     await keep(world.then(moved, "called", point="T9"))
