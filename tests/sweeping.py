@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from scripts.contracts.files import DOCS
 
+PREFIX = "/api/v1"
 WORDS = {"number": "0", "code": "any", "name": "any", "purpose": "any", "channel": "email"}
 
 
@@ -17,6 +18,8 @@ class Call:
 
     method: str
     path: str
+    template: str
+    """The path as the document has it, without what all begin with."""
     query: Mapping[str, str]
     is_public: bool
     named: frozenset[str] = field(default=frozenset())
@@ -24,6 +27,11 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def route(self) -> str:
+        """Its method and path, as the document has them."""
+        return f"{self.method} {self.template}"
 
 
 def calls(served: Mapping[str, Any], ids: Mapping[str, object]) -> Iterator[Call]:
@@ -47,6 +55,7 @@ def calls(served: Mapping[str, Any], ids: Mapping[str, object]) -> Iterator[Call
             yield Call(
                 method.upper(),
                 path.format(**values),
+                path.removeprefix(PREFIX),
                 queried,
                 is_public={} in operation.get("security", [{}]),
                 named=frozenset(ids) & names.keys(),

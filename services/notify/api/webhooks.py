@@ -28,7 +28,7 @@ async def all_webhooks(
     held: Held, who: Caller, partner_id: UUID | None = None, mission_id: UUID | None = None
 ) -> dict[str, Any]:
     """List a partner's webhooks, or the mission's own, and how they fare."""
-    found = await webhooks.list_of(held.database, owner_of(who, mission_id, partner_id))
+    found = await webhooks.list_of(held.database, who, owner_of(who, mission_id, partner_id))
     return {"items": [_shown(row) for row in found]}
 
 

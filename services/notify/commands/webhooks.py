@@ -14,7 +14,7 @@ from services.notify.domain.webhooks import ROTATION, SECRET_LENGTH, Scheme, Sec
 from services.notify.store import feed, webhook_deliveries, webhooks
 from shared.access import Principal, Scope, require
 from shared.addresses import Blocked
-from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
+from shared.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Stale
 from shared.outward import Outward
 from shared.postgres import Connection, Database
 from shared.sealing import Seal
@@ -66,13 +66,34 @@ async def existing(connection: Connection, who: Principal, id_: UUID) -> asyncpg
         raise NotFound("There is no such webhook.")
     scope = Scope(mission_id=row["mission_id"], partner_id=row["partner_id"])
     require(who, "webhook.write", scope)
+    if not await _within(connection, who, [row]):
+        raise Forbidden("This webhook tells of stops that the key is not for.")
     return row
 
 
-async def list_of(database: Database, owner: Owner) -> list[asyncpg.Record]:
-    """List somebody's webhooks, the oldest first."""
+async def _within(
+    connection: Connection, who: Principal, rows: Sequence[asyncpg.Record]
+) -> list[asyncpg.Record]:
+    """Give those of a partner's webhooks that somebody may know of.
+
+    A key that is for some stops alone must not send elsewhere what is told of the others.
+    """
+    if who.role != "partner_system":
+        return list(rows)
+    stops = await feed.stops_of(connection, who.partner_id)
+    beyond = stops - set(who.stop_ids)
+    return [
+        row
+        for row in rows
+        if not beyond.intersection(stops if row["stop_ids"] is None else row["stop_ids"])
+    ]
+
+
+async def list_of(database: Database, who: Principal, owner: Owner) -> list[asyncpg.Record]:
+    """List an owner's webhooks, the oldest first; to a key those of its stops alone."""
     async with database.reading() as connection:
-        return await webhooks.of(connection, owner.mission_id, owner.partner_id)
+        rows = await webhooks.of(connection, owner.mission_id, owner.partner_id)
+        return await _within(connection, who, rows)
 
 
 async def read(database: Database, who: Principal, id_: UUID) -> asyncpg.Record:

@@ -173,7 +173,7 @@ async def _page(
     request: Request, held: Held, who: Principal, partner_id: UUID, **said: Any
 ) -> Response:
     owner, zone = await _owner(held, who, partner_id)
-    rows = await webhooks.list_of(held.database, owner)
+    rows = await webhooks.list_of(held.database, who, owner)
     return _rendered(
         request,
         "webhooks.html",

@@ -112,6 +112,14 @@ async def place_of(connection: Connection, partner_id: UUID) -> asyncpg.Record |
     )
 
 
+async def stops_of(connection: Connection, partner_id: UUID | None) -> set[UUID]:
+    """Give the stops at which a partner has a role."""
+    rows = await connection.fetch(
+        "SELECT stop_id FROM feed_stop WHERE partners @> ARRAY[$1::uuid]", partner_id
+    )
+    return {row["stop_id"] for row in rows}
+
+
 async def attribute(connection: Connection, pairs: Pairs) -> list[tuple[UUID, UUID]]:
     """Write who was brought by which partner, and give the new pairs of whom was told before."""
     rows = await connection.fetch(
