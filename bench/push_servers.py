@@ -1,5 +1,6 @@
 """The servers of `bench.push`, each one process on one core: ours, centrifuge, a loop in C."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -97,7 +98,17 @@ async def ours(home: "Home", count: int) -> AsyncIterator[Runner]:
             for person in people
         ]
         feed = [str(home.redis_port), "redis", stream_key(home.stop), EPOCH]
+        # The stop's latest changes are held whoever listens: they are no part of what streams take.
+        await _looked_in(port, heads[0])
         yield Runner(pid, port, feed, heads, [*map(str, people)])
+
+
+async def _looked_in(port: int, head: str) -> None:
+    """Open a stream, and leave when it has begun."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{head}\r\n".encode())
+    await reader.readuntil(b"event: snapshot")
+    writer.close()
 
 
 @dataclass(frozen=True)

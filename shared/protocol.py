@@ -75,7 +75,7 @@ class Lane:
     doorman: Doorman = field(default_factory=Doorman)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Knock:
     """A request that may be answered without a task of its own."""
 

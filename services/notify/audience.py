@@ -16,7 +16,7 @@ from services.notify.wires import Wire, Wires
 
 TURN_SECONDS = 0.001
 """So long are many told in one turn of the loop: others, who are called now, need not wait."""
-STRIDE = 16
+STRIDE = 32
 """So many are told between looks at the clock."""
 
 
@@ -77,18 +77,27 @@ class Walk:
         if self._way:
             self._loop.call_soon(self._step)
 
-    def _tell(self, those: Iterable[Listener]) -> None:
-        behind: dict[int, list[Listener]] = {}
+    def _tell(self, those: Sequence[Listener]) -> None:
+        cursor = those[0].cursor
         for listener in those:
-            if listener.cursor < self._track.end:
-                behind.setdefault(listener.cursor, []).append(listener)
-                listener.cursor = self._track.end
-        for cursor, some in behind.items():
-            if cursor < self._track.begin:
-                for listener in some:
-                    self._wires.close(listener)
-            else:
-                self._wires.send(some, self._track.joined(cursor))
+            if listener.cursor != cursor:
+                for one in those:
+                    self._bring((one,), one.cursor)
+                return
+        # As good as always: who hears what all hear is as far as the others.
+        self._bring(those, cursor)
+
+    def _bring(self, those: Sequence[Listener], cursor: int) -> None:
+        end = self._track.end
+        if cursor >= end:
+            return
+        if cursor < self._track.begin:
+            for listener in those:
+                self._wires.close(listener)
+            return
+        for listener in those:
+            listener.cursor = end
+        self._wires.send(those, self._track.joined(cursor))
 
 
 class Audience:

@@ -36,6 +36,8 @@ from shared.protocol import Knock
 
 LET_IN_MAX = 500
 """So many in one turn of the loop: events go on being told meanwhile."""
+GATHER_SECONDS = 0.005
+"""In a crowd so long others are waited for, who share what is asked for those who come together."""
 ASKED_MAX = 256
 """So many different questions are kept as they were understood: a crowd asks the same."""
 
@@ -51,7 +53,7 @@ def _asked(query: bytes) -> tuple[UUID, str]:
     return read_id(asked.get("stop_id", "")), asked.get("last_event_id", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
     knock: Knock
     person_id: UUID
@@ -107,6 +109,8 @@ class Gate:
                 for one in those:
                     if one.person_id in erased or not await self._opened(one, away):
                         one.knock.go_on()
+                if len(those) > 1:
+                    await asyncio.sleep(GATHER_SECONDS)
         finally:
             self._task = None
 

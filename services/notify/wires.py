@@ -99,9 +99,9 @@ class Wires(Generic[W]):
 
     def send(self, those: Iterable[W], content: bytes, backlog_max: int = 0) -> None:
         """Write to streams behind all that was written before; who takes too little is cut."""
-        write, length = os.write, len(content)
+        write, length, pulse = os.write, len(content), self._pulse
         for wire in those:
-            wire.pulse = self._pulse
+            wire.pulse = pulse
             taken = 0
             if wire.backlog is None:
                 try:

@@ -20,7 +20,7 @@ NOWHERE = Position("0", Place(0, 0))
 """Of no epoch: who is cut off before the snapshot comes back as one who has nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Beginning:
     """What somebody gets first, and from which change on the audience goes on."""
 
