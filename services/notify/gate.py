@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -53,6 +52,13 @@ def _asked(query: bytes) -> tuple[UUID, str]:
     return read_id(asked.get("stop_id", "")), asked.get("last_event_id", "")
 
 
+def _header(scope: Scope, wanted: bytes) -> str:
+    """Read a header, without an object for all of them."""
+    return next((value for name, value in scope["headers"] if name == wanted), b"").decode(
+        "latin-1"
+    )
+
+
 @dataclass(slots=True)
 class _Waiting:
     knock: Knock
@@ -83,13 +89,12 @@ class Gate:
         return True
 
     def _known(self, knock: Knock) -> _Waiting | None:
-        request = Request(knock.scope)
         try:
             stop_id, last = _asked(knock.scope["query_string"])
-            who = person_of(request)
+            who = person_of(Request(knock.scope))
         except (ValueError, Refusal):
             return None
-        last = request.headers.get("last-event-id") or last
+        last = _header(knock.scope, b"last-event-id") or last
         seen = _position(last) if last else None
         audience = self._hub.known(stop_id)
         if audience is None or (last and (seen is None or audience.after(seen) is None)):
@@ -156,7 +161,7 @@ class Gate:
         if fd is None:
             return False
         scope = one.knock.scope
-        given = Headers(scope=scope).get("x-request-id", "")
-        scope.setdefault("state", {})["request_id"] = usable_request_id(given)
+        given = usable_request_id(_header(scope, b"x-request-id"))
+        scope.setdefault("state", {})["request_id"] = given
         beginning.listen(fd, self._head(scope))
         return True

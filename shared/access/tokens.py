@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from shared.access.who import Principal
 from shared.errors import Unauthenticated
+from shared.ids import read_id
 
 Purpose = Literal["session", "link", "system", "calendar"]
 
@@ -83,10 +84,10 @@ class Tokens:
             raise Unauthenticated(message)
         return Principal(
             role=claims["role"],
-            subject=UUID(claims["sub"]),
-            mission_id=UUID(claims["mission"]) if "mission" in claims else None,
-            stop_ids=tuple(UUID(stop) for stop in claims["stops"]),
-            partner_id=UUID(claims["partner"]) if "partner" in claims else None,
+            subject=read_id(claims["sub"]),
+            mission_id=read_id(claims["mission"]) if "mission" in claims else None,
+            stop_ids=tuple(read_id(stop) for stop in claims["stops"]),
+            partner_id=read_id(claims["partner"]) if "partner" in claims else None,
             scopes=tuple(claims["scope"].split()) if "scope" in claims else (),
         )
 
