@@ -3,10 +3,12 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,8 +27,7 @@ from services.embedded.servers.postgres import postgres
 from services.embedded.servers.valkey import valkey
 from services.notify.store import facts
 from shared.access import Principal, Tokens
-from shared.events.base import Bilingual
-from shared.events.matching import MeetingEvent
+from shared.events.base import Bilingual, Event
 from shared.events.registration import MissionAnnounced, StopPlanned
 from shared.log import outbox
 from shared.log.kafka import KafkaLog
@@ -40,6 +41,7 @@ ROOT = Path(__file__).parents[2]
 SECRET = "only for tests, and long enough for them"
 NAMES = Bilingual(en="Sample", zh="示例")
 DUMP = "dump.rdb"
+JARS = ROOT / ".cache" / "kafka"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Hall:
         stop_id = uuid4()
         async with Database.connect(self.notify_url) as held, held.transaction() as connection:
             await facts.put_mission(connection, _mission(self.mission), 1)
-            await facts.put_stop(connection, _stop(self.mission, stop_id), 1)
+            await facts.put_stop(connection, stop_planned(self.mission, stop_id), 1)
         return stop_id
 
     def log(self) -> Log:
@@ -155,12 +157,12 @@ class Hall:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Matching's outbox."""
+    """Matching's outbox; what registration tells goes through it as well."""
 
     database: Database
 
-    async def tell(self, events: Sequence[tuple[MeetingEvent, int]]) -> None:
-        """Commit events, each with its number among those of its meeting."""
+    async def tell(self, events: Sequence[tuple[Event, int]]) -> None:
+        """Commit events, each with its number among those of its key."""
         async with self.database.transaction() as connection:
             await outbox.append_all(connection, events, now=datetime.now(UTC))
 
@@ -196,6 +198,18 @@ async def hall(
         program = _program([f"TRADEWIND_{k}={v}" for k, v in environment.items()], port, twist)
         service = await stack.enter_async_context(supervised(program, held))
         yield Hall(redis, service, broker, own, elsewhere, twist, portal)
+
+
+@contextmanager
+def opened(portal: BlockingPortal, jars: Path | None = None) -> Iterator[Hall]:
+    """Start everything in a folder that is deleted afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tradewind-tests-"))
+    folder.chmod(0o711)
+    try:
+        with portal.wrap_async_context_manager(hall(folder, portal, jars)) as found:
+            yield found
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _program(variables: Sequence[str], port: int, twist: Path) -> Program:
@@ -234,7 +248,8 @@ def _mission(mission_id: UUID) -> MissionAnnounced:
     )
 
 
-def _stop(mission_id: UUID, stop_id: UUID) -> StopPlanned:
+def stop_planned(mission_id: UUID, stop_id: UUID) -> StopPlanned:
+    """Make the event of a stop."""
     return StopPlanned(
         stop_id=stop_id,
         mission_id=mission_id,
