@@ -9,6 +9,7 @@ from services.matching.api import (
     feedback,
     meetings,
     outcomes,
+    partners,
     people,
     quotas,
     repairs,
@@ -39,6 +40,7 @@ from services.matching.pages import (
 )
 from services.matching.pages import feedback as feedback_pages
 from services.matching.pages import outcomes as outcome_pages
+from services.matching.pages import partners as partner_pages
 from services.matching.pages import repairs as repair_pages
 from services.matching.pages import rules as rule_pages
 from services.matching.pages import scheduling as scheduling_pages
@@ -91,6 +93,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     meetings.router,
                     feedback.router,
                     outcomes.router,
+                    partners.router,
                     repairs.router,
                     people.router,
                     board.router,
@@ -105,6 +108,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                     meet.router,
                     meet_forms.router,
                     overview.router,
+                    partner_pages.router,
                     limits.router,
                     rule_pages.router,
                     rules_forms.router,

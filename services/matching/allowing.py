@@ -1,4 +1,4 @@
-"""Allowing: who may run a stop's day, decide about its repairs, and see them; for API and pages."""
+"""Allowing: who runs a stop's day, decides about repairs, and sees what; for API and pages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from services.matching.commands import looking, repairing, reviewing
 from services.matching.domain.meetings import Meeting
 from services.matching.resources import Resources
-from services.matching.store import absences, meetings
+from services.matching.store import absences, brought, meetings
 from shared.access import Action, Principal, Scope, may, require
 from shared.errors import NotFound
 from shared.postgres import Connection
@@ -68,3 +68,27 @@ async def end(held: Resources, who: Principal, absence_id: UUID) -> None:
     await allow(held, who, row["stop_id"])
     async with held.database.transaction() as connection:
         await absences.end(connection, absence_id)
+
+
+async def brought_by(
+    connection: Connection, who: Principal, partner_id: UUID, stop_id: UUID | None = None
+) -> list[brought.Row]:
+    """List the stops where a partner brought people, with their numbers, of those somebody sees.
+
+    With `stop_id` that one alone. Raises `NotFound`, `Forbidden`.
+    """
+    # Of a partner that brought nobody yet nothing is known here, and nothing is shown.
+    mission_id = await brought.mission_of(connection, partner_id) or who.mission_id
+    require(who, "meeting.read", Scope(mission_id, partner_id=partner_id))
+    if mission_id is None:
+        raise NotFound("This partner has brought nobody yet.")
+    if stop_id is not None:
+        stop = await looking.existing_stop(connection, stop_id)
+        require(who, "meeting.read", Scope(stop["mission_id"], stop_id, (), partner_id))
+        require(who, "board.read", Scope(stop["mission_id"], stop_id))
+    return [
+        row
+        for row in await brought.numbers(connection, partner_id)
+        if stop_id in (None, row["id"])
+        and may(who, "board.read", Scope(row["mission_id"], row["id"]))
+    ]

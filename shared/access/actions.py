@@ -46,6 +46,7 @@ Action = Literal[
     "application.decide",
     "partner.read",
     "partner.write",
+    "meeting.read",
     "key.read",
     "key.write",
     "event.read",
@@ -84,7 +85,14 @@ SCOPES: Mapping[KeyScope, frozenset[Action]] = {
     ),
     "check_in:write": frozenset({"check_in"}),
     "meetings:read": frozenset(
-        {"board.read", "numbers.read", "live.stop", "recommendation.read", "veto.read"}
+        {
+            "board.read",
+            "numbers.read",
+            "live.stop",
+            "recommendation.read",
+            "veto.read",
+            "meeting.read",
+        }
     ),
     "preferences:write": frozenset({"preference.write", "veto.write"}),
     "outcomes:read": frozenset({"outcome.read"}),

@@ -111,9 +111,11 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "application.write": _APPLYING,
     "application.review": _STAFF,
     "application.decide": _STAFF,
-    # The partner of the scope is the one whose key, feed, webhook, list or connection it is.
+    # The partner of the scope is the one whose key, feed, webhook, list or connection it is, or
+    # whose people meet.
     "partner.read": _STAFF | _OWN_PARTNER,
     "partner.write": _STAFF | _OWN_PARTNER,
+    "meeting.read": _STAFF | _OWN_PARTNER,
     "key.read": {"service": _always},
     "key.write": _STAFF | _OWN_PARTNER,
     "event.read": _STAFF | _OWN_PARTNER,

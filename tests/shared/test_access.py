@@ -55,6 +55,7 @@ application.review   M             .             .          .         .        .
 application.decide   M             .             .          .         .        .     .           .      .       -
 partner.read         M             P             .          .         .        .     .           .      .       registrations:read
 partner.write        M             P             .          .         .        .     .           .      .       -
+meeting.read         M             P             .          .         .        .     .           .      .       meetings:read
 key.read             .             .             .          .         .        .     .           .      *       -
 key.write            M             P             .          .         .        .     .           .      .       -
 event.read           M             P             .          .         .        .     .           .      .       events:read

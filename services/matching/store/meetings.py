@@ -90,7 +90,7 @@ async def one(connection: Connection, meeting_id: UUID, *, lock: bool = False) -
         f"SELECT {MEETING} FROM meeting WHERE id = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608
         meeting_id,
     )
-    return _meeting(row) if row else None
+    return read(row) if row else None
 
 
 async def of_stop(connection: Connection, stop_id: UUID, *, lock: bool = False) -> list[Meeting]:
@@ -100,7 +100,7 @@ async def of_stop(connection: Connection, stop_id: UUID, *, lock: bool = False) 
         f"ORDER BY starts_at, id{' FOR UPDATE' if lock else ''}",
         stop_id,
     )
-    return [_meeting(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def open_of_person(
@@ -114,7 +114,7 @@ async def open_of_person(
         participant_id,
         item_id,
     )
-    return [_meeting(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def on_point(connection: Connection, point_id: UUID, since: datetime) -> list[Meeting]:
@@ -125,7 +125,7 @@ async def on_point(connection: Connection, point_id: UUID, since: datetime) -> l
         point_id,
         since,
     )
-    return [_meeting(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 async def pairs_elsewhere(
@@ -186,6 +186,7 @@ async def languages(connection: Connection, people: Iterable[UUID]) -> list[list
     return [row["languages"] for row in rows]
 
 
-def _meeting(row: Any) -> Meeting:
+def read(row: Any) -> Meeting:
+    """Turn a row with the columns `MEETING` into a meeting."""
     fields: tuple[Any, ...] = (*row[:6], Spot(*row[6:10]), *row[10:])
     return Meeting(*fields)

@@ -56,6 +56,7 @@ ROUTES: dict[str, set[str]] = {
     "GET /meetings?stop_id={stop}": STOP_STAFF,
     "GET /meetings?stop_id={stop}&participant_id={liu}": STOP_STAFF,
     "GET /meetings/{meeting}": STOP_STAFF,
+    "GET /partners/{partner}/meetings?stop_id={stop}": PARTNER,
     "GET /meetings/{meeting}/options": DOOR,
     "POST /meetings/{meeting}/call": DOOR,
     "POST /meetings/{meeting}/start": DOOR,
@@ -158,6 +159,7 @@ class Doors:
         names = {
             "stop": house.stop,
             "mission": house.mission,
+            "partner": house.partner,
             "exclusion": await apart(house, "exclusion", "mission_id, kind", "$3, 'people'"),
             "veto": await apart(house, "veto", "stop_id, partner_id", "$4, $3"),
             "company": await company(house, "dave"),

@@ -14,6 +14,7 @@ from services.matching.pages import (
     meet,
     meet_forms,
     overview,
+    partners,
     rules,
     rules_forms,
 )
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 
 ROUTES = [
     route
-    for module in (apart, apart_forms, limits, meet, meet_forms, overview, rules, rules_forms)
+    for module in (
+        apart,
+        apart_forms,
+        limits,
+        meet,
+        meet_forms,
+        overview,
+        partners,
+        rules,
+        rules_forms,
+    )
     for route in module.router.routes
     if isinstance(route, APIRoute)
 ]
