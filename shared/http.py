@@ -126,8 +126,16 @@ def _is_from_our_pages(request: Request) -> bool:
 
 async def revision(if_match: Annotated[str | None, Header()] = None) -> int:
     """Read the revision the caller decided on from If-Match (RFC 9110, 13.1.1)."""
-    if if_match is None:
+    found = await revision_if_any(if_match)
+    if found is None:
         raise PreconditionMissing('Send the revision you decided on as If-Match: "7".')
+    return found
+
+
+async def revision_if_any(if_match: Annotated[str | None, Header()] = None) -> int | None:
+    """Read it where something is written for the first time as well, and then on none."""
+    if if_match is None:
+        return None
     number = if_match.strip().strip('"')
     if not (number.isascii() and number.isdigit() and len(number) <= len(str(2**31))):
         raise Malformed('If-Match must hold one revision in quotes, as in "7".')
@@ -161,6 +169,8 @@ async def caller(who: Visitor) -> Principal:
 
 Caller = Annotated[Principal, Depends(caller)]
 IfMatch = Annotated[int, Depends(revision)]
+IfMatchOfChange = Annotated[int | None, Depends(revision_if_any)]
+"""None: decided on nothing; where there is something, the command raises `PreconditionMissing`."""
 
 
 class App(FastAPI):

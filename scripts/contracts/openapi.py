@@ -147,7 +147,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
     parameters = [parameter["name"] for parameter in operation.get("parameters", [])]
     names = [*parameters, *(name for model in body for name in _fields(model))]
     has_id = any(name.endswith("_id") for name in names)
-    is_guarded = edge.revision in calls
+    is_guarded = bool({edge.revision, edge.revision_if_any} & calls)
     has_key = bool({idempotency.optional_key, idempotency.required_value} & calls)
     wanted = {
         "Malformed": bool(body) or has_key or is_guarded,

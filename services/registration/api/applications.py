@@ -40,7 +40,7 @@ from services.registration.store import applications as store
 from services.registration.store import letters as letter_store
 from shared.access import Action, Principal, Scope, may, require
 from shared.events.base import Language
-from shared.http import Caller, IfMatch, Now, etag
+from shared.http import Caller, IfMatch, IfMatchOfChange, Now, etag
 from shared.idempotency import OptionalKey, RequiredKey
 from shared.postgres import Connection
 
@@ -49,12 +49,12 @@ router = APIRouter(prefix="/api/v1", tags=["applications"])
 
 @router.put("/missions/{mission_id}/call")
 async def publish_call(
-    mission_id: UUID, body: CallBody, held: Held, who: Caller, now: Now
-) -> dict[str, Any]:
-    """Publish a mission's call, or change it."""
+    mission_id: UUID, body: CallBody, held: Held, who: Caller, now: Now, seen: IfMatchOfChange
+) -> Response:
+    """Publish a mission's call, or change it; the first is published without If-Match, or on 0."""
     require(who, "application.decide", Scope(mission_id))
-    revision = await calls.publish(held.database, mission_id, body.model_dump(), who, now)
-    return {"mission_id": mission_id, "revision": revision}
+    revision = await calls.publish(held.database, mission_id, body.model_dump(), seen, who, now)
+    return _answer({"mission_id": mission_id, "revision": revision}, revision)
 
 
 @router.put("/missions/{mission_id}/certifications/{code}")
@@ -74,10 +74,11 @@ async def publish_certification(
 
 
 @router.get("/missions/{mission_id}/call")
-async def read_call(mission_id: UUID, held: Held) -> dict[str, Any]:
-    """Read what a mission has published about applying."""
+async def read_call(mission_id: UUID, held: Held, response: Response) -> dict[str, Any]:
+    """Read what a mission has published about applying; its revision is the ETag."""
     async with held.database.reading() as connection:
         call = await calls.existing(connection, mission_id)
+    response.headers.update(etag(call.row["revision"]))
     return {
         **dict(call.row),
         "criteria": [dict(row) for row in call.criteria],

@@ -237,6 +237,10 @@ async def _call(
         call = await calls.published(connection, mission)
         texts = {row["code"]: row for row in await calls.texts(connection, mission_id)}
     values = given or selecting_form.kept(call)
+    revision = call.row["revision"] if call else 0
+    # What was typed with a fault is still decided on what was shown then.
+    if given and not trouble.refusal:
+        revision = given.get("revision", revision)
     return pages.render(
         request,
         "call.html",
@@ -246,6 +250,7 @@ async def _call(
         texts=texts,
         codes=CERTIFICATIONS,
         given=values,
+        revision=revision,
         wrong=trouble.wrong,
         refusal=trouble.code,
         zones=selecting_form.ZONES,
@@ -265,12 +270,13 @@ async def publish(
     shown = selecting_form.shown(given)
     try:
         body = selecting_form.call(given)
-        await calls.publish(held.database, mission_id, body.model_dump(), who, now)
+        seen = _revision(given.get("revision"))
+        await calls.publish(held.database, mission_id, body.model_dump(), seen, who, now)
     except (ValidationError, Invalid) as error:
         found = applying_form.faults(error)
         wrong = frozenset(fault.pointer.lstrip("/").partition("/")[0] or "order" for fault in found)
         return await _call(visit, mission_id, shown, Trouble(wrong))
-    except Conflict as refusal:
+    except (Conflict, Stale) as refusal:
         return await _call(visit, mission_id, shown, Trouble(refusal=refusal))
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
 
@@ -293,6 +299,13 @@ async def publish_texts(
     for text in texts:
         await calls.put_certification(held.database, mission_id, text, who, now)
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
+
+
+def _revision(given: object) -> int:
+    try:
+        return int(str(given))
+    except ValueError:
+        raise Malformed("The form lacks a revision.") from None
 
 
 def _id(given: object) -> UUID:

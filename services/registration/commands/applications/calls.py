@@ -15,7 +15,7 @@ from services.registration.store import applications, missions
 from services.registration.store import calls as store
 from shared.access import Principal
 from shared.auditing import note
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, PreconditionMissing, Stale
 from shared.ids import new_id
 from shared.postgres import Connection, Database
 
@@ -85,17 +85,28 @@ async def texts(connection: Connection, mission_id: UUID) -> Sequence[Row]:
     return sorted(found, key=lambda row: CERTIFICATIONS.index(row["code"]))
 
 
-async def publish(
-    database: Database, mission_id: UUID, facts: Facts, who: Principal, now: datetime
+async def publish(  # a revision, and who and when
+    database: Database,
+    mission_id: UUID,
+    facts: Facts,
+    seen: int | None,
+    who: Principal,
+    now: datetime,
 ) -> int:
-    """Publish a mission's call, or change it, and give its revision.
+    """Publish a mission's call, or change it on the revision that was `seen`; gives its revision.
 
-    Raises `Conflict` when the criteria would change after a company has applied: they are
-    announced in advance.
+    Before the first the revision is 0, or None. Raises `Stale`, `PreconditionMissing` where there
+    is a call and none was seen, and `Conflict` when the criteria would change after a company has
+    applied: they are announced in advance.
     """
     async with database.transaction() as connection:
         await existing_mission(connection, mission_id)
-        await store.lock(connection, mission_id)
+        row = await store.lock(connection, mission_id)
+        if row and seen is None:
+            raise PreconditionMissing(
+                'There is a call already: send the revision you decided on as If-Match: "7".'
+            )
+        _must_be(seen or 0, row["revision"] if row else 0)
         before = [
             (row["title"], row["weight"]) for row in await store.criteria(connection, mission_id)
         ]
@@ -107,6 +118,8 @@ async def publish(
                 code="criteria_announced",
             )
         revision = await store.put(connection, mission_id, facts)
+        # Where there was none to lock, somebody else may have published the first meanwhile.
+        _must_be(seen or 0, revision - 1)
         if before != after:
             criteria = [(new_id(), title, weight) for title, weight in after]
             await store.put_criteria(connection, mission_id, criteria)
@@ -120,6 +133,11 @@ async def publish(
             now=now,
         )
     return revision
+
+
+def _must_be(seen: int, revision: int) -> None:
+    if seen != revision:
+        raise Stale(f"The call has revision {revision} now.")
 
 
 async def put_certification(

@@ -110,7 +110,9 @@ class Selection:
         return bodies.get(path.rpartition("/")[2], self.written())
 
     async def publish(self, **changes: Any) -> httpx2.Response:
-        return await self.ask("PUT", f"/missions/{self.mission}/call", call(**changes), self.staff)
+        path = f"/missions/{self.mission}/call"
+        seen = (await self.ask("GET", path)).headers.get("ETag", '"0"')
+        return await self.ask("PUT", path, call(**changes), self.staff, If_Match=seen)
 
     async def certify(self, code: str, text: str = "Text") -> httpx2.Response:
         body = {"en": f"{text} {code}", "zh": f"{text}之{code}"}

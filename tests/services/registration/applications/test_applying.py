@@ -1,9 +1,12 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
+
+from tests.services.registration.applications.conftest import call
 
 if TYPE_CHECKING:
     from tests.services.registration.applications.conftest import Selection
@@ -276,6 +279,30 @@ async def test_criteria_stay_as_announced_once_a_company_has_applied(
     assert (answer.status_code, answer.json()["code"]) == (409, "criteria_announced")
     longer = (datetime.now(UTC) + timedelta(days=20)).isoformat()
     assert (await selection.publish(closes_at=longer)).status_code == 200
+
+
+async def test_a_call_is_changed_on_the_revision_that_was_seen(selection: "Selection") -> None:
+    path = f"/missions/{selection.mission}/call"
+    before = (await selection.ask("GET", path)).headers["ETag"]
+
+    async def change(**headers: str) -> tuple[int, str]:
+        answer = await selection.ask("PUT", path, call(), selection.staff, **headers)
+        return answer.status_code, answer.headers.get("ETag") or answer.json()["code"]
+
+    assert await change() == (428, "revision_needed")
+    assert await change(If_Match='"0"') == (412, "stale_revision")
+    status, after = await change(If_Match=before)
+    assert (status, after) == (200, (await selection.ask("GET", path)).headers["ETag"])
+    assert after != before
+    assert await change(If_Match=before) == (412, "stale_revision")
+    for table in ("criterion", "call"):
+        await selection.house.rows(f"DELETE FROM {table}")  # noqa: S608  # our own tables
+    assert await change(If_Match=after) == (412, "stale_revision")
+    # Both see none: the second must not replace the first.
+    both = await asyncio.gather(change(), change(If_Match='"0"'))
+    assert sorted(status for status, _ in both) in ([200, 412], [200, 428])
+    (row,) = await selection.house.rows("SELECT revision FROM call")
+    assert row["revision"] == 1
 
 
 async def test_what_a_mission_asks_is_public(selection: "Selection") -> None:

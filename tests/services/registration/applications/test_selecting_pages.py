@@ -15,8 +15,9 @@ def words(page: str) -> str:
 
 
 def announced(**changes: Any) -> dict[str, Any]:
-    """The form of a call as staff fills it in."""
+    """The form of a call as staff fills it in, who saw the first that was published."""
     return {
+        "revision": "1",
         "statement_en": "We go.",
         "statement_zh": "我们出发。",
         "fee_en": "",
@@ -88,6 +89,28 @@ async def test_a_call_with_a_fault_is_shown_again_as_it_was_typed(
     assert said in answer.text
     assert "We go." in answer.text
     assert await selection.house.rows("SELECT revision FROM call") == before
+
+
+async def test_what_was_published_meanwhile_is_not_replaced_unseen(selection: "Selection") -> None:
+    path = f"/desk/missions/{selection.mission}/call"
+    form = announced(statement_en="Mine, and long.")
+    assert (await selection.house.send(path, announced(), selection.staff)).status_code == 303
+
+    late = await selection.house.send(path, form, selection.staff)
+
+    assert late.status_code == 412
+    assert "Somebody else has published another version meanwhile" in late.text
+    assert "Mine, and long." in late.text
+    (row,) = await selection.house.rows("SELECT revision, statement FROM call")
+    assert (row["revision"], row["statement"]["en"]) == (2, "We go.")
+    found = re.search(r'name="revision" value="(\d+)"', late.text)
+    assert found
+    wrong = await selection.house.send(path, form | {"closes_at": "soon"}, selection.staff)
+    assert 'name="revision" value="1"' in wrong.text, "a fault shows nobody what is there now"
+    again = await selection.house.send(path, form | {"revision": found[1]}, selection.staff)
+    assert again.status_code == 303
+    none = await selection.house.send(path, form | {"revision": "x"}, selection.staff)
+    assert none.status_code == 400
 
 
 async def test_texts_are_proposed_and_a_changed_one_becomes_a_version(
