@@ -9,7 +9,7 @@ from typing import Any
 from services.notify.commands import erasing, feeding, keeping, telling
 from services.notify.commands.planning import WITHOUT_SETTINGS
 from services.notify.domain.mail import ChannelName, Kind
-from services.notify.store import facts
+from services.notify.store import facts, staff
 from services.notify.store.live import Live
 from shared.contacts import Contacts
 from shared.events import EVENTS, TOPICS
@@ -123,6 +123,7 @@ def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:
         on(r.ParticipantRejected, registration("rejected")),
         on(r.ParticipantOffered, registration("offered")),
         on(r.ParticipantLapsed, registration("offer_expired")),
+        on(r.StaffEngaged, _staff),
         on(r.SignInRequested, _sign_in),
         on(r.ApplicationDrafted, application),
         on(r.ApplicationSubmitted, application),
@@ -141,6 +142,10 @@ async def _stop(connection: Connection, event: r.StopPlanned, envelope: Envelope
 
 async def _item(connection: Connection, event: r.ProgrammeItemPlanned, envelope: Envelope) -> None:
     await facts.put_item(connection, event, envelope.sequence)
+
+
+async def _staff(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:
+    await staff.put(connection, event, envelope.sequence)
 
 
 async def _sign_in(connection: Connection, event: r.SignInRequested, envelope: Envelope) -> None:

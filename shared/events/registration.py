@@ -163,6 +163,8 @@ class StaffEngaged(_Registration):
     role: Literal["mission_staff", "partner_staff", "door_staff", "interpreter"]
     stop_ids: tuple[UUID, ...]
     languages: tuple[str, ...] = ()
+    partner_id: UUID | None = None
+    """For whom a partner's staff works."""
 
 
 class SignInRequested(_Registration):

@@ -1,16 +1,16 @@
-"""A notice to who added a webhook: it was switched off, and why."""
+"""A notice to a partner's staff, and to who added a webhook: it was switched off, and why."""
 
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
 from services.notify.commands.planning import tell
 from services.notify.domain.announcing import Announcement
 from services.notify.domain.webhooks import Reason
-from services.notify.store import announcements, feed
+from services.notify.store import announcements, feed, staff
 from services.notify.store.messages import News
 from shared.events.base import Bilingual
 from shared.postgres import Connection
@@ -23,17 +23,34 @@ _TEXTS = tomllib.loads(
 async def tell_switched_off(
     connection: Connection, webhook: asyncpg.Record, reason: Reason, now: datetime
 ) -> None:
-    """Write to who added a webhook; one that a partner's system added tells it by its state."""
-    partner_id, author = webhook["partner_id"], webhook["created_by"]
+    """Write to everybody who works for the partner, and to who added the webhook."""
+    partner_id = webhook["partner_id"]
     place = await feed.place_of(connection, partner_id) if partner_id else None
-    # A key has stops of its own, and no address.
-    if place is None or webhook["stop_ids"] is not None:
+    if place is None:
         return
-    page = f"/partner/{partner_id}/webhooks/{webhook['id']}"
-    one = Announcement(
+    news = []
+    for person in sorted(await _readers(connection, webhook)):
+        one = _announcement(webhook, place["stop_id"], reason)
+        # Each reader's own: it is not listed with what staff writes to many.
+        await announcements.put(connection, one, person, now)
+        news.append(
+            News("announcement", person, one.mission_id, one.stop_id, announcement_id=one.id)
+        )
+    await tell(connection, news, now)
+
+
+async def _readers(connection: Connection, webhook: asyncpg.Record) -> set[UUID]:
+    found = await staff.of_partner(connection, webhook["partner_id"])
+    # A key has stops of its own, and no address.
+    return found if webhook["stop_ids"] is not None else found | {webhook["created_by"]}
+
+
+def _announcement(webhook: asyncpg.Record, stop_id: UUID, reason: Reason) -> Announcement:
+    page = f"/partner/{webhook['partner_id']}/webhooks/{webhook['id']}"
+    return Announcement(
         id=uuid4(),
         mission_id=webhook["mission_id"],
-        stop_id=place["stop_id"],
+        stop_id=stop_id,
         subject=Bilingual(**_TEXTS["subject"]),
         body=Bilingual(
             **{
@@ -42,6 +59,3 @@ async def tell_switched_off(
             }
         ),
     )
-    await announcements.put(connection, one, author, now)
-    news = News("announcement", author, one.mission_id, one.stop_id, announcement_id=one.id)
-    await tell(connection, [news], now)

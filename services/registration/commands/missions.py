@@ -196,6 +196,7 @@ async def engage(
             role=facts["role"],
             stop_ids=tuple(facts["stop_ids"]),
             languages=person.languages,
+            partner_id=facts["partner_id"],
         )
         version = await people.next_version(connection, person_id)
         await outbox.append(connection, event, sequence=version, now=now)

@@ -3,21 +3,21 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from redis.asyncio import Redis
 
 from services.notify.commands import erasing, planning, telling
 from services.notify.commands.erasing import MAILS_KEPT, TRAIL_KEPT, sweep
-from services.notify.store import mailbox, people
+from services.notify.store import mailbox, people, staff
 from services.notify.store.live import Live
 from services.notify.store.messages import News
 from services.registration.domain.retention import BY_CODE
 from shared.access import Principal
 from shared.auditing import note
 from shared.contacts import Contacts
-from shared.events.registration import PersonErased
+from shared.events.registration import PersonErased, StaffEngaged
 from shared.http import now
 from shared.log.consumer import Outage
 from shared.postgres import Database
@@ -100,6 +100,29 @@ async def test_mails_and_what_was_to_become_one_are_gone(
         (left,) = await connection.fetch("SELECT message_id FROM mailbox_message")
     others = next(str(r["message_id"]) for r in ids if r["person_id"] == planned.delegate)
     assert others in left["message_id"]
+
+
+async def test_who_works_for_a_partner_is_forgotten_and_not_learned_again(
+    planned: "World", erase: Erase, database: Database
+) -> None:
+    partner = uuid4()
+    event = StaffEngaged(
+        staff_id=planned.local,
+        mission_id=planned.mission,
+        role="partner_staff",
+        stop_ids=(planned.stop,),
+        partner_id=partner,
+    )
+    async with database.transaction() as connection:
+        await staff.put(connection, event, 1)
+        assert await staff.of_partner(connection, partner) == {planned.local}
+    assert set(await held(database, planned.local)) == {"partner_staff"}
+
+    await erase(planned.local)
+    async with database.transaction() as connection:
+        await staff.put(connection, event, 2)
+
+    assert set(await held(database, planned.local)) == {"erased_person"}
 
 
 async def test_nobody_is_told_who_was_erased(

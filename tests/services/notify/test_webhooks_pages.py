@@ -1,8 +1,8 @@
 """The pages of a partner's webhooks, as its staff uses them."""
 
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,16 +11,20 @@ import pytest
 import standardwebhooks
 
 from services.notify.channels.base import Letter, Reader
+from services.notify.commands import webhooks
 from services.notify.commands.sending import Sender
 from services.notify.commands.webhook_sending import Couriers
-from services.notify.commands.webhooks import Hooks
+from services.notify.commands.webhooks import Hooks, Owner
+from services.notify.consumer import mail_consumer
 from services.notify.domain.mail import ChannelName
 from services.notify.resources import Resources
+from services.notify.store import announcements
 from shared.access import Principal
 from shared.events import registration as r
 from shared.http import now
+from shared.log.records import Record
 from shared.postgres import Database
-from tests.services.notify.partners import Mission, append
+from tests.services.notify.partners import Mission, append, envelope
 from tests.services.notify.receivers import Receiver, always, receiving
 
 
@@ -121,8 +125,71 @@ async def test_what_happens_is_listed_and_sent_again_with_a_press(
     assert (await browser.get(here, partner)).status_code == 404
 
 
+@dataclass
+class Line:
+    """Records as a log hands them out: one batch."""
+
+    records: Sequence[Record]
+
+    async def poll(self) -> Sequence[Record]:
+        return self.records
+
+    async def commit(self) -> None:
+        self.records = ()
+
+    async def rewind(self) -> None:
+        raise AssertionError("nothing here is handed out twice")
+
+
+async def engaged(database: Database, mission: Mission, *staff: tuple[str, UUID | None]) -> Any:
+    """Let notify hear who works for whom, and give their ids."""
+    events = [
+        r.StaffEngaged(
+            staff_id=uuid4(),
+            mission_id=mission.world.mission,
+            role=role,  # type: ignore[arg-type]  # these are roles
+            stop_ids=(mission.world.stop,),
+            partner_id=partner,
+        )
+        for role, partner in staff
+    ]
+    records = [
+        Record(
+            topic=event.TOPIC,
+            key=str(event.key).encode(),
+            headers=envelope(event).headers(),
+            value=event.model_dump_json().encode(),
+        )
+        for event in events
+    ]
+    # Twice, as a log may: it is the same staff.
+    for _ in range(2):
+        await mail_consumer(database).step(Line(records))
+    return [event.staff_id for event in events]
+
+
+async def switched_off(
+    resources: Resources, mission: Mission, receiver: Receiver, webhook_id: UUID
+) -> list[tuple[Letter, Reader]]:
+    """Let a webhook be given up, and give the letters about it."""
+    database = resources.database
+    somebody = [mission.somebody(r.ParticipantPending, mission.host) for _ in range(3)]
+    await append(database, somebody)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE webhook SET failing_since = now() - '6 days'::interval")
+    couriers = Couriers(database, resources.hooks)
+    for id_ in [*await couriers.due(now()), webhook_id]:
+        await couriers.serve(id_)
+    assert receiver.received
+    kept = Kept()
+    sender = Sender(database, resources.contacts, resources.letterhead, kept, rest=0)
+    while await sender.send_due(now() + timedelta(minutes=1)):
+        pass
+    return kept.letters
+
+
 @pytest.mark.parametrize("case", [(410, "en", "410"), (500, "zh", "连续五天")])
-async def test_who_added_a_webhook_that_is_switched_off_is_written_to_once(
+async def test_all_staff_of_a_partner_is_written_to_once_when_its_webhook_is_switched_off(
     browser: Any,
     mission: Mission,
     partner: Principal,
@@ -131,30 +198,47 @@ async def test_who_added_a_webhook_that_is_switched_off_is_written_to_once(
     case: tuple[int, str, str],
 ) -> None:
     code, language, words = case
-    registration.know(partner.subject, "partner@example.org", language=language)
     database, page = resources.database, f"/partner/{mission.host}/webhooks"
+    colleague, other, elsewhere, door = await engaged(
+        database,
+        mission,
+        ("partner_staff", mission.host),
+        ("partner_staff", mission.host),
+        ("partner_staff", mission.supporter),
+        ("door_staff", None),
+    )
+    for number, person in enumerate((partner.subject, colleague, other, elsewhere, door)):
+        registration.know(person, f"staff-{number}@example.org", language=language)
     async with receiving(always(code)) as receiver:
         sent = form(receiver, groups="participants")
         await browser.send("POST", page, partner, data=sent)
-        somebody = [mission.somebody(r.ParticipantPending, mission.host) for _ in range(3)]
-        await append(database, somebody)
-        async with database.transaction() as connection:
-            await connection.execute(
-                "UPDATE webhook SET failing_since = now() - '6 days'::interval"
-            )
-        couriers = Couriers(database, resources.hooks)
-        for id_ in [*await couriers.due(now()), UUID(sent["id"])]:
-            await couriers.serve(id_)
-    kept = Kept()
-    sender = Sender(database, resources.contacts, resources.letterhead, kept, rest=0)
-    while await sender.send_due(now() + timedelta(minutes=1)):
-        pass
-    ((letter, reader),) = kept.letters
-    assert reader.person_id == partner.subject
-    assert words in letter.body
-    assert receiver.url in letter.body
-    assert f"{page}/{sent['id']}" in letter.body
+        letters = await switched_off(resources, mission, receiver, UUID(sent["id"]))
+    readers = [reader.person_id for _, reader in letters]
+    assert sorted(readers) == sorted([partner.subject, colleague, other])
+    for letter, _ in letters:
+        assert words in letter.body
+        assert receiver.url in letter.body
+        assert f"{page}/{sent['id']}" in letter.body
     assert "Switched off" in (await browser.get(f"{page}/{sent['id']}", partner)).text
+
+
+async def test_staff_is_written_to_of_a_webhook_that_a_partners_system_added(
+    mission: Mission, resources: Resources, registration: Any
+) -> None:
+    database = resources.database
+    (colleague,) = await engaged(database, mission, ("partner_staff", mission.host))
+    registration.know(colleague, "staff@example.org")
+    system = mission.as_partner(mission.host, mission.world.stop)
+    async with receiving(always(410)) as receiver:
+        facts = {"url": receiver.url, "name": "CRM", "types": (), "scheme": "v1"}
+        owner = Owner(mission.world.mission, mission.host)
+        able = replace(system, scopes=("webhooks:write",))
+        row, _ = await webhooks.add(database, resources.hooks, owner, facts, (able, now()))
+        letters = await switched_off(resources, mission, receiver, row["id"])
+    assert [reader.person_id for _, reader in letters] == [colleague]
+    # It is no announcement of anybody's.
+    async with database.reading() as connection:
+        assert await announcements.of_stop(connection, mission.world.stop, 10) == []
 
 
 class Kept:

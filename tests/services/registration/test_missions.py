@@ -1,3 +1,4 @@
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -159,6 +160,23 @@ async def test_staff_is_engaged_once_and_listed(house: "House") -> None:
     assert "email" not in listed
     mute = interpreter | {"email": "mute@example.com", "languages": ["zh", "zh"]}
     assert pointers(await house.post(path, mute, house.boss)) == [""]
+
+
+async def test_it_is_told_for_which_partner_staff_works(house: "House") -> None:
+    staff = {
+        "role": "partner_staff",
+        "full_name": "Sample Bo",
+        "email": "bo@example.com",
+        "language": "en",
+        "stop_ids": [str(house.stop)],
+        "partner_id": str(house.partner),
+    }
+    answer = await house.post(f"/api/v1/missions/{house.mission}/staff", staff, house.boss)
+
+    (row,) = await house.rows(
+        "SELECT payload FROM outbox WHERE key = $1", UUID(answer.json()["id"])
+    )
+    assert json.loads(row["payload"])["partner_id"] == str(house.partner)
 
 
 async def test_numbers_count_people_once_and_places_by_item(house: "House") -> None:

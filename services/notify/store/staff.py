@@ -1,0 +1,37 @@
+"""Who works for which partner, as registration's events told."""
+
+from uuid import UUID
+
+from shared.events.registration import StaffEngaged
+from shared.postgres import Connection
+
+
+async def put(connection: Connection, event: StaffEngaged, version: int) -> None:
+    """Write for which partner somebody works, unless a later version is there or nobody is."""
+    if event.role != "partner_staff" or event.partner_id is None:
+        await connection.execute(
+            "DELETE FROM partner_staff WHERE person_id = $1 AND version < $2",
+            event.staff_id,
+            version,
+        )
+        return
+    await connection.execute(
+        "INSERT INTO partner_staff (person_id, partner_id, version) SELECT $1, $2, $3 "
+        # Who is erased is told by another consumer, which may be ahead.
+        "WHERE NOT EXISTS (SELECT FROM erased_person WHERE person_id = $1) "
+        "ON CONFLICT (person_id) DO UPDATE SET partner_id = excluded.partner_id, "
+        "version = excluded.version WHERE partner_staff.version < excluded.version",
+        event.staff_id,
+        event.partner_id,
+        version,
+    )
+
+
+async def of_partner(connection: Connection, partner_id: UUID) -> set[UUID]:
+    """Say who works for a partner."""
+    rows = await connection.fetch(
+        "SELECT person_id FROM partner_staff WHERE partner_id = $1 "
+        "AND person_id NOT IN (SELECT person_id FROM erased_person)",
+        partner_id,
+    )
+    return {row["person_id"] for row in rows}
