@@ -165,9 +165,16 @@ def taken_over(scope: Scope) -> int | None:
 
 def head_of(scope: Scope, status: int, headers: Headers) -> bytes:
     """Write the head of an answer that ends with its connection (RFC 9112, 6.3)."""
-    request_id = scope["state"]["request_id"].encode()
-    lines = [b"%s: %s\r\n" % header for header in (*headers, (b"x-request-id", request_id))]
-    return b"".join((STATUS_LINE[status], *lines, _HEADERS.encode(), b"connection: close\r\n\r\n"))
+    request_id: str = scope["state"]["request_id"]
+    common = _common(status, tuple(headers))
+    return b"%sx-request-id: %s\r\n\r\n" % (common, request_id.encode())
+
+
+@cache
+def _common(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Write what is the same for all who get such an answer."""
+    lines = [b"%s: %s\r\n" % header for header in (*headers, (b"connection", b"close"))]
+    return b"".join((STATUS_LINE[status], *lines, _HEADERS.encode()))
 
 
 def protocol_of(app: App, gateways: str) -> type[Protocol]:

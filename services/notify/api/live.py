@@ -31,7 +31,7 @@ router = APIRouter(prefix="/api/v1/live", tags=["live"])
 
 
 _KIND = {"Content-Type": "text/event-stream; charset=utf-8"}
-_LINES = [(name.lower().encode(), value.encode()) for name, value in (HEADERS | _KIND).items()]
+_LINES = tuple((name.lower().encode(), value.encode()) for name, value in (HEADERS | _KIND).items())
 
 
 def head(scope: Scope) -> bytes:
