@@ -112,6 +112,16 @@ def column_of(letters: str) -> int:
     return place - 1
 
 
+def letters_of(column: int) -> str:
+    """Give the letters of a column, from 0, as a spreadsheet shows them."""
+    letters = ""
+    while column >= 0:
+        column, letter = divmod(column, 26)
+        letters = chr(ord("A") + letter) + letters
+        column -= 1
+    return letters
+
+
 def place_of(reference: str) -> tuple[int, int]:
     """Give row and column of a reference such as `AB12`, both from 0; raises `ValueError`."""
     letters = reference.rstrip("0123456789")

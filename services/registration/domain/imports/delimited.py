@@ -54,7 +54,8 @@ def _lines(file: IO[bytes], encoding: Encoding, separator: str) -> Iterator[Line
             taken.append(physical)
             yield physical
 
-    number = 0
+    number, is_read = 0, False
+    cells: list[str] = []
     try:
         for cells in csv.reader(noted(), delimiter=separator):
             number += 1
@@ -62,12 +63,18 @@ def _lines(file: IO[bytes], encoding: Encoding, separator: str) -> Iterator[Line
             line = line_of(number, [unquoted(cell) for cell in cells])
             if line.cells:
                 yield line
+        is_read = True
         if number:
             # Only at the end of the file, where a quote that is never closed swallows what is left.
             list(csv.reader(last, delimiter=separator, strict=True))
     except csv.Error:
+        # What a quote swallows may also grow too long before the file ends: within the next row.
+        row = number if is_read else number + 1
         raise unreadable(
-            "quote_open", f"A quotation mark in row {number or 1} is never closed.", row=number or 1
+            "quote_open",
+            f"A quotation mark in row {row} is never closed.",
+            row=row,
+            column=len(cells) if is_read else None,
         ) from None
     finally:
         text.detach()

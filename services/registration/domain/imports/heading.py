@@ -41,7 +41,10 @@ def headed(reading: Reading) -> tuple[Heading, Iterator[Line]]:
         raise unreadable("empty", "There is nothing in this file.")
     place = max(range(len(first)), key=lambda one: (_known(first[one].cells), -one))
     height = _height(first, place, reading.merged)
-    rows = [_spread(line, reading.merged) for line in first[place : place + height]]
+    rows = [
+        _from_above(_spread(line, reading.merged), line.number - 1, first, reading.merged)
+        for line in first[place : place + height]
+    ]
     heading = Heading(_joined(rows), first[place].number)
     below, hidden = chain(first[place + height :], lines), heading.hidden
     return heading, (_without(line, hidden) for line in below)
@@ -71,6 +74,20 @@ def _spread(line: Line, merged: Sequence[Merged]) -> list[str]:
             cells.extend([""] * (one.right + 1 - len(cells)))
             for column in range(one.left, one.right + 1):
                 cells[column] = cells[one.left]
+    return cells
+
+
+def _from_above(
+    cells: list[str], row: int, first: Sequence[Line], merged: Sequence[Merged]
+) -> list[str]:
+    """Give empty cells the text of what they are merged with above them."""
+    above = {line.number - 1: line.cells for line in first if line.number <= row}
+    for one in merged:
+        texts = above.get(one.top, ())
+        if one.top < row <= one.bottom and one.left < len(texts):
+            cells.extend([""] * (one.right + 1 - len(cells)))
+            for column in range(one.left, one.right + 1):
+                cells[column] = cells[column] or texts[one.left]
     return cells
 
 

@@ -46,10 +46,19 @@ class Reading:
     """How it was understood: its encoding and separator, or the sheet that is read."""
 
 
-def unreadable(code: str, detail: str, *, row: int | None = None) -> Invalid:
-    """Make the refusal of a file as a whole; `row` is where it ended."""
+def unreadable(
+    code: str, detail: str, *, row: int | None = None, column: int | None = None
+) -> Invalid:
+    """Make the refusal of a file as a whole; `row` and `column`, from 1, are where it ended."""
     pointer = f"/rows/{row}" if row is not None else ""
+    pointer += f"/columns/{column}" if column is not None else ""
     return Invalid(detail, code=code, faults=[Fault(pointer, detail)])
+
+
+def too_wide(row: int, column: int) -> Invalid:
+    """Make the refusal of a row that has something in a column, from 1, beyond those taken."""
+    detail = f"Row {row} has more than {COLUMNS_MAX} columns."
+    return unreadable("too_many_columns", detail, row=row, column=column)
 
 
 def line_of(number: int, given: Sequence[str], marks: Mapping[int, str] | None = None) -> Line:
@@ -58,9 +67,7 @@ def line_of(number: int, given: Sequence[str], marks: Mapping[int, str] | None =
     while cells and not cells[-1].strip(_AROUND):
         cells.pop()
     if len(cells) > COLUMNS_MAX:
-        raise unreadable(
-            "too_many_columns", f"Row {number} has more than {COLUMNS_MAX} columns.", row=number
-        )
+        raise too_wide(number, len(cells))
     found = dict(marks or {})
     for column, cell in enumerate(cells):
         cells[column], code = cleaned(cell)

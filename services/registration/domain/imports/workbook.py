@@ -22,6 +22,7 @@ from services.registration.domain.imports.lines import (
     Merged,
     Reading,
     line_of,
+    too_wide,
     unreadable,
 )
 
@@ -136,9 +137,7 @@ def _line(number: int, row: Element, book: _Book) -> Line | None:
         if not (text or mark):
             continue
         if column >= COLUMNS_MAX:
-            raise unreadable(
-                "too_many_columns", f"Row {number} has more than {COLUMNS_MAX} columns.", row=number
-            )
+            raise too_wide(number, column + 1)
         cells.extend([""] * (column + 1 - len(cells)))
         cells[column] = text
         if mark:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from xlsxwriter import Workbook
 
 from services.registration.domain.imports import archive
+from services.registration.domain.imports.cells import column_of, letters_of
 from services.registration.domain.imports.delimited import read_text
 from services.registration.domain.imports.heading import Heading, headed
 from services.registration.domain.imports.lines import Line, cleaned
@@ -95,10 +96,17 @@ def test_a_nul_is_named_and_not_kept() -> None:
     assert (header.marks, row.marks, row.cells) == ({}, {0: "broken_text"}, ("A\ufffdna", "b"))
 
 
-def test_a_quotation_mark_that_is_never_closed_is_named_by_its_row() -> None:
+@pytest.mark.parametrize(
+    ("rest", "pointer"),
+    [(b"4,5\n6,7\n", "/rows/3/columns/2"), (b"4,5\n" * 50_000, "/rows/3")],
+    ids=["to the end", "more than a cell may hold"],
+)
+def test_a_quotation_mark_that_is_never_closed_is_named_by_its_place(
+    rest: bytes, pointer: str
+) -> None:
     with pytest.raises(Invalid) as refused:
-        lines(b'a,b\n1,2\n3,"x\n4,5\n6,7\n')
-    assert (refused.value.code, refused.value.faults[0].pointer) == ("quote_open", "/rows/3")
+        lines(b'a,b\n1,2\n3,"x\n' + rest)
+    assert (refused.value.code, refused.value.faults[0].pointer) == ("quote_open", pointer)
 
 
 def test_a_hundred_columns_are_read_and_too_many_are_refused() -> None:
@@ -208,6 +216,21 @@ def test_merged_header_cells_are_read_with_what_is_below_them() -> None:
     assert [line.cells for line in below] == [("甲公司", "王芳", "wang@example.com")]
 
 
+def test_a_header_that_is_merged_downwards_is_read_beside_lower_ones() -> None:
+    def merge(made: Workbook, sheet: Any) -> None:
+        sheet.merge_range(0, 0, 1, 0, "序号")
+        sheet.merge_range(0, 1, 1, 1, "单位")
+        sheet.merge_range(0, 2, 0, 4, "参会信息")
+        for column, text in enumerate(["姓名", "邮箱", "行业"], 2):
+            sheet.write(1, column, text)
+        sheet.write_row(2, 0, [1, "甲公司", "王芳", "wang@example.com", "电池"])
+        del made
+
+    heading, below = headed(read_workbook(book([], do=[merge])))
+    assert heading.headers == ("序号", "单位", "姓名", "邮箱", "行业")
+    assert [line.cells[1] for line in below] == ["甲公司"]
+
+
 def test_a_sheet_that_is_hidden_is_not_read_and_others_are_told() -> None:
     def hide(made: Workbook, sheet: Any) -> None:
         made.add_worksheet("第二").write(0, 0, "x")
@@ -225,8 +248,9 @@ def test_a_cell_in_the_far_corner_makes_no_grid() -> None:
     file = book([["a"]], do=[lambda _, sheet: sheet.write(1_048_575, 3, "far")])
     assert [line.number for line in rows_of(file)] == [1, 1_048_576]
     wide = book([["a"]], do=[lambda _, sheet: sheet.write(5, 16_383, "far")])
-    with pytest.raises(Invalid, match="more than 200 columns"):
+    with pytest.raises(Invalid, match="more than 200 columns") as refused:
         rows_of(wide)
+    assert refused.value.faults[0].pointer == "/rows/6/columns/16384"
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
@@ -301,6 +325,22 @@ def test_a_workbook_that_is_cut_off_is_refused_and_not_read_in_part() -> None:
 def test_the_kind_of_a_file_is_told_by_its_content() -> None:
     kinds = [read(book([["a"]])), read(io.BytesIO(LIST.encode())), read(io.BytesIO(b'{"a": 1}'))]
     assert [reading.kind for reading in kinds] == ["xlsx", "csv", "ndjson"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"%PDF-1.4", b"\x89PNG\r\n", b"\xff\xd8\xff\xe0", b"{\\rtf1", b"\n<html><table>", b"<?xml?>"],
+)
+def test_other_kinds_of_files_are_no_lists(content: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(io.BytesIO(content))
+    assert refused.value.code == "not_a_list"
+
+
+@pytest.mark.parametrize(("column", "letters"), [(0, "A"), (25, "Z"), (26, "AA"), (16_383, "XFD")])
+def test_columns_are_called_as_a_spreadsheet_calls_them(column: int, letters: str) -> None:
+    assert letters_of(column) == letters
+    assert column_of(letters) == column
 
 
 PLAIN = st.text(
