@@ -10,8 +10,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from services.registration.api.imports import Found
+from services.registration.commands.imports.lists import where
 from services.registration.domain.imports.comparing import Kind
 from services.registration.domain.imports.findings import Finding
+from services.registration.domain.imports.mapping import column_of
 from services.registration.resources import Held
 from services.registration.store.imports import rows
 from shared.sheets import SHEET_TYPES, Cell, Csv, streamed
@@ -73,7 +75,7 @@ async def download_rows(found: Found, held: Held) -> Response:
         after = 0
         async with held.database.reading() as connection:
             while page := await rows.page(connection, found["id"], after=after, limit=CHUNK):
-                await asyncio.to_thread(sheet.write, [_cells(row) for row in page])
+                await asyncio.to_thread(sheet.write, [_cells(row, found) for row in page])
                 after = page[-1]["row"]
         sheet.close()
     except BaseException:
@@ -104,8 +106,7 @@ def _content(row: asyncpg.Record, found: asyncpg.Record) -> dict[str, Any]:
 
 
 def _finding(finding: Finding, found: asyncpg.Record) -> dict[str, Any]:
-    placed = found["placed"]
-    column = placed.index(finding.field) if finding.field in placed else None
+    column = column_of(finding.field, found["placed"])
     return finding.content() | {
         "level": finding.level,
         "pointer": f"/{finding.field}" if finding.field else "",
@@ -115,8 +116,9 @@ def _finding(finding: Finding, found: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def _cells(row: asyncpg.Record) -> list[Cell]:
-    words = [Finding.of(one).words for one in row["findings"]]
+def _cells(row: asyncpg.Record, found: asyncpg.Record) -> list[Cell]:
+    findings = [Finding.of(one) for one in row["findings"]]
+    words = [one.told(where(found, one.field)) for one in findings]
     told = [row[name] for name in COLUMNS[:6]]
     return [
         *("" if cell is None else str(cell) for cell in told),

@@ -1,5 +1,6 @@
 """Lists of partners: sent, checked, applied as chosen, and read row by row."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -169,7 +170,7 @@ async def read_list(found: Found, held: Held) -> dict[str, Any]:
         counts = await rows.counts(connection, found["id"])
         unknown = await commands.unknown_sectors(connection, found, UNKNOWN_MAX)
     done, _ = commands.through(found, counts)
-    told = [{"value": v, "rows": n, "suggested": codes} for v, n, codes in unknown]
+    told = [asdict(one) for one in unknown]
     return _content(found) | {"through": done, "counts": counts, "unknown_sectors": told}
 
 

@@ -1,5 +1,6 @@
 """What the pages of partners' lists show."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,18 @@ from services.registration.commands.imports.lists import (
     answer_codes,
     through,
     unknown_sectors,
+    where,
 )
+from services.registration.commands.imports.receiving import ROWS_MAX
 from services.registration.commands.missions import existing_item, existing_mission
 from services.registration.commands.partners import existing as existing_partner
+from services.registration.domain.imports.cells import letters_of
 from services.registration.domain.imports.comparing import APPLICABLE, Kind
 from services.registration.domain.imports.findings import Finding
 from services.registration.domain.imports.heading import Heading
-from services.registration.domain.imports.mapping import ANSWER
-from services.registration.domain.imports.synonyms import FIELDS, kept_out
+from services.registration.domain.imports.lines import COLUMNS_MAX
+from services.registration.domain.imports.mapping import ANSWER, lacking, repeated
+from services.registration.domain.imports.synonyms import FIELDS, kept_out, plain
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Resources
@@ -39,12 +44,17 @@ FINDINGS = "findings"
 MIB = 1024 * 1024
 BADGES = {
     "confirmed": "good",
-    "updated": "good",
-    "waitlisted": "info",
     "pending_approval": "warn",
+    "waitlisted": "info",
+    "updated": "good",
+    "cancelled": "",
+    "already_registered": "",
+    "unchanged": "",
     "refused": "bad",
     "invalid": "bad",
 }
+"""What became of rows, in the order it is told in, with its colour."""
+_PLACE = re.compile(r"/rows/(\d+)(?:/columns/(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ def overview(
         status=status_of(wrong) if wrong else 200,
         **shown,
         is_staff=is_staff,
-        wrong=said(request, wrong),
+        wrong=said(request, wrong, mib=held.import_bytes // MIB),
         mib=held.import_bytes // MIB,
         moment=on_day(request),
     )
@@ -101,12 +111,18 @@ async def columns(
         samples = await rows.samples(connection, found["id"], SAMPLES)
         codes = await answer_codes(connection, found["programme_item_id"])
     heading = Heading(tuple(found["headers"]), 1)
+    names = [plain(header) for header in found["headers"]]
+    is_sheet = found["kind"] != "ndjson"
+    given = found["placed"] if chosen is None else chosen
+    fixed = found["fixed"] if fixed is None else fixed
+    missing, label = lacking([*given, *fixed]), _label(request)
     shown = [
         {
             "header": header,
-            "field": (chosen or found["placed"])[place] or "",
+            "letters": letters_of(place) if is_sheet else "",
+            "field": given[place] or "",
             "samples": [cells[place] for cells in samples if place < len(cells) and cells[place]],
-            "is_repeated": place in heading.repeated,
+            "repeats": letters_of(names.index(names[place])) if place in heading.repeated else "",
             "kept_out": kept_out(header),
         }
         for place, header in enumerate(found["headers"])
@@ -118,10 +134,17 @@ async def columns(
         **about,
         columns=shown,
         fields=[*FIELDS, *(f"{ANSWER}{code}" for code in codes)],
-        fixed=found["fixed"] if fixed is None else fixed,
+        fixed=fixed,
         countries=COUNTRIES[language_of(request)],
         wrong=wrong,
-        label=_label(request),
+        lacking=missing,
+        lacking_words=pages.text("import_between", language_of(request)).join(map(label, missing)),
+        repeated={
+            name: ", ".join(letters_of(place) for place in places)
+            for name, places in repeated(given).items()
+        },
+        is_unknown=not any(found["placed"]),
+        label=label,
     )
 
 
@@ -163,6 +186,7 @@ async def checked(
             with_findings=part.kind == FINDINGS,
         )
     is_open = found["state"] in ("checked", "finished") and found["emptied_at"] is None
+    open_kinds = [k.value for k in APPLICABLE if is_open and counts["open"].get(k.value)]
     return pages.render(
         request,
         "import_rows.html",
@@ -170,7 +194,10 @@ async def checked(
         **about,
         counts=counts,
         kinds=[kind.value for kind in Kind if counts["kinds"].get(kind.value)],
-        open_kinds=[k.value for k in APPLICABLE if is_open and counts["open"].get(k.value)],
+        open_kinds=open_kinds,
+        figures=[(s, counts["statuses"][s]) for s in BADGES if counts["statuses"].get(s)],
+        asks_consent=any(needs_consent(kind) for kind in open_kinds),
+        needs_consent=needs_consent,
         part=part.kind,
         rows=page[:ROWS_SHOWN],
         next=page[ROWS_SHOWN - 1]["row"] if len(page) > ROWS_SHOWN else None,
@@ -180,6 +207,7 @@ async def checked(
         label=_label(request),
         words=lambda content: bilingual(Finding.of(content).words, language_of(request)),
         is_warning=lambda content: Finding.of(content).level == "warning",
+        at=lambda name: _at(request, found, name),
         text=lambda name, value: _text(request, about["mission"], name, value),
         refusal=lambda code: _refusal(request, code, {}),
         key=uuid4(),
@@ -187,18 +215,33 @@ async def checked(
     )
 
 
-def said(request: Request, wrong: Refusal | None) -> str:
+def said(request: Request, wrong: Refusal | None, **more: object) -> str:
     """Say in the reader's language why something was not taken."""
     if wrong is None:
         return ""
-    pointer = wrong.faults[0].pointer if wrong.faults else ""
-    return _refusal(request, wrong.code, {"row": pointer.rpartition("/")[2]})
+    found = _PLACE.fullmatch(wrong.faults[0].pointer) if wrong.faults else None
+    row, column = found.groups() if found else (None, None)
+    values = {**more, "row": row, "column": letters_of(int(column) - 1) if column else ""}
+    name = f"{wrong.code}_cell" if column else f"{wrong.code}_row" if row else wrong.code
+    known = name if f"import_refused_{name}" in pages.words else wrong.code
+    return _refusal(request, known, values)
 
 
-def _refusal(request: Request, code: str | None, values: Mapping[str, str]) -> str:
+def needs_consent(kind: str) -> bool:
+    """Say whether people of a kind have to have agreed to what is done; who leaves need not."""
+    return kind != Kind.GONE
+
+
+def _refusal(request: Request, code: str | None, values: Mapping[str, object]) -> str:
     name = f"import_refused_{code}"
     known = name if name in pages.words else "import_refused_other"
-    return pages.text(known, language_of(request), **values)
+    most = {"columns_max": COLUMNS_MAX, "rows_max": ROWS_MAX}
+    return pages.text(known, language_of(request), **most, **values)
+
+
+def _at(request: Request, found: asyncpg.Record, name: str) -> str:
+    column = where(found, name)
+    return pages.text("import_at", language_of(request), column=column) if column else ""
 
 
 async def _about(connection: Connection, found: asyncpg.Record) -> dict[str, Any]:

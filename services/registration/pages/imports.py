@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import asyncpg
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from services.registration.commands.imports import lists as commands
 from services.registration.commands.imports import receiving
@@ -55,11 +57,18 @@ async def send(partner_id: UUID, request: Request, held: Held, who: Caller, now:
     """Take a list in; its columns are shown next."""
     async with held.database.reading() as connection:
         await commands.require_partner(connection, who, partner_id)
-    async with request.form(max_files=1, max_fields=20, max_part_size=PART_BYTES_MAX) as form:
-        try:
-            answer = await _received(request, form, partner_id, held, who, now)
-        except Invalid as refusal:
-            return await _overview(request, held, who, partner_id, refusal)
+    try:
+        async with request.form(max_files=1, max_fields=20, max_part_size=PART_BYTES_MAX) as form:
+            asked = {name: str(form.get(name, "")) for name in ("item", "side", "pasted")}
+            try:
+                answer = await _received(request, form, partner_id, held, who, now)
+            except Invalid as refusal:
+                return await _overview(request, held, who, partner_id, refusal, asked)
+    except HTTPException as error:
+        if not _is_too_large(error):
+            raise
+        wrong = Invalid("This is too large.", code="too_large")
+        return await _overview(request, held, who, partner_id, wrong)
     return RedirectResponse(f"{_path(partner_id)}/{answer['id']}", 303)
 
 
@@ -72,7 +81,8 @@ async def _received(  # what a list is made of
     elif pasted.strip():
         file, name = io.BytesIO(pasted.encode("utf-8", "surrogatepass")), ""
     else:
-        raise Invalid("There is no list.", code="no_file")
+        is_empty = isinstance(part, UploadFile) and part.filename
+        raise Invalid("There is no list.", code="empty" if is_empty else "no_file")
     item_id = _id(form, "item")
     async with held.database.reading() as connection:
         place = await commands.existing_place(connection, item_id, partner_id)
@@ -156,6 +166,7 @@ async def apply(found: Found, request: Request, held: Held, who: Caller, now: No
         has_consent, is_of_rows = bool(form.get("consent")), bool(form.get("rows"))
     part = views.Part(kinds[0] if is_of_rows and kinds else "", 0)
     try:
+        has_consent |= not any(views.needs_consent(kind) for kind in kinds)
         _require(has_consent=has_consent, has_chosen=bool(kinds and (numbers or not is_of_rows)))
         choice = Choice(kinds, numbers if is_of_rows else None)
         await commands.apply(held.database, found["id"], choice, who, key, now)
@@ -184,6 +195,7 @@ async def _overview(
     who: Principal,
     partner_id: UUID,
     wrong: Refusal | None = None,
+    asked: Mapping[str, str] | None = None,
 ) -> Response:
     async with held.database.reading() as connection:
         partner = await commands.require_partner(connection, who, partner_id)
@@ -199,8 +211,16 @@ async def _overview(
         ]
     seen = [row for row in found if commands.may_see(who, row)]
     shown = {"partner": partner, "lists": seen, "items": items, "key": uuid4()}
+    # What was chosen and pasted stays; a file has to be chosen again.
+    shown["asked"] = {"item": "", "side": "", "pasted": ""} | dict(asked or {})
     is_staff = who.role == "mission_staff"
     return views.overview(request, held, shown, is_staff=is_staff, wrong=wrong)
+
+
+def _is_too_large(error: HTTPException) -> bool:
+    """Say whether a form was refused for its size: as a whole, or for what is pasted in it."""
+    is_whole = error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return is_whole or "maximum size" in str(error.detail)
 
 
 def _require(*, has_consent: bool, has_chosen: bool) -> None:

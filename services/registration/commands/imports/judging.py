@@ -13,6 +13,7 @@ from services.registration.commands.imports.meaning import checked_sign_up, find
 from services.registration.domain.imports.comparing import Kind, Who
 from services.registration.domain.imports.fields import Fields, Ground, fields_of
 from services.registration.domain.imports.findings import Finding
+from services.registration.domain.imports.lines import CELL_LENGTH_MAX
 from services.registration.domain.imports.mapping import texts_of
 from services.registration.domain.people import SignUp, same_address
 
@@ -85,7 +86,8 @@ def _marked(marks: Mapping[str, str], columns: Sequence[str | None]) -> list[Fin
     for place, code in marks.items():
         name = columns[int(place)] if int(place) < len(columns) else None
         if name:
-            found.append(Finding(code, name))
+            value = str(CELL_LENGTH_MAX) if code == "too_long" else ""
+            found.append(Finding(code, name, value))
     return found
 
 

@@ -10,9 +10,16 @@ import asyncpg
 from services.registration.commands.bulk import written
 from services.registration.commands.missions import existing_item, existing_mission
 from services.registration.commands.partners import existing as existing_partner
+from services.registration.domain.imports.cells import letters_of
 from services.registration.domain.imports.comparing import Kind
 from services.registration.domain.imports.heading import Heading
-from services.registration.domain.imports.mapping import ANSWER, IGNORED, FieldMap, check_fields
+from services.registration.domain.imports.mapping import (
+    ANSWER,
+    IGNORED,
+    FieldMap,
+    check_fields,
+    column_of,
+)
 from services.registration.domain.imports.sectors import Sectors
 from services.registration.domain.imports.synonyms import FIELDS, plain
 from services.registration.store import partners, questions
@@ -186,16 +193,38 @@ def _require(found: Row, *states: str) -> None:
         raise Conflict(f"This list is {found['state']}.", code="illegal_state")
 
 
-async def unknown_sectors(
-    connection: Connection, found: Row, limit: int
-) -> list[tuple[str, int, list[str]]]:
-    """List the sectors of a list that the mission does not have: value, rows, and suggestions."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A sector of a list that the mission does not have; `is_clear`: the first is what is meant."""
+
+    value: str
+    rows: int
+    suggested: list[str]
+    is_clear: bool
+
+
+async def unknown_sectors(connection: Connection, found: Row, limit: int) -> list[Unknown]:
+    """List the sectors of a list that the mission does not have, those of most rows first."""
     mission = await existing_mission(connection, found["mission_id"])
     sectors = Sectors(mission["sectors"], found["meant"].get("sectors", {}))
     return [
-        (row["value"], row["number"], sectors.suggested(row["value"]))
+        Unknown(
+            value := row["value"],
+            row["number"],
+            sectors.suggested(value),
+            sectors.is_clear(value),
+        )
         for row in await rows.unknown_values(connection, found["id"], "sector_unknown", limit)
     ]
+
+
+def where(found: Row, name: str) -> str:
+    """Say in which column of a list a field is: D, or as objects call it; nothing for none."""
+    column = column_of(name, found["placed"])
+    if column is None:
+        return ""
+    header: str = found["headers"][column]
+    return f"“{header}”" if found["kind"] == "ndjson" else letters_of(column)
 
 
 def through(found: Row, counts: Mapping[str, Mapping[str, int]]) -> tuple[int, int]:

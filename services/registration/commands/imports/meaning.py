@@ -118,7 +118,14 @@ def findings_of(error: ValidationError, fields: Fields) -> list[Finding]:
         name = field_at(fault["loc"])
         is_address = name == "email"
         code = "email_wrong" if is_address else _CODES.get(fault["type"], "wrong")
-        found.setdefault(name, Finding(code, name, str(fields.get(name, ""))[:200]))
+        value = str(fields.get(name, ""))[:200]
+        if code == "too_long":
+            value = str(fault["ctx"]["max_length"])
+        found.setdefault(name, Finding(code, name, value))
+    # What is one text in the list is said once.
+    for name, leader in _FOLLOWS.items():
+        if leader in found and fields.get(name) == fields.get(leader):
+            found.pop(name, None)
     return list(found.values())
 
 

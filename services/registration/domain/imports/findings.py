@@ -39,6 +39,13 @@ class Finding:
         """Read a stored one."""
         return cls(**content)
 
+    def told(self, column: str) -> Bilingual:
+        """Say it with the column that it is in, as the sheet calls it; without one by itself."""
+        words = self.words
+        if not column:
+            return words
+        return Bilingual(en=f"Column {column}: {words.en}", zh=f"{column} 列：{words.zh}")
+
     @property
     def words(self) -> Bilingual:
         """Say it in both languages."""
@@ -97,7 +104,9 @@ WORDS: Mapping[str, Bilingual] = {
         en="Some characters could not be read: save the file as UTF-8.",
         zh="部分字符无法读取，请将文件另存为 UTF-8。",
     ),
-    "too_long": Bilingual(en="This is too long.", zh="内容过长。"),
+    "too_long": Bilingual(
+        en="This is too long: {value} characters at most.", zh="内容过长，最多 {value} 个字符。"
+    ),
     "number_cut": Bilingual(
         en="Excel has cut this number after 15 digits: format the column as text.",
         zh="Excel 已截断超过15位的数字，请将该列设为文本格式后重新填写。",

@@ -14,8 +14,8 @@ IGNORED = "-"
 VALUES_MAX = 2_000
 """So many values a map remembers: nobody's list has as many sectors."""
 
-_NAMES = ("full_name", "native_name", "latin_name", "family_name", "given_name")
-_COMPANIES = ("organization", "native_organization", "latin_organization")
+NAMES = ("full_name", "native_name", "latin_name", "family_name", "given_name")
+COMPANIES = ("organization", "native_organization", "latin_organization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,38 @@ def check_fields(
         if name not in known
     ]
     given = {name for name in columns if name} | {name for name, value in fixed.items() if value}
-    for names, word in ((_NAMES, "full_name"), (_COMPANIES, "organization"), (("email",), "email")):
-        if not given & set(names):
-            faults.append(Fault("/columns", f"No column is the field `{word}`."))
-    twice = {name for name in columns if name and list(columns).count(name) > 1}
-    faults += [Fault("/columns", f"Two columns are the field `{name}`.") for name in sorted(twice)]
+    faults += [Fault("/columns", f"No column is the field `{name}`.") for name in lacking(given)]
+    faults += [
+        Fault("/columns", f"Two columns are the field `{name}`.") for name in repeated(columns)
+    ]
     if faults:
         raise Invalid(
             "The columns are not what a registration needs.", code="columns", faults=faults
         )
+
+
+def lacking(given: Collection[str | None]) -> list[str]:
+    """Give the fields without which nobody can be registered, and that are not among these."""
+    ways = (("full_name", NAMES), ("organization", COMPANIES), ("email", ("email",)))
+    return [name for name, names in ways if not set(given) & set(names)]
+
+
+def repeated(columns: Sequence[str | None]) -> dict[str, list[int]]:
+    """Give the fields that several columns fill, with these columns' places."""
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(columns):
+        if name:
+            places.setdefault(name, []).append(place)
+    return {name: found for name, found in sorted(places.items()) if len(found) > 1}
+
+
+def column_of(name: str, columns: Sequence[str | None]) -> int | None:
+    """Give the place of the column that a field is read from; None where no column is it.
+
+    A name and a company may come from another column than their own.
+    """
+    group = next((names for names in (NAMES, COMPANIES) if name in names), ())
+    return next((columns.index(one) for one in (name, *group) if one in columns), None)
 
 
 def texts_of(

@@ -13,6 +13,9 @@ SUGGESTIONS_MAX = 3
 SCORE_MIN = 0.34
 # What a part of another is worth: `Battery` of `Battery materials`.
 PART = 0.75
+CLEAR_MIN = 0.75
+CLEAR_LEAD = 0.2
+"""A suggestion is clear when it is so likely, and so much likelier than the next one."""
 
 _BETWEEN = re.compile(r"[;；、|\n/]|,(?![^(（]*[)）])|，")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -48,12 +51,27 @@ class Sectors:
 
     def suggested(self, value: str) -> list[str]:
         """Give the codes that a value probably means, the likeliest first."""
-        scores = {
-            code: max(_likeness(value, name) for name in (*names.values(), code))
+        likely = [code for score, code in self._likely(value) if score >= SCORE_MIN]
+        return likely[:SUGGESTIONS_MAX]
+
+    def is_clear(self, value: str) -> bool:
+        """Say whether the likeliest of them is what a value means, as far as can be told.
+
+        A value that is a part of a sector's name means more than the sector: `new energy` is not
+        only `new energy vehicles`.
+        """
+        (score, code), *others = [*self._likely(value), (0.0, "")]
+        names = [plain(name) for name in self.names.get(code, {}).values()]
+        is_wider = any(plain(value) in name and plain(value) != name for name in names)
+        next_score = others[0][0] if others else 0.0
+        return score >= CLEAR_MIN and score - next_score >= CLEAR_LEAD and not is_wider
+
+    def _likely(self, value: str) -> list[tuple[float, str]]:
+        scores = [
+            (max(_likeness(value, name) for name in (*names.values(), code)), code)
             for code, names in self.names.items()
-        }
-        likely = sorted(scores, key=lambda code: -scores[code])
-        return [code for code in likely if scores[code] >= SCORE_MIN][:SUGGESTIONS_MAX]
+        ]
+        return sorted(scores, key=lambda one: -one[0])
 
 
 @lru_cache(maxsize=8_192)

@@ -127,8 +127,18 @@ async def test_each_finding_names_row_and_column_in_both_languages(house: "House
     assert all(f["detail"]["en"] and f["detail"]["zh"] for one in items for f in one["findings"])
     told = await read(house, import_id)
     assert told["state"] == "checked"
-    assert told["unknown_sectors"] == [{"value": "锂电池", "rows": 1, "suggested": ["batteries"]}]
+    assert told["unknown_sectors"] == [
+        {"value": "锂电池", "rows": 1, "suggested": ["batteries"], "is_clear": True}
+    ]
     assert await house.statuses() == {}
+
+
+async def test_what_is_too_long_is_said_once_with_how_long_it_may_be(house: "House") -> None:
+    import_id = await applied(house, table(row("示" * 500, email="a@example.com")))
+
+    (item,) = (await read(house, import_id, "/rows"))["items"]
+    (found,) = item["findings"]
+    assert (found["code"], found["field"], found["value"]) == ("too_long", "full_name", "200")
 
 
 async def test_companies_and_people_that_look_alike_are_pointed_out(house: "House") -> None:
@@ -432,6 +442,8 @@ async def test_the_result_is_a_file_too_and_holds_nothing_of_people(house: "Hous
         ['"3"', '"invalid"', '"invalid"'],
     ]
     assert "ana@example.com" not in text
+    assert "Column D: “=cmd” is not an e-mail address." in text
+    assert "D 列：" in text
 
 
 async def test_what_rows_said_is_forgotten_with_the_person(house: "House") -> None:

@@ -59,10 +59,12 @@ async def test_a_list_is_uploaded_and_its_columns_are_said(house: "House") -> No
     # The number has a header that nobody knows; without a company nothing goes on.
     wrong = await house.send(f"{path}/columns", COLUMNS | {"column-1": ""}, who)
     assert wrong.status_code == 422
-    assert "Something is still missing" in wrong.text
+    assert "Say which column is this: Company." in wrong.text
+    twice = await house.send(f"{path}/columns", COLUMNS | {"column-4": "email"}, who)
+    assert "“E-mail” can be one column only; it is chosen for D, E." in twice.text
     assert (await house.send(f"{path}/columns", COLUMNS, who)).status_code == 303
     running = await house.page(path, who)
-    assert "The rows are checked" in running
+    assert "The rows are being checked" in running
     assert 'http-equiv="refresh"' in running
 
     # What the columns mean is known from now on.
@@ -76,6 +78,9 @@ async def test_what_was_checked_is_looked_at_and_applied(house: "House") -> None
     looked = await house.page(path, who)
     assert "Nothing is applied yet" in looked
     assert "is not an e-mail address" in looked
+    assert "E-mail (column D)" in looked
+    assert "Rows that cannot be registered and are left out: 2. Say above which sector" in looked
+    assert "邮箱（D 列）" in await house.page(path, who, lang="zh")
     assert "Which sector is meant?" in looked
     meant = {"value-0": "锂电池", "sector-0": "batteries"}
     assert (await house.send(f"{path}/values", meant, who)).status_code == 303
@@ -97,6 +102,18 @@ async def test_what_was_checked_is_looked_at_and_applied(house: "House") -> None
     assert await house.statuses() == {"ana": "confirmed"}
 
 
+async def test_a_sector_is_chosen_beforehand_where_it_is_clear_which_one_is_meant(
+    house: "House",
+) -> None:
+    who = staff(house)
+    path = await checked(house, who, table(row("ana", sectors="锂电池"), row("bo", sectors="奇异")))
+    looked = await house.page(path, who)
+    assert '<option value="batteries" selected>Batteries (suggested)' in looked
+    assert "We think this one is meant" in looked
+    assert "We know nothing like it" in looked
+    assert looked.count(" selected>") == 1
+
+
 async def test_changes_are_shown_side_by_side_and_taken_over_row_by_row(house: "House") -> None:
     who = staff(house)
     rows = [row("ana", company=1), row("bo", company=2)]
@@ -113,7 +130,10 @@ async def test_changes_are_shown_side_by_side_and_taken_over_row_by_row(house: "
     assert "总监" in page
     assert "经理" in page
     assert "changed by you" in page
-    assert "bo@example.com" in await house.page(f"{path}?kind=gone", who)
+    gone = await house.page(f"{path}?kind=gone", who)
+    assert "bo@example.com" in gone
+    assert gone.index('name="consent"') < gone.index('name="rows"') < gone.index("bo@example.com")
+    assert gone.count('name="consent"') == 1
 
     form = {"kind": "changed", "rows": "yes", "key": str(uuid4()), "consent": "yes"}
     nothing = await house.send(f"{path}/apply", form, who)
@@ -124,6 +144,12 @@ async def test_changes_are_shown_side_by_side_and_taken_over_row_by_row(house: "
     assert ana["position"] == {"en": "", "zh": "总监"}
     assert (await house.statuses())["bo"] == "confirmed"
 
+    # Who is taken out does not have to have agreed.
+    form = {"kind": "gone", "rows": "yes", "row": "4", "key": str(uuid4())}
+    assert (await house.send(f"{path}/apply", form, who)).status_code == 303
+    await worked(house)
+    assert (await house.statuses())["bo"] == "cancelled"
+
 
 async def test_what_cannot_be_read_is_said_in_the_readers_language(house: "House") -> None:
     who = staff(house)
@@ -131,9 +157,35 @@ async def test_what_cannot_be_read_is_said_in_the_readers_language(house: "House
         (b"", "", "Choose a file, or paste a table."),
         (b"PK\x03\x04 no workbook", "", "This is not an Excel workbook"),
         (b"", "姓名,邮箱", "There is no row below the header."),
+        (table(row("ana")) + b'\n"x', "", "never closed, in row 3, column A."),
+        (b"x," * 201 + b"y", "", "There is something in row 1, column GT,"),
+        (b"%PDF-1.4 no list", "", "This is not a list that can be read."),
     ):
         answer = await uploaded(house, who, content, pasted=pasted)
         assert (answer.status_code, said in answer.text) == (422, True), said
+    nothing = await house.client.post(
+        f"/partner/{house.partner}/imports",
+        data={"item": str(house.items["talks"]), "key": str(uuid4())},
+        files={"file": ("空.csv", b"")},
+        headers=house.browser(who),
+    )
+    assert "There is nothing in this file." in nothing.text
+    # What was chosen and pasted before stays.
+    chosen = {"item": str(house.items["dinner"]), "pasted": "姓名,邮箱"}
+    answer = await uploaded(house, who, b"", **chosen)
+    assert f'value="{house.items["dinner"]}" selected' in answer.text
+    assert "姓名,邮箱</textarea>" in answer.text
+
+
+async def test_what_is_too_large_is_said_on_the_page_of_lists(house: "House") -> None:
+    who = staff(house)
+    long = {"Content-Length": str(1 << 30), "Content-Type": "multipart/form-data; boundary=x"}
+    answer = await house.client.post(
+        f"/partner/{house.partner}/imports", content=b"", headers=house.browser(who) | long
+    )
+    assert "This is too large: 32 MB at most." in answer.text
+    pasted = await uploaded(house, who, b"", pasted="x" * (8 * 1024 * 1024 + 1))
+    assert (pasted.status_code, "This is too large" in pasted.text) == (422, True)
 
 
 async def test_nobody_else_sees_the_pages_of_a_partner(house: "House") -> None:
