@@ -122,6 +122,7 @@ async def test_changes_are_shown_side_by_side_and_taken_over_row_by_row(house: "
         table(row("ana", company=1, position="总监"), row("eva", company=3)),
     ):
         path = await checked(house, who, content)
+        assert "left out" not in await house.page(path, who)
         apply = {"kind": "new", "key": str(uuid4()), "consent": "yes"}
         await house.send(f"{path}/apply", apply, who)
         await worked(house)
