@@ -1,10 +1,8 @@
 """Badges: sheets to print for a stop, and one's own on the phone."""
 
-import asyncio
-import json
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ from uuid import UUID
 
 import asyncpg
 import segno
-import typst
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from markupsafe import Markup
@@ -27,16 +24,14 @@ from services.registration.store import check_in as store
 from shared.access import Scope, require
 from shared.errors import Conflict, NotFound
 from shared.http import Caller, Now
+from shared.printing import CJK_FONT, PRESS, families, typeset
 from shared.web.pages import day
 
 TEMPLATE = Path(__file__).parent / "badges.typ"
-FONT = "Noto Sans CJK SC"
 QUIET_MODULES = 2
 BADGES_MAX = 2_000
 
 router = APIRouter(include_in_schema=False)
-# Setting takes a core: one sheet at a time leaves the other cores to the door.
-_press = asyncio.Semaphore(1)
 
 
 @router.get("/desk/stops/{stop_id}/badges.pdf")
@@ -72,14 +67,13 @@ async def sheets(
         )
     if not rows:
         raise NotFound("There is nobody here to print a badge for.")
-    if FONT not in families():
+    if CJK_FONT not in families():
         raise Conflict(
-            f"Badges need the font {FONT}, and it is not installed where this service runs.",
+            f"Badges need the font {CJK_FONT}, and it is not installed where this service runs.",
             code="font_missing",
         )
     name = f"badges-{stop['slug']}.pdf"
-    async with _press:
-        pdf = await asyncio.to_thread(printed, stop, rows)
+    pdf = await PRESS.printed(partial(printed, stop, rows))
     return Response(
         pdf,
         media_type="application/pdf",
@@ -126,12 +120,6 @@ async def mine(request: Request, held: Held, who: Caller, now: Now) -> Response:
     return answer
 
 
-@cache
-def families() -> frozenset[str]:
-    """List the families of fonts that are installed."""
-    return frozenset(typst.Fonts(include_system_fonts=True).families())
-
-
 def printed(stop: asyncpg.Record, rows: Sequence[asyncpg.Record]) -> bytes:
     """Set badges as a PDF."""
     held_on: date = stop["held_on"]
@@ -142,8 +130,7 @@ def printed(stop: asyncpg.Record, rows: Sequence[asyncpg.Record]) -> bytes:
         "date": f"{day(held_on, 'en')} · {held_on.year}年{held_on.month}月{held_on.day}日",
         "badges": [_content(row) for row in rows],
     }
-    pdf: bytes = typst.compile(str(TEMPLATE), sys_inputs={"content": json.dumps(content)})
-    return pdf
+    return typeset(TEMPLATE, content)
 
 
 def qr(code: str) -> str:

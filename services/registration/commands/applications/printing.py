@@ -1,7 +1,6 @@
 """Printing: an invitation letter becomes a PDF in one language."""
 
 import io
-import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
@@ -10,16 +9,15 @@ from typing import Any
 
 import asyncpg
 import segno
-import typst
 
 from services.registration.domain.letters import Worth
 from shared.errors import Conflict
 from shared.events.base import Language
+from shared.printing import CJK_FONT, families, typeset
 from shared.web.pages import bilingual
 from shared.web.words import load
 
 HERE = Path(__file__).parent
-CJK_FONT = "Noto Sans CJK SC"
 
 Json = dict[str, Any]
 
@@ -30,12 +28,6 @@ def words() -> Mapping[str, Mapping[str, str]]:
     return load([HERE / "words_letter.toml"])
 
 
-@cache
-def families() -> frozenset[str]:
-    """List the families of fonts that are installed."""
-    return frozenset(typst.Fonts(include_system_fonts=True).families())
-
-
 def printed(letter: asyncpg.Record, language: Language, address: str, worth: Worth) -> bytes:
     """Set a letter; `address` is where its number is checked.
 
@@ -44,9 +36,7 @@ def printed(letter: asyncpg.Record, language: Language, address: str, worth: Wor
     """
     if CJK_FONT not in families():
         raise Conflict(f"The font {CJK_FONT} is not installed on this server.", code="no_font")
-    said = json.dumps(content(letter, language, address, worth))
-    pdf: bytes = typst.compile(str(HERE / "letter.typ"), sys_inputs={"content": said})
-    return pdf
+    return typeset(HERE / "letter.typ", content(letter, language, address, worth))
 
 
 def content(letter: asyncpg.Record, language: Language, address: str, worth: Worth) -> Json:
