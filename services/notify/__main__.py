@@ -10,6 +10,7 @@ from pathlib import Path
 from services.notify.api import (
     bounces,
     calendars,
+    day_plans,
     deliveries,
     feed,
     live,
@@ -60,6 +61,7 @@ from services.notify.pages import (
     templates,
     wishes,
 )
+from services.notify.pages import day_plans as day_plan_pages
 from services.notify.pages import webhooks as webhook_pages
 from services.notify.resources import Resources
 from services.notify.settings import NotifySettings
@@ -109,6 +111,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                 [
                     live.router,
                     calendars.router,
+                    day_plans.router,
                     deliveries.router,
                     messages.router,
                     templates_api.router,
@@ -121,6 +124,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
                     screen.router,
                     mailbox.router,
                     delivery_log.router,
+                    day_plan_pages.router,
                     announcements.router,
                     rules.router,
                     templates.router,

@@ -31,6 +31,7 @@ Action = Literal[
     "outcome.write",
     "live.me",
     "live.stop",
+    "day_plan.print",
     "messages.choose",
     "messages.write",
     "contacts.read",

@@ -98,6 +98,8 @@ POLICY: dict[Action, dict[Role, Rule]] = {
     "outcome.write": _STAFF | {"partner_staff": _own_invitee} | _PEOPLE,
     "live.me": _PEOPLE | {"interpreter": _self},
     "live.stop": _STOP_STAFF | {"screen": _own_stop},
+    # Of everybody at a stop, with whom they meet: of people alone, no key opens it.
+    "day_plan.print": _STAFF | {"partner_staff": _hosted_stop},
     "messages.choose": _EVERYBODY,
     "messages.write": _STAFF,
     "contacts.read": {"service": _always},

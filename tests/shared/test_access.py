@@ -40,6 +40,7 @@ outcome.read         M             I             .          .         =        =
 outcome.write        M             I             .          .         =        =     .           .      .       outcomes:write
 live.me              .             .             .          .         =        =     =           .      .       -
 live.stop            M             S             S          .         .        .     .           S      .       meetings:read
+day_plan.print       M             H             .          .         .        .     .           .      .       -
 messages.choose      =             =             =          =         =        =     =           .      .       -
 messages.write       M             .             .          .         .        .     .           .      .       -
 contacts.read        .             .             .          .         .        .     .           .      *       -

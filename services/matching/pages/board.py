@@ -80,6 +80,7 @@ async def _shown(held: Resources, who: Caller, stop_id: UUID) -> dict[str, Any]:
             "grids": await _grids(connection, stop_id, views),
             "arrived": arrived,
             "may_run": may(who, "meeting.run", scope),
+            "may_print": may(who, "day_plan.print", replace(scope, hosts=tuple(stop["hosts"]))),
             **await card_facts(connection, who, stop, found),
         }
         people = await _named(connection, who, scope, found)

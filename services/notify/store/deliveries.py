@@ -73,6 +73,16 @@ async def people_of_stop(connection: Connection, stop_id: UUID) -> list[UUID]:
     return [row["person_id"] for row in rows]
 
 
+async def is_written_to(connection: Connection, stop_id: UUID, person_id: UUID) -> bool:
+    """Say whether somebody was ever written to about a stop."""
+    found = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM message WHERE person_id = $2 AND stop_id = $1)",
+        stop_id,
+        person_id,
+    )
+    return bool(found)
+
+
 async def counts(connection: Connection, stop_id: UUID) -> dict[str, int]:
     """Count a stop's messages as each view shows them."""
     row = await connection.fetchrow(_COUNTS, stop_id)

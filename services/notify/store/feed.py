@@ -102,6 +102,12 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
     )
 
 
+async def hosts_of(connection: Connection, stop_id: UUID) -> tuple[UUID, ...]:
+    """Give the partners that lead a stop or host it with others."""
+    hosts = await connection.fetchval("SELECT hosts FROM feed_stop WHERE stop_id = $1", stop_id)
+    return tuple(hosts or ())
+
+
 async def place_of(connection: Connection, partner_id: UUID) -> asyncpg.Record | None:
     """Give a partner's mission and first stop, and the time zone there."""
     return await connection.fetchrow(

@@ -126,6 +126,7 @@ async def stop_desk(
         **naming(request),
         can_list=may(who, "people.read", scope),
         can_print=may(who, "people.invite", own),
+        can_print_plans=may(who, "day_plan.print", scope),
     )
 
 

@@ -182,3 +182,14 @@ async def test_another_site_cannot_publish_with_the_staffs_cookie(house: "House"
 
     assert answer.status_code == 403
     assert await house.told() == []
+
+
+async def test_who_may_print_plans_of_the_day_is_led_there_from_the_board(house: "House") -> None:
+    plans = f'href="/desk/stops/{house.stop}/day-plans"'
+
+    assert plans in await page(house, house.boss)
+    assert plans not in await page(house, house.someone("door_staff"))
+    partner = house.someone("partner_staff", partner_id=house.partner)
+    assert plans not in await page(house, partner)
+    await house.rows("UPDATE stop SET hosts = ARRAY[$1::uuid]", house.partner)
+    assert plans in await page(house, partner)

@@ -20,7 +20,16 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from redis.asyncio import Redis
 
-from services.notify.api import bounces, calendars, deliveries, feed, messages, people, webhooks
+from services.notify.api import (
+    bounces,
+    calendars,
+    day_plans,
+    deliveries,
+    feed,
+    messages,
+    people,
+    webhooks,
+)
 from services.notify.api import live as live_api
 from services.notify.api import reaching as reaching_api
 from services.notify.api import templates as templates_api
@@ -44,6 +53,7 @@ from services.notify.pages import (
     templates,
     wishes,
 )
+from services.notify.pages import day_plans as day_plan_pages
 from services.notify.pages import webhooks as webhook_pages
 from services.notify.resources import Resources
 from services.notify.store import facts, meetings
@@ -361,6 +371,8 @@ def browse(tokens: Tokens) -> Any:
     routers = [
         live_api.router,
         calendars.router,
+        day_plans.router,
+        day_plan_pages.router,
         deliveries.router,
         messages.router,
         bounces.router,

@@ -190,3 +190,20 @@ async def test_answers_are_shown_with_their_questions(house: "House") -> None:
 
     assert "<dt>What do you eat?</dt><dd>No pork</dd>" in page
     assert f"/desk/people/{ana['participant_id']}/privacy" in page
+
+
+async def test_who_may_print_plans_of_the_day_is_led_there(house: "House") -> None:
+    path = f"/desk/stops/{house.stop}"
+    plans = f'href="{path}/day-plans"'
+    partner = house.someone("partner_staff", partner_id=house.partner)
+
+    assert plans in await house.page(path, house.boss)
+    assert plans not in await house.page(path, house.someone("door_staff"))
+    await house.rows("DELETE FROM partner_role WHERE partner_id = $1", house.partner)
+    assert plans not in await house.page(path, partner)
+    await house.rows(
+        "INSERT INTO partner_role (stop_id, partner_id, role, place) VALUES ($1, $2, 'co_host', 9)",
+        house.stop,
+        house.partner,
+    )
+    assert plans in await house.page(path, partner)

@@ -1,0 +1,1 @@
+"""The day's plans on paper: who gets one, what it says, and how it is set."""
