@@ -38,14 +38,15 @@ class Pair:
     client: httpx2.AsyncClient
     item: str = ""
 
-    async def staff(self, method: str, path: str, body: object) -> dict[str, Any]:
+    def headers(self) -> dict[str, str]:
+        """Sign in as mission staff."""
         who = Principal("mission_staff", uuid4())
         token = Tokens(SECRET).sign(who, "session", datetime.now(UTC))
+        return {"Authorization": f"Bearer {token}"}
+
+    async def staff(self, method: str, path: str, body: object) -> dict[str, Any]:
         answer = await self.client.request(
-            method,
-            f"{self.service.url}/api/v1{path}",
-            json=body,
-            headers={"Authorization": f"Bearer {token}"},
+            method, f"{self.service.url}/api/v1{path}", json=body, headers=self.headers()
         )
         assert answer.status_code in (200, 201), answer.text
         content: dict[str, Any] = answer.json()
