@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 ROWS = 3 * CHUNK
 PLACES = 500
 """As many as the item has: who comes later in the list waits, in its order."""
-WRITES_THE_OUTBOX = """EXISTS (
-    SELECT FROM pg_locks WHERE relation = 'outbox'::regclass AND mode = 'RowExclusiveLock'
+# The last that a chunk writes is what the next list is compared with.
+ENDS_A_CHUNK = """EXISTS (
+    SELECT FROM pg_locks WHERE relation = 'hosted_row'::regclass AND mode = 'RowExclusiveLock'
     AND NOT granted)"""
 NAMES = {"en": "Sample Bureau", "zh": "示例商务局"}
 
@@ -50,12 +51,12 @@ async def until(pair: "Pair", condition: str) -> None:
 
 
 async def killed_in_a_chunk(pair: "Pair") -> None:
-    """Kill the service when people are registered, and neither told nor committed."""
+    """Kill the service when people are registered and told, and nothing of it is committed."""
     connection = await asyncpg.connect(pair.database_url)
     try:
         async with connection.transaction():
-            await connection.execute("LOCK TABLE outbox IN SHARE MODE")
-            await until(pair, WRITES_THE_OUTBOX)
+            await connection.execute("LOCK TABLE hosted_row IN SHARE MODE")
+            await until(pair, ENDS_A_CHUNK)
             pair.service.kill()
             await asyncio.sleep(0.1)
     finally:
