@@ -133,13 +133,20 @@ async def revision(if_match: Annotated[str | None, Header()] = None) -> int:
 
 
 async def revision_if_any(if_match: Annotated[str | None, Header()] = None) -> int | None:
-    """Read it where something is written for the first time as well, and then on none."""
+    """Read it where it may be left out."""
     if if_match is None:
         return None
     number = if_match.strip().strip('"')
     if not (number.isascii() and number.isdigit() and len(number) <= len(str(2**31))):
         raise Malformed('If-Match must hold one revision in quotes, as in "7".')
     return int(number)
+
+
+async def revision_of_change(
+    seen: Annotated[int | None, Depends(revision_if_any)],
+) -> int | None:
+    """Read it where something is written for the first time as well, and then on none."""
+    return seen
 
 
 def etag(revision: int) -> dict[str, str]:
@@ -169,7 +176,8 @@ async def caller(who: Visitor) -> Principal:
 
 Caller = Annotated[Principal, Depends(caller)]
 IfMatch = Annotated[int, Depends(revision)]
-IfMatchOfChange = Annotated[int | None, Depends(revision_if_any)]
+IfMatchIfAny = Annotated[int | None, Depends(revision_if_any)]
+IfMatchOfChange = Annotated[int | None, Depends(revision_of_change)]
 """None: decided on nothing; where there is something, the command raises `PreconditionMissing`."""
 
 

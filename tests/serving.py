@@ -14,6 +14,7 @@ from shared.access import Tokens
 from shared.http import App, create_app, equip
 from shared.process import serve
 from shared.service import Service
+from tests.promises import Promises
 
 CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage"]
 START_SECONDS_MAX = 20
@@ -26,10 +27,15 @@ _FREE: dict[str, list[App]] = {}
 def lent(service: Service, tokens: Tokens) -> Iterator[App]:
     """Give the application of a service that tests have one after the other.
 
-    To understand its routes takes a second; what they use is each test's own.
+    To understand its routes takes a second; what they use is each test's own. What it answers is
+    held against the document.
     """
     free = _FREE.setdefault(service.name, [])
-    app = free.pop() if free else create_app([service], tokens)
+    if not free:
+        app = create_app([service], tokens)
+        app.add_middleware(Promises)
+        free.append(app)
+    app = free.pop()
     equip(app, [service], tokens)
     yield app
     free.append(app)

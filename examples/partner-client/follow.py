@@ -2,7 +2,6 @@
 
 import os
 import sys
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from tradewind_client.api.registration import (
     programme_items_add_registration,
     registrations_read_registration,
 )
-from tradewind_client.models import RegistrationBody
+from tradewind_client.models import Registered, RegistrationBody
 from tradewind_client.types import UNSET, Unset
 
 MINE = "2031-0007"
@@ -46,10 +45,9 @@ def register(client: AuthenticatedClient, item_id: UUID) -> str:
         body=RegistrationBody.from_dict(COMPANY | {"partner_id": os.environ["PARTNER_ID"]}),
         idempotency_key=MINE,
     )
-    if answer.status_code != HTTPStatus.CREATED:
+    if not isinstance(answer.parsed, Registered):
         sys.exit(f"Refused: {answer.content.decode()}")
-    registration_id: str = answer.parsed["id"]
-    return registration_id
+    return str(answer.parsed.id)
 
 
 def follow(client: AuthenticatedClient, wanted: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from importlib import import_module
 from pkgutil import iter_modules
@@ -13,10 +13,11 @@ from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from scripts.contracts.whole import WHOLE
 from shared import http as edge
 from shared import idempotency, limits
 from shared.access import SCOPES, Tokens
-from shared.errors import Refusal
+from shared.errors import Refusal, TooMany
 from shared.problems import STATUS
 from shared.service import Service
 
@@ -53,6 +54,7 @@ def document() -> dict[str, Any]:
             for method in sorted(route.methods or ()):
                 operation = described["paths"][route.path_format][method.lower()]
                 _complete(operation, service.name, route, method.lower())
+    _tag(described["paths"])
     schemas = described["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -74,10 +76,12 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted({**_untitled(schemas), "Problem": _PROBLEM}.items())),
             "responses": {
-                kind.__name__: _response(kind) for kind, status in STATUS.items() if status != AWAY
+                kind.__name__: _response(kind) | (_WAIT if kind is TooMany else {})
+                for kind, status in STATUS.items()
+                if status != AWAY
             }
             | {"Unavailable": _AWAY},
-            "securitySchemes": {"session": _SESSION, "oauth": _OAUTH},
+            "securitySchemes": {"session": _SESSION, "oauth": _OAUTH, "calendar": _CALENDAR},
         },
     }
 
@@ -103,6 +107,9 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     operation["operationId"] = f"{resource}_{route.name}"
     operation.setdefault("tags", [service])
     operation["summary"], operation["description"] = _told(route)
+    bound = WHOLE.get(f"/{route.path_format.removeprefix(PREFIX)}") if method == "get" else None
+    if bound:
+        operation["description"] += f" It comes whole: {bound}."
     _name_headers(operation.get("parameters", []), calls)
     # What needs a visitor only may be called by one who is not signed in.
     if edge.visitor in calls:
@@ -117,6 +124,25 @@ def _complete(operation: dict[str, Any], service: str, route: APIRoute, method: 
     for kind in _refusals(operation, route, method):
         responses[str(STATUS[kind])] = {"$ref": f"#/components/responses/{kind.__name__}"}
     responses[str(AWAY)] = {"$ref": "#/components/responses/Unavailable"}
+
+
+def _tag(paths: dict[str, Any]) -> None:
+    """Say where an ETag is a revision: with what is changed on one, and where that is read."""
+    for path, methods in paths.items():
+        for operation in methods.values():
+            if "412" not in operation["responses"]:
+                continue
+            read = read_at(path, paths)
+            for one in (operation, *([paths[read]["get"]] if read else ())):
+                for status, response in one["responses"].items():
+                    if status.startswith("2"):
+                        response.setdefault("headers", {})["ETag"] = _ETAG
+
+
+def read_at(path: str, paths: Mapping[str, Any]) -> str | None:
+    """Give the path at which what is changed at a path can be read: itself, or what it is of."""
+    whole = path[: path.rindex("}") + 1]
+    return next((one for one in (path, whole) if "get" in paths.get(one, {})), None)
 
 
 def calls_of(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -148,6 +174,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
     names = [*parameters, *(name for model in body for name in _fields(model))]
     has_id = any(name.endswith("_id") for name in names)
     is_guarded = bool({edge.revision, edge.revision_if_any} & calls)
+    is_needed = bool({edge.revision, edge.revision_of_change} & calls)
     has_key = bool({idempotency.optional_key, idempotency.required_value} & calls)
     wanted = {
         "Malformed": bool(body) or has_key or is_guarded,
@@ -157,7 +184,7 @@ def _refusals(operation: dict[str, Any], route: APIRoute, method: str) -> list[t
         "Conflict": method in UNSAFE and (has_id or has_key),
         "Stale": is_guarded,
         "Invalid": bool(names),
-        "PreconditionMissing": is_guarded,
+        "PreconditionMissing": is_needed,
         "TooMany": limits.client in calls,
     }
     return [kind for kind in STATUS if wanted.get(kind.__name__, False)]
@@ -198,9 +225,15 @@ def _response(kind: type[Refusal]) -> dict[str, Any]:
     }
 
 
+_WAIT = {"headers": {"Retry-After": {"required": True, "schema": {"type": "integer"}}}}
+_ETAG = {
+    "required": True,
+    "description": "The revision, to be sent as If-Match with a change.",
+    "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+}
 _AWAY = {
     "description": "A part is away for now; try again.",
-    "headers": {"Retry-After": {"required": True, "schema": {"type": "integer"}}},
+    **_WAIT,
     "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 _SESSION = {

@@ -102,7 +102,9 @@ def test_who_needs_to_be_signed_in_is_said_with_the_answers_to_those_who_are_not
 def test_a_call_that_changes_a_revision_says_that_it_needs_it(operations: list[Operation]) -> None:
     for _, path, operation in operations:
         taken = {p["name"] for p in operation.get("parameters", [])}
-        assert ("If-Match" in taken) == ("428" in operation["responses"]), path
+        assert ("If-Match" in taken) == ("412" in operation["responses"]), path
+        needed = {p["name"] for p in operation.get("parameters", []) if p["required"]}
+        assert "If-Match" not in needed or "428" in operation["responses"], path
 
 
 async def test_what_the_application_answers_is_the_problem_described(described: Json) -> None:

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.matching.acting import author
+from services.matching.answers import Barred
 from services.matching.commands import barring, looking
 from services.matching.resources import Held
 from services.matching.store import barring as store
@@ -19,7 +20,7 @@ from shared.idempotency import OptionalKey
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
-@router.post("/exclusions", status_code=201)
+@router.post("/exclusions", status_code=201, response_model=Barred)
 async def exclude(
     body: ExclusionBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -55,7 +56,7 @@ async def lift_exclusion(exclusion_id: UUID, held: Held, who: Caller, now: Now) 
     return await barring.lift(held.database, "exclusion", exclusion_id, author(who), now)
 
 
-@router.post("/vetoes", status_code=201)
+@router.post("/vetoes", status_code=201, response_model=Barred)
 async def veto(body: VetoBody, held: Held, who: Caller, key: OptionalKey, now: Now) -> Response:
     """Veto a pair as a host of the stop, with a reason."""
     async with held.database.reading() as connection:

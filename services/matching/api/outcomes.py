@@ -18,11 +18,14 @@ from shared.access import Principal
 from shared.errors import Fault, Invalid
 from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
+from shared.made import Revised
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
-@router.post("/outcomes", status_code=201)
+@router.post(
+    "/outcomes", status_code=201, response_model=Revised, responses={200: {"model": Revised}}
+)
 async def report(
     body: OutcomeBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:

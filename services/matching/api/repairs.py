@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from services.matching.allowing import allow, allow_repair, end, shown
 from services.matching.commands import repairing, reviewing
-from services.matching.commands.repairing import Decision
+from services.matching.commands.repairing import Asking, Decision
 from services.matching.repair_bodies import RepairBody, RepairRuleBody
 from services.matching.resources import Held, Resources
 from services.matching.store import absences
@@ -22,11 +22,14 @@ router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
 @router.post("/repairs", status_code=201)
-async def propose(body: RepairBody, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+async def propose(
+    body: RepairBody, held: Held, who: Caller, key: OptionalKey, now: Now
+) -> dict[str, Any]:
     """Say what disturbs the day; answers with a repair."""
     await allow(held, who, body.stop_id)
     report = body.happened.model_dump()
-    repair_id = await repairing.propose(held.database, held.repair, body.stop_id, report, who, now)
+    asking = Asking(who, now, key)
+    repair_id = await repairing.propose(held.database, held.repair, body.stop_id, report, asking)
     return await shown(held, who, repair_id)
 
 
@@ -61,10 +64,12 @@ async def reject(repair_id: UUID, held: Held, who: Caller, key: OptionalKey, now
 
 
 @router.post("/repairs/{repair_id}/again", status_code=201)
-async def again(repair_id: UUID, held: Held, who: Caller, now: Now) -> dict[str, Any]:
+async def again(
+    repair_id: UUID, held: Held, who: Caller, key: OptionalKey, now: Now
+) -> dict[str, Any]:
     """Propose anew for what was reported, on the day as it is now."""
     await allow_repair(held, who, repair_id)
-    new_id = await repairing.again(held.database, held.repair, repair_id, who, now)
+    new_id = await repairing.again(held.database, held.repair, repair_id, Asking(who, now, key))
     return await shown(held, who, new_id)
 
 

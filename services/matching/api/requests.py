@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from services.matching.acting import author, require_for
+from services.matching.answers import Requested
 from services.matching.commands import looking, requesting
 from services.matching.domain.requests import Answer
 from services.matching.resources import Held, Resources
@@ -19,7 +20,9 @@ from shared.idempotency import RequiredKey
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
-@router.post("/requests", status_code=201)
+@router.post(
+    "/requests", status_code=201, response_model=Requested, responses={200: {"model": Requested}}
+)
 async def request(
     body: RequestBody, held: Held, who: Caller, key: RequiredKey, now: Now
 ) -> Response:

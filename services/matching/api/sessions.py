@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
+from services.matching.answers import SessionMade
 from services.matching.bodies import ClosingBody, SessionBody
 from services.matching.commands import looking
 from services.matching.commands import sessions as commands
@@ -21,7 +22,7 @@ from shared.idempotency import OptionalKey
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
-@router.post("/meeting-sessions", status_code=201)
+@router.post("/meeting-sessions", status_code=201, response_model=SessionMade)
 async def add_session(body: SessionBody, held: Held, who: Caller, key: OptionalKey) -> Response:
     """Plan a block of slots with its points."""
     async with held.database.reading() as connection:

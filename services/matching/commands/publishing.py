@@ -141,5 +141,5 @@ def _new(entry: Entry, version: _Version) -> Meeting:
 
 
 def _content(schedule: asyncpg.Record) -> dict[str, Any]:
-    names = ("id", "stop_id", "number", "state", "meetings", "changed")
+    names = ("id", "stop_id", "number", "state", "revision", "meetings", "changed")
     return {name: schedule[name] for name in names}

@@ -20,8 +20,8 @@ from services.matching.domain.requests import Author
 from services.matching.store import facts
 from services.matching.store import repairs as store
 from shared.access import Principal
-from shared.errors import Conflict, NotFound
-from shared.idempotency import Answer, Key, once
+from shared.errors import Conflict, NotFound, Refusal
+from shared.idempotency import Answer, Key, once, recall
 from shared.postgres import Connection, Database
 
 Repair = Callable[[Day, Disturbance], Awaitable[Proposal]]
@@ -46,18 +46,25 @@ class Decision:
         return Author(self.who.subject, self.who.role)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for a repair and when; sent again with its key it is the same repair."""
+
+    who: Principal
+    now: datetime
+    key: Key | None = None
+
+
 async def propose(
-    database: Database,
-    repair: Repair,
-    stop_id: UUID,
-    what: Report | Happened,
-    who: Principal,
-    now: datetime,
+    database: Database, repair: Repair, stop_id: UUID, what: Report | Happened, asking: Asking
 ) -> UUID:
     """Find a repair of a stop's day and keep it; the stop's rule may accept it at once.
 
     `what` is a report, or what was reported before. Raises `NotFound`, `Invalid`, `Conflict`.
     """
+    key, now = asking.key, asking.now
+    if key and (before := await _before(database, key)):
+        return before
     async with database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
         known = await survey(connection, stop)
@@ -65,16 +72,31 @@ async def propose(
     # For thousands of meetings this takes its time: others are served meanwhile.
     day = await asyncio.to_thread(day_of, known, [one.people for one in told.wanted], now)
     record = Record.of(await repair(day, told.disturbance(known.at_sessions)))
-    repair_id = uuid4()
-    async with database.transaction() as connection:
+    decision = Decision(uuid4(), asking.who, now)
+    is_light = False
+
+    async def effect(connection: Connection) -> Answer:
+        nonlocal is_light
         told_of = await warnings(connection, stop_id, known, record)
-        record = record.model_copy(update={"warnings": told_of})
-        decision = Decision(repair_id, who, now)
-        await store.add(connection, (repair_id, stop_id), (told, record), decision.by, now)
+        kept = record.model_copy(update={"warnings": told_of})
+        await store.add(connection, (decision.repair_id, stop_id), (told, kept), decision.by, now)
         meetings_max = await store.rule(connection, stop_id)
-    if meetings_max is not None and record.is_light(meetings_max):
+        is_light = meetings_max is not None and kept.is_light(meetings_max)
+        return Answer({"id": str(decision.repair_id)})
+
+    answer = await once(database, key, effect)
+    if is_light and not answer.is_replayed:
         await _accept_by_rule(database, decision)
-    return repair_id
+    return UUID(answer.content["id"])
+
+
+async def _before(database: Database, key: Key) -> UUID | None:
+    """Give the repair that a key has led to, before anything is searched for; raises as `once`."""
+    async with database.transaction() as connection:
+        found = (await recall(connection, [key]))[key]
+    if isinstance(found, Refusal):
+        raise found
+    return UUID(found.content["id"]) if found else None
 
 
 async def _accept_by_rule(database: Database, decision: Decision) -> None:
@@ -85,14 +107,12 @@ async def _accept_by_rule(database: Database, decision: Decision) -> None:
         return
 
 
-async def again(
-    database: Database, repair: Repair, repair_id: UUID, who: Principal, now: datetime
-) -> UUID:
+async def again(database: Database, repair: Repair, repair_id: UUID, asking: Asking) -> UUID:
     """Propose anew for what was reported then, on the day as it is now; raises as `propose`."""
     async with database.reading() as connection:
         row = await existing(connection, repair_id)
     told = Happened.model_validate(row["happened"])
-    return await propose(database, repair, row["stop_id"], told, who, now)
+    return await propose(database, repair, row["stop_id"], told, asking)
 
 
 async def accept(database: Database, decision: Decision, *, is_by_rule: bool = False) -> Answer:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from services.matching.allowing import allow, allow_repair, end
 from services.matching.commands import repairing
-from services.matching.commands.repairing import Decision
+from services.matching.commands.repairing import Asking, Decision
 from services.matching.domain.repair.record import Kind
 from services.matching.pages.repairs import Asked, page
 from services.matching.repair_bodies import RULE_MEETINGS_MAX, RepairBody
@@ -57,9 +57,8 @@ async def report(  # noqa: PLR0913  # each is given by the framework
         body = RepairBody.model_validate(
             {"stop_id": stop_id, "happened": _happened(kind, typed, counterpart_ids or [])}
         )
-        repair_id = await repairing.propose(
-            held.database, held.repair, stop_id, body.happened.model_dump(), who, now
-        )
+        report, asking = body.happened.model_dump(), Asking(who, now)
+        repair_id = await repairing.propose(held.database, held.repair, stop_id, report, asking)
     except (ValidationError, Invalid, Conflict) as error:
         asked = Asked(kind, q, _wrong(error), typed)
         return await page(request, held, who, stop_id, (asked, now))
@@ -92,7 +91,7 @@ async def reject(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: N
 async def again(stop_id: UUID, repair_id: UUID, held: Held, who: Caller, now: Now) -> Response:
     """Have a repair proposed anew for what was reported then."""
     await allow_repair(held, who, repair_id)
-    new = await repairing.again(held.database, held.repair, repair_id, who, now)
+    new = await repairing.again(held.database, held.repair, repair_id, Asking(who, now))
     return _to(stop_id, new)
 
 

@@ -150,7 +150,7 @@ async def give_up(connection: Connection, schedule_id: UUID) -> None:
 async def one(connection: Connection, schedule_id: UUID) -> Row | None:
     """Read a schedule with its entries."""
     return await connection.fetchrow(
-        f"SELECT {SCHEDULE}, entries, unmet, conflicts FROM schedule WHERE id = $1",  # noqa: S608
+        f"SELECT {SCHEDULE}, revision, entries, unmet, conflicts FROM schedule WHERE id = $1",  # noqa: S608
         schedule_id,
     )
 

@@ -45,7 +45,10 @@ async def audit(  # each is given by the framework
     before: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 50,
 ) -> dict[str, Any]:
-    """List what staff did about a mission's messages, the latest first."""
+    """List what staff did about a mission's messages, the latest first.
+
+    `next` is the `before` to go on with.
+    """
     require(who, "audit.read", Scope(mission_id=mission_id))
     items = await reaching.trail(held.database, mission_id, before, limit)
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}

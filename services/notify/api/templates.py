@@ -57,21 +57,33 @@ async def save(  # noqa: PLR0913  # each is given by the framework
     who: Caller,
     now: Now,
     seen: IfMatch,
+    response: Response,
 ) -> dict[str, int]:
     """Write a mail in the mission's own words; 0 is the version that nobody changed."""
     require(who, "messages.write", Scope(mission_id=mission_id))
     place = (mission_id, existing_name(name))
-    return {"version": await templating.save(held.database, who, place, (seen, body.texts()), now)}
+    version = await templating.save(held.database, who, place, (seen, body.texts()), now)
+    response.headers.update(etag(version))
+    return {"version": version}
 
 
 @router.delete("/{name}")
-async def reset(  # each is given by the framework
-    *, mission_id: UUID, name: str, held: Held, who: Caller, now: Now, seen: IfMatch
+async def reset(  # noqa: PLR0913  # each is given by the framework
+    *,
+    mission_id: UUID,
+    name: str,
+    held: Held,
+    who: Caller,
+    now: Now,
+    seen: IfMatch,
+    response: Response,
 ) -> dict[str, int]:
     """Write a mail in the built-in words again."""
     require(who, "messages.write", Scope(mission_id=mission_id))
     place = (mission_id, existing_name(name))
-    return {"version": await templating.save(held.database, who, place, (seen, None), now)}
+    version = await templating.save(held.database, who, place, (seen, None), now)
+    response.headers.update(etag(version))
+    return {"version": version}
 
 
 def _plain(texts: Texts) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from services.notify.resources import Held
 from services.notify.store.webhook_deliveries import Shown
 from services.notify.webhook_bodies import ReplayBody, WebhookBody, WebhookEdit
 from shared.http import Caller, IfMatch, Now, etag
+from shared.idempotency import OptionalKey
 
 LIMIT_MAX = 200
 ID_MAX = 2**63 - 1
@@ -33,12 +34,22 @@ async def all_webhooks(
 
 
 @router.post("", status_code=201)
-async def add(
-    body: WebhookBody, held: Held, who: Caller, now: Now, response: Response
+async def add(  # each is given by the framework
+    *,
+    body: WebhookBody,
+    held: Held,
+    who: Caller,
+    now: Now,
+    key: OptionalKey,
+    response: Response,
 ) -> dict[str, Any]:
-    """Add a webhook; its secret is in this answer alone."""
+    """Add a webhook; its secret is in this answer alone, and not in one that is repeated."""
     owner = owner_of(who, body.mission_id, body.partner_id)
-    row, secret = await webhooks.add(held.database, held.hooks, owner, body.facts(), (who, now))
+    by = (who, now)
+    row, secret = await webhooks.add(held.database, held.hooks, owner, body.facts(), by, key)
+    if not secret:
+        response.headers["Idempotent-Replayed"] = "true"
+        return _tagged(row, response)
     return _tagged(row, response) | {"secret": secret}
 
 

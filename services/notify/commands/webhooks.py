@@ -15,6 +15,7 @@ from services.notify.store import feed, webhook_deliveries, webhooks
 from shared.access import Principal, Scope, require
 from shared.addresses import Blocked
 from shared.errors import Conflict, Fault, Forbidden, Invalid, NotFound, Stale
+from shared.idempotency import Answer, Key, once
 from shared.outward import Outward
 from shared.postgres import Connection, Database
 from shared.sealing import Seal
@@ -108,16 +109,21 @@ async def add(
     owner: Owner,
     facts: dict[str, Any],
     by: tuple[Principal, datetime],
+    key: Key | None = None,
 ) -> tuple[asyncpg.Record, str]:
     """Add a webhook, and give it with its secret, which is never shown again.
 
-    `facts`: url, name, types and scheme, and an id where it was made with a form. Raises `Invalid`
-    and `Conflict`.
+    `facts`: url, name, types and scheme, and an id where it was made with a form. Sent again with
+    its key it is there once, and its secret is empty then. Raises `Invalid`, `Conflict`, and
+    `NotFound` where it was removed since.
     """
     who, now = by
     check(hooks.outward, facts["url"])
     id_ = facts.get("id") or uuid4()
-    async with database.transaction() as connection:
+    secret = ""
+
+    async def effect(connection: Connection) -> Answer:
+        nonlocal secret
         await webhooks.lock_owner(connection, owner.mission_id, owner.partner_id)
         if len(await webhooks.of(connection, owner.mission_id, owner.partner_id)) >= ENDPOINTS_MAX:
             raise Conflict(f"There are {ENDPOINTS_MAX} webhooks already.", code="too_many_webhooks")
@@ -134,9 +140,11 @@ async def add(
         }
         await webhooks.add(connection, facts | new)
         secret = await _new_secret(connection, hooks.seal, id_, facts["scheme"])
-        row = await webhooks.read(connection, id_)
-    assert row is not None
-    return row, secret
+        return Answer({"id": str(id_)})
+
+    answer = await once(database, key, effect)
+    row = await read(database, who, UUID(answer.content["id"]))
+    return row, "" if answer.is_replayed else secret
 
 
 async def edit(

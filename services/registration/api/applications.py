@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 
+from services.registration.answers import ApplicationBegun, ApplicationNotBegun, LetterMade
 from services.registration.application_bodies import (
     ApplicationBody,
     BothLongTexts,
@@ -87,7 +88,11 @@ async def read_call(mission_id: UUID, held: Held, response: Response) -> dict[st
 
 
 @router.post(
-    "/missions/{mission_id}/applications", status_code=201, dependencies=[Depends(count_draft)]
+    "/missions/{mission_id}/applications",
+    status_code=201,
+    response_model=ApplicationBegun,
+    responses={202: {"model": ApplicationNotBegun}},
+    dependencies=[Depends(count_draft)],
 )
 async def start_application(
     mission_id: UUID, body: StartBody, held: Held, key: RequiredKey, now: Now
@@ -249,7 +254,7 @@ async def read_reviews(application_id: UUID, held: Held, who: Caller) -> dict[st
     }
 
 
-@router.post("/applications/{application_id}/letters", status_code=201)
+@router.post("/applications/{application_id}/letters", status_code=201, response_model=LetterMade)
 async def issue_letter(  # what FastAPI hands in
     application_id: UUID, body: LetterBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:

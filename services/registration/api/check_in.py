@@ -13,6 +13,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, StringConstraints, model_validator
 
+from services.registration.answers import BadgeMade
 from services.registration.commands import check_in as commands
 from services.registration.commands.missions import existing_stop
 from services.registration.domain import badges, roster
@@ -118,7 +119,7 @@ async def read_headcount(
     return _unless_known(content, if_none_match)
 
 
-@router.post("/participants/{participant_id}/badges", status_code=201)
+@router.post("/participants/{participant_id}/badges", status_code=201, response_model=BadgeMade)
 async def replace_badge(
     participant_id: UUID, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:

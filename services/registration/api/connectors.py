@@ -15,6 +15,7 @@ from services.registration.resources import Held
 from services.registration.store import connector_links as links
 from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
+from shared.made import Revised
 
 PAGE = 100
 CONFLICT = (
@@ -32,7 +33,7 @@ router = APIRouter(prefix="/api/v1", tags=["registration"])
 RemoteId = Annotated[str, Path(min_length=1, max_length=200)]
 
 
-@router.post("/partners/{partner_id}/connectors", status_code=201)
+@router.post("/partners/{partner_id}/connectors", status_code=201, response_model=Revised)
 async def connect(  # each is given by the framework
     *,
     partner_id: UUID,
@@ -132,14 +133,18 @@ async def list_conflicts(
     held: Held,
     who: Caller,
     after: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE,
 ) -> dict[str, Any]:
-    """List where the system and we differ, with the reason and the fields."""
+    """List where the system and we differ, with the reason and the fields.
+
+    `next` is the `after` to go on with.
+    """
     await managed(held, who, connector_id)
     async with held.database.reading() as connection:
-        rows = await links.conflicts(connection, connector_id, after, PAGE)
+        rows = await links.conflicts(connection, connector_id, after, limit)
     return {
         "items": [{name: row[name] for name in CONFLICT} for row in rows],
-        "next": rows[-1]["remote_id"] if len(rows) == PAGE else None,
+        "next": rows[-1]["remote_id"] if len(rows) == limit else None,
     }
 
 

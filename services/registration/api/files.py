@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
+from services.registration.answers import FileBegun
 from services.registration.commands import files as commands
 from services.registration.domain.questions import FILE_BYTES_MAX
 from services.registration.domain.sniffing import MEDIA_TYPES
@@ -37,6 +38,7 @@ async def _count(held: Held, client: Client) -> None:
 @router.post(
     "/missions/{mission_id}/questions/{question_id}/files",
     status_code=201,
+    response_model=FileBegun,
     dependencies=[Depends(_count)],
 )
 async def begin_file(

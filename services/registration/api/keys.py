@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import Field, StringConstraints
 
+from services.registration.answers import KeyMade
 from services.registration.bodies import Name
 from services.registration.commands import keys as commands
 from services.registration.resources import Held
@@ -43,7 +44,7 @@ class ShownBody(Body):
     digest: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None
 
 
-@router.post("/partners/{partner_id}/keys", status_code=201)
+@router.post("/partners/{partner_id}/keys", status_code=201, response_model=KeyMade)
 async def make_key(
     partner_id: UUID, body: KeyBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:

@@ -18,6 +18,7 @@ from services.registration.store import lists
 from shared.access import Action, Principal, Scope, require
 from shared.http import Body, Caller, Now
 from shared.idempotency import RequiredKey
+from shared.made import Made
 from shared.postgres import Connection
 
 PATH = "/api/v1/registrations"
@@ -83,7 +84,7 @@ class OrderBody(Body):
     total: Annotated[int, Field(strict=True, ge=0)] | None = None
 
 
-@router.post("/bulk-decisions", status_code=202)
+@router.post("/bulk-decisions", status_code=202, response_model=Made)
 async def decide_about_many(
     body: OrderBody, held: Held, who: Caller, key: RequiredKey, now: Now
 ) -> Response:

@@ -7,6 +7,7 @@ import asyncpg
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from services.registration.answers import Engaged
 from services.registration.bodies import (
     ItemBody,
     MissionBody,
@@ -23,6 +24,7 @@ from services.registration.store import people
 from shared.access import Scope, may, require
 from shared.http import Caller, Now, Visitor
 from shared.idempotency import OptionalKey
+from shared.made import Made, Slugged
 
 UNTOLD = ("version", "hosts", "logo")
 """What is read with a row, and said elsewhere or not at all."""
@@ -30,7 +32,7 @@ UNTOLD = ("version", "hosts", "logo")
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
 
-@router.post("/missions", status_code=201)
+@router.post("/missions", status_code=201, response_model=Slugged)
 async def add_mission(
     body: MissionBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -72,7 +74,7 @@ async def read_mission(mission_id: UUID, held: Held) -> dict[str, Any]:
     }
 
 
-@router.post("/missions/{mission_id}/partners", status_code=201)
+@router.post("/missions/{mission_id}/partners", status_code=201, response_model=Made)
 async def add_partner(
     mission_id: UUID, body: PartnerBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -83,7 +85,7 @@ async def add_partner(
     return answer.response()
 
 
-@router.post("/missions/{mission_id}/stops", status_code=201)
+@router.post("/missions/{mission_id}/stops", status_code=201, response_model=Slugged)
 async def add_stop(
     mission_id: UUID, body: StopBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -95,7 +97,7 @@ async def add_stop(
     return answer.response()
 
 
-@router.post("/stops/{stop_id}/programme-items", status_code=201)
+@router.post("/stops/{stop_id}/programme-items", status_code=201, response_model=Slugged)
 async def add_item(
     stop_id: UUID, body: ItemBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -107,7 +109,7 @@ async def add_item(
     return answer.response()
 
 
-@router.post("/missions/{mission_id}/staff", status_code=201)
+@router.post("/missions/{mission_id}/staff", status_code=201, response_model=Engaged)
 async def engage(
     mission_id: UUID, body: StaffBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:

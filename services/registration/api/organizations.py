@@ -8,6 +8,7 @@ import asyncpg
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.registration.answers import Merged
 from services.registration.commands import companies as commands
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.names import query_terms
@@ -41,7 +42,7 @@ async def list_organizations(
 ) -> dict[str, Any]:
     """List a mission's companies by name; with `q`, the fifty that fit best.
 
-    `q` is searched for in characters, pinyin and initials.
+    `q` is searched for in characters, pinyin and initials. `next` is the `after` to go on with.
     """
     require(who, "organization.merge", Scope(mission_id=mission_id))
     async with held.database.reading() as connection:
@@ -104,7 +105,7 @@ async def read_organization(organization_id: UUID, held: Held, who: Caller) -> d
     return _company(row) | {"merged_into": row["merged_into"]}
 
 
-@router.post("/organizations/{organization_id}/merges", status_code=201)
+@router.post("/organizations/{organization_id}/merges", status_code=201, response_model=Merged)
 async def merge(
     organization_id: UUID,
     body: OtherCompanyBody,

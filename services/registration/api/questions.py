@@ -7,6 +7,7 @@ import asyncpg
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
+from services.registration.answers import QuestionMade
 from services.registration.commands import questions as commands
 from services.registration.commands.missions import existing_item, existing_mission
 from services.registration.question_bodies import (
@@ -24,7 +25,7 @@ from shared.idempotency import OptionalKey
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
 
-@router.post("/missions/{mission_id}/questions", status_code=201)
+@router.post("/missions/{mission_id}/questions", status_code=201, response_model=QuestionMade)
 async def add_question(
     mission_id: UUID, body: FormQuestionBody, held: Held, who: Caller, key: OptionalKey, now: Now
 ) -> Response:
@@ -80,13 +81,21 @@ async def change_question(  # noqa: PLR0913, PLR0917  # what FastAPI hands in
 
 
 @router.delete("/missions/{mission_id}/questions/{question_id:uuid}")
-async def retire_question(
-    mission_id: UUID, question_id: UUID, held: Held, who: Caller, revision: IfMatch, now: Now
+async def retire_question(  # noqa: PLR0913  # each is given by the framework
+    *,
+    mission_id: UUID,
+    question_id: UUID,
+    held: Held,
+    who: Caller,
+    revision: IfMatch,
+    now: Now,
+    response: Response,
 ) -> dict[str, Any]:
     """Retire a question: nobody is asked any more, and what was answered stays."""
     await _require(held, who, mission_id, question_id)
     answer = await commands.retire(held.database, who, question_id, revision, now)
     held.forms.forget()
+    response.headers.update(etag(answer.content["revision"]))
     return answer.content
 
 

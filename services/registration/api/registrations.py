@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
+from services.registration.answers import Registered
 from services.registration.bodies import RegistrationBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
@@ -35,7 +36,12 @@ CREATED = 201
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
 
-@router.post("/programme-items/{item_id}/registrations", status_code=201)
+@router.post(
+    "/programme-items/{item_id}/registrations",
+    status_code=201,
+    response_model=Registered,
+    responses={200: {"model": Registered}},
+)
 async def add_registration(
     item_id: UUID,
     body: RegistrationBody,
@@ -182,7 +188,10 @@ async def list_registrations(
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 100,
 ) -> dict[str, Any]:
-    """List a stop's registrations; partner staff sees those its own partner brought."""
+    """List a stop's registrations; partner staff sees those its own partner brought.
+
+    `next` is the `after` to go on with.
+    """
     async with held.database.reading() as connection:
         stop = await existing_stop(connection, stop_id)
         require(who, "people.read", Scope(mission_id=stop["mission_id"], stop_id=stop_id))

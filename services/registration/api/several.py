@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from services.registration.answers import GroupRegistered
 from services.registration.bodies import (
     ANSWERS_MAX,
     LISTINGS_MAX,
@@ -71,7 +72,7 @@ class ListBody(Body):
     registrations: Annotated[list[RegistrationBody], Field(min_length=1, max_length=LIST_MAX)]
 
 
-@router.post("/programme-items/{item_id}/groups", status_code=201)
+@router.post("/programme-items/{item_id}/groups", status_code=201, response_model=GroupRegistered)
 async def add_group(
     item_id: UUID,
     body: GroupBody,

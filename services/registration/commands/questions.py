@@ -219,7 +219,9 @@ async def retire(
         await store.retire(connection, question_id, now)
         where = (row["mission_id"], row["stop_id"], question_id)
         await _note(connection, who, "question.retired", where, now)
-        return Answer({"id": str(question_id), "code": row["code"], "is_retired": True}, 200)
+        # The store counts one on.
+        told = {"id": str(question_id), "code": row["code"], "revision": revision + 1}
+        return Answer(told | {"is_retired": True}, 200)
 
     return await once(database, None, effect)
 

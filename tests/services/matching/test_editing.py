@@ -232,7 +232,11 @@ async def test_an_edit_of_a_revision_that_is_gone_is_refused(house: "House") -> 
     assert (late.status_code, late.json()["code"]) == (412, "stale_revision")
     with pytest.raises(Stale):
         await publishing.publish(house.database, schedule, lambda: house.slot(1), 1)
-    await publishing.publish(house.database, schedule, lambda: house.slot(1), 2)
+    path = f"/api/v1/schedules/{schedule}/publish"
+    unseen = await house.ask("POST", path, If_Match='"1"')
+    assert (unseen.status_code, unseen.json()["code"]) == (412, "stale_revision")
+    seen = (await house.ask("GET", path.removesuffix("/publish"))).headers["ETag"]
+    assert (await house.ask("POST", path, If_Match=seen)).status_code == 200
     over = await edit(house, schedule, "move", place(house, "dave luo", 4), 2)
     assert (over.status_code, over.json()["code"]) == (409, "illegal_state")
 

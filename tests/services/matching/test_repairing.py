@@ -147,6 +147,34 @@ async def test_who_is_late_has_the_meetings_before_moved_and_all_concerned_hear_
     assert tuple(row) == (False, 2)
 
 
+async def test_a_report_that_is_sent_again_is_one_repair(day: Tomorrow) -> None:
+    await day.publish(day.entry("dora lin", 1, "T1", "ivy"), day.entry("dave luo", 1, "T2"))
+
+    staff = day.house.boss
+
+    async def told(path: str, minutes: int = 5) -> tuple[int, str]:
+        until = day.slot(2) + timedelta(minutes=minutes)
+        happened = {"kind": "late", "person_id": day.house.people["dora"], "until": until}
+        body = {"stop_id": str(day.house.stop), "happened": _written(happened)}
+        given = body if path == "/repairs" else None
+        address = f"/api/v1{path}"
+        answer = await day.house.ask("POST", address, staff, body=given, Idempotency_Key="one")
+        return answer.status_code, answer.json().get("id") or answer.json()["code"]
+
+    # Both search before either is kept.
+    first, twin = await asyncio.gather(told("/repairs"), told("/repairs"))
+    found = {answer for answer in (first, twin) if answer[0] == 201}
+    assert len(found) == 1
+    assert {first, twin} - found <= {(409, "in_progress")}
+    ((_, repair),) = found
+    assert await told("/repairs") == (201, repair)
+    assert await told("/repairs", minutes=6) == (422, "idempotency_key_reused")
+    anew = await told(f"/repairs/{repair}/again")
+    assert await told(f"/repairs/{repair}/again") == anew
+    rows = await day.house.rows("SELECT id FROM repair")
+    assert {str(row["id"]) for row in rows} == {repair, anew[1]}
+
+
 async def test_who_leaves_early_meets_before(day: Tomorrow) -> None:
     await day.publish(day.entry("dave luo", 4), day.entry("dave lin", 3, "T2"))
     person = day.house.people["dave"]

@@ -345,6 +345,30 @@ async def test_what_is_wrong_is_named(stage: Stage, facts: dict[str, Any], point
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
+async def test_a_webhook_that_is_asked_for_again_is_there_once_and_its_secret_untold(
+    stage: Stage,
+) -> None:
+    token = stage.browser.tokens.sign(stage.partner, "session", datetime.now(UTC))
+
+    async def add(key: str, url: str = "https://example.org/hook") -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+        answer: httpx2.Response = await stage.browser.client.post(
+            API, json={"url": url}, headers=headers
+        )
+        return answer
+
+    first, again, other = await add("one"), await add("one"), await add("two")
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 201)
+    assert first.json()["secret"].startswith("whsec_")
+    assert again.json() == {k: v for k, v in first.json().items() if k != "secret"}
+    assert again.headers["Idempotent-Replayed"] == "true"
+    listed = (await stage.ask("GET")).json()["items"]
+    assert [one["id"] for one in listed] == [first.json()["id"], other.json()["id"]]
+    assert (await add("one", "https://example.org/other")).status_code == 422
+    assert (await stage.ask("DELETE", f"/{first.json()['id']}")).status_code == 204
+    assert (await add("one")).status_code == 404
+
+
 async def test_nobody_else_has_a_partners_webhooks(
     stage: Stage, person: Any, receiver: Receiver
 ) -> None:
