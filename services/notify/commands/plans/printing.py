@@ -1,5 +1,6 @@
 """Printing: plans become sheets of A4, each in the language of the person it is for."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -103,15 +104,18 @@ async def _made(
     origin: str, plans: Plans, people: Sequence[Contact], now: datetime
 ) -> AsyncIterator[bytes]:
     binder = Binder(f"{words()['document']['en']} {plans.stop['slug']}")
-    common = _common(origin, plans, now)
+    common = await asyncio.to_thread(_common, origin, plans, now)
     before = binder.begin()
     for begin in range(0, len(people), CHUNK_SIZE):
-        sheets = [sheet(plans, one) for one in people[begin : begin + CHUNK_SIZE]]
-        work = partial(typeset_apart, TEMPLATE, common | {"sheets": sheets})
+        work = partial(_set, common, plans, people[begin : begin + CHUNK_SIZE])
         pdf = await PRESS.printed(work, is_begun=begin > 0)
         yield before + binder.add(pdf)
         before = b""
     yield binder.end()
+
+
+def _set(common: Json, plans: Plans, people: Sequence[Contact]) -> bytes:
+    return typeset_apart(TEMPLATE, common | {"sheets": [sheet(plans, one) for one in people]})
 
 
 async def _note(
@@ -142,7 +146,7 @@ def words() -> Mapping[str, Mapping[str, str]]:
     return load([HERE / "words.toml"])
 
 
-def _common(origin: str, plans: Plans, now: datetime) -> dict[str, object]:
+def _common(origin: str, plans: Plans, now: datetime) -> Json:
     """Give what all sheets say, in each language."""
     page = f"{origin}/day"
     return {

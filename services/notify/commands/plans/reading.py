@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx2
 
 from services.notify.domain.day_plans import Version, days_of, version_of
+from services.notify.domain.live import Entry
 from services.notify.domain.order import Meeting
 from services.notify.store import deliveries, facts, feed, meetings, people
 from services.notify.store.facts import Facts
@@ -65,14 +66,15 @@ async def plans(
         is_known = asked.person_id is not None and await deliveries.is_written_to(
             connection, stop_id, asked.person_id
         )
-    lives: list[Meeting] = [json.loads(one.live) for one in entries]
-    days = dict.fromkeys(by_hand, ()) | days_of(entries, lives)
+    # Thousands of meetings take long enough for others to notice.
+    version, found = await asyncio.to_thread(_read, entries, now)
+    days = dict.fromkeys(by_hand, ()) | found
     wanted = _wanted(asked, days, by_hand, is_known=is_known)
     known = await _known(sources, wanted | _met(days.get(one, ()) for one in wanted))
     return Plans(
         mission=mission,
         stop=stop,
-        version=version_of(entries, lives, now),
+        version=version,
         days=days,
         contacts=known,
         people=sorted(
@@ -80,6 +82,11 @@ async def plans(
         ),
         by_hand=by_hand,
     )
+
+
+def _read(entries: Sequence[Entry], now: datetime) -> tuple[Version, dict[UUID, Sequence[Meeting]]]:
+    lives: list[Meeting] = [json.loads(one.live) for one in entries]
+    return version_of(entries, lives, now), {**days_of(entries, lives)}
 
 
 def _wanted(
