@@ -54,6 +54,7 @@ BADGES = {
     "invalid": "bad",
 }
 """What became of rows, in the order it is told in, with its colour."""
+KIND_BADGES = {"new": "info", "changed": "info", "conflicting": "warn", "gone": "warn"}
 _PLACE = re.compile(r"/rows/(\d+)(?:/columns/(\d+))?")
 
 
@@ -204,6 +205,7 @@ async def checked(
         unknown=unknown,
         wrong=said(request, wrong),
         badges=BADGES,
+        kind_badges=KIND_BADGES,
         label=_label(request),
         words=lambda content: bilingual(Finding.of(content).words, language_of(request)),
         is_warning=lambda content: Finding.of(content).level == "warning",

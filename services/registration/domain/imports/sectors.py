@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 
+from services.registration.domain.imports.mapping import IGNORED
 from services.registration.domain.imports.synonyms import plain
 from services.registration.domain.names import pinyin
 
@@ -27,19 +28,20 @@ class Sectors:
 
     names: Mapping[str, Mapping[str, str]]
     meant: Mapping[str, str] = field(default_factory=dict)
-    """By plain value: the code."""
+    """By plain value: the code, or `IGNORED` for what is left out."""
 
     @cached_property
     def _known(self) -> dict[str, str]:
         known = {plain(code): code for code in self.names}
         for code, names in self.names.items():
             known |= {plain(name): code for name in names.values()}
-        return known | {value: code for value, code in self.meant.items() if code in self.names}
+        codes = {*self.names, IGNORED}
+        return known | {value: code for value, code in self.meant.items() if code in codes}
 
     def read(self, cell: str) -> tuple[list[str], list[str]]:
         """Give the codes of what a cell names, and the values that nobody knows."""
         if whole := self._known.get(plain(cell)):
-            return [whole], []
+            return [whole] if whole != IGNORED else [], []
         found: list[str] = []
         unknown: list[str] = []
         for part in _BETWEEN.split(cell):
@@ -47,7 +49,8 @@ class Sectors:
             if value:
                 code = self._known.get(plain(value))
                 (found if code else unknown).append(code or value)
-        return list(dict.fromkeys(found)), list(dict.fromkeys(unknown))
+        kept = (code for code in dict.fromkeys(found) if code != IGNORED)
+        return list(kept), list(dict.fromkeys(unknown))
 
     def suggested(self, value: str) -> list[str]:
         """Give the codes that a value probably means, the likeliest first."""

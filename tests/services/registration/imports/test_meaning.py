@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.registration.domain.imports.mapping import column_of, lacking, repeated
+from services.registration.domain.imports.mapping import IGNORED, column_of, lacking, repeated
 from services.registration.domain.imports.sectors import Sectors
 
 SECTORS = Sectors(
@@ -36,6 +36,12 @@ def test_a_suggestion_is_clear_when_it_is_far_likelier_than_all_others(
 )
 def test_what_may_mean_several_or_none_is_not_clear(value: str) -> None:
     assert not SECTORS.is_clear(value)
+
+
+def test_a_value_that_is_left_out_is_neither_a_sector_nor_unknown() -> None:
+    sectors = Sectors(SECTORS.names, {"氢能": IGNORED, "锂电池": "batteries", "其他": "gone"})
+    assert sectors.read("氢能；锂电池；其他") == (["batteries"], ["其他"])
+    assert sectors.read("氢能") == ([], [])
 
 
 def test_a_mission_without_sectors_suggests_none() -> None:

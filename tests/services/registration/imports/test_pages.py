@@ -114,6 +114,34 @@ async def test_a_sector_is_chosen_beforehand_where_it_is_clear_which_one_is_mean
     assert looked.count(" selected>") == 1
 
 
+async def test_a_sector_is_left_out_and_a_row_with_another_one_is_registered(
+    house: "House",
+) -> None:
+    who = staff(house)
+    rows = (row("ana", sectors="电池；奇异"), row("bo", sectors="奇异"))
+    path = await checked(house, who, table(*rows))
+    await house.send(f"{path}/values", {"value-0": "奇异", "sector-0": "-"}, who)
+    await worked(house)
+
+    looked = await house.page(path, who)
+    assert "Which sector is meant?" not in looked
+    assert "Sectors (column F): </strong>This is missing." in looked
+    apply = {"kind": "new", "key": str(uuid4()), "consent": "yes"}
+    await house.send(f"{path}/apply", apply, who)
+    await worked(house)
+    assert await house.statuses() == {"ana": "confirmed"}
+
+
+async def test_a_list_that_was_stopped_says_so(house: "House") -> None:
+    who = staff(house)
+    path = await checked(house, who, table(row("ana")))
+    assert (await house.send(f"{path}/cancel", None, who)).status_code == 303
+    looked = await house.page(path, who)
+    assert "This list was stopped" in looked
+    assert 'name="consent"' not in looked
+    assert "此名单已停止" in await house.page(path, who, lang="zh")
+
+
 async def test_changes_are_shown_side_by_side_and_taken_over_row_by_row(house: "House") -> None:
     who = staff(house)
     rows = [row("ana", company=1), row("bo", company=2)]
