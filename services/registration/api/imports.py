@@ -51,7 +51,7 @@ class MapBody(Body):
     """What a partner's columns and values mean, for all of its lists to come.
 
     `columns`: a field by header, or `-` to leave the column out. `fixed`: by field, what every row
-    has that has nothing there. `values`: by field, what a value means.
+    has that has nothing there. `values`: by field, what a value means, or `-` to leave it out.
     """
 
     columns: dict[Text, FieldText] = Field(default_factory=dict, max_length=200)
@@ -164,7 +164,8 @@ async def list_lists(partner_id: UUID, held: Held, who: Caller) -> dict[str, Any
 async def read_list(found: Found, held: Held) -> dict[str, Any]:
     """Read how far a list is: its rows by kind and by outcome.
 
-    `unknown_sectors` are values that the mission has no sector for, with what is probably meant.
+    `unknown_sectors` are values that the mission has no sector for, with what is probably meant;
+    the first of these is where `is_clear`.
     """
     async with held.database.reading() as connection:
         counts = await rows.counts(connection, found["id"])
