@@ -52,6 +52,7 @@ async def test_the_first_version_schedules_every_meeting(house: "House") -> None
             "stop_id": str(house.stop),
             "number": 1,
             "state": "published",
+            "revision": 1,
             "meetings": 2,
             "changed": 2,
         },
