@@ -208,8 +208,9 @@ async def test_who_does_not_agree_to_be_named_is_known_by_company_to_others_alon
 async def test_the_erased_get_no_sheet_and_are_named_on_none(
     day: World, database: Database, browser: Browser, person: Person, contacts: Contacts
 ) -> None:
-    # As remembered from before.
+    # As remembered from before, and with a message that nobody has told yet.
     await contacts.of([day.local])
+    await to_tell(database, day, day.local)
     async with database.transaction() as connection:
         await note_erased(connection, day.local, NOW)
 
