@@ -37,7 +37,9 @@ FILE = {"schema": {"type": "string", "format": "binary"}}
 LIST = {
     "required": True,
     "description": "The list itself; what it is, is seen from its content.",
-    "content": dict.fromkeys(("text/csv", SHEET_TYPES["xlsx"], "application/x-ndjson"), FILE),
+    "content": dict.fromkeys(
+        ("text/csv", SHEET_TYPES["xlsx"], "application/x-ndjson", "application/octet-stream"), FILE
+    ),
 }
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
