@@ -1,5 +1,6 @@
 """Where the header of a list is, and what it calls the columns."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,6 +11,7 @@ from services.registration.domain.imports.synonyms import field_of, kept_out, pl
 LOOKED_AT = 12
 """Above a header there may be a title, a note on how to fill in, and empty rows."""
 JOINT = " / "
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,11 @@ class Heading:
 
 
 def headed(reading: Reading) -> tuple[Heading, Iterator[Line]]:
-    """Find the header, and give the lines below it; raises `Invalid` for an empty file."""
+    """Find the header, and give the lines below it.
+
+    Raises `Invalid` for an empty file, and where somebody stands in place of a header: what columns
+    are called is remembered, and no place for people.
+    """
     lines = iter(reading.lines)
     first = list(islice(lines, LOOKED_AT))
     if not first:
@@ -46,6 +52,8 @@ def headed(reading: Reading) -> tuple[Heading, Iterator[Line]]:
         for line in first[place : place + height]
     ]
     heading = Heading(_joined(rows), first[place].number)
+    if any(_ADDRESS.fullmatch(header) for header in heading.headers):
+        raise unreadable("no_header", "No row says what the columns are.", row=heading.row)
     below, hidden = chain(first[place + height :], lines), heading.hidden
     return heading, (_without(line, hidden) for line in below)
 

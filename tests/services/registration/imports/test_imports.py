@@ -198,6 +198,7 @@ async def test_a_list_of_no_use_is_refused_and_leaves_nothing(house: "House") ->
     for content, code in (
         (b"", "empty"),
         (HEADER.encode(), "only_header"),
+        (table(row("ana"), row("ben"), header="").lstrip(), "no_header"),
         (b"a,b\n1,2\n", "columns"),
         ("姓名,邮箱\n王,w@example.com".encode(), "columns"),
         (table(row("ana")) + b'\n"x', "quote_open"),
