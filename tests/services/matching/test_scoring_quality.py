@@ -5,7 +5,15 @@ import yaml
 
 from bench.matching import Graded, quality, ranked_by, ranked_by_scorer, without_a_quarter
 
-FLOORS = {"graded.yaml": 0.92, "graded_later.yaml": 0.9, "graded_unseen.yaml": 0.83}
+FLOORS = {
+    "graded.yaml": 0.92,
+    "graded_later.yaml": 0.9,
+    "graded_unseen.yaml": 0.92,
+    "graded_fresh.yaml": 0.91,
+    "graded_niches.yaml": 0.86,
+    "graded_trades.yaml": 0.86,
+    "graded_strangers.yaml": 0.86,
+}
 """Of nDCG@5: well under what was measured, well over what words without a taxonomy reach."""
 
 
@@ -21,9 +29,10 @@ def test_offers_that_fit_are_near_the_top_across_languages(name: str) -> None:
     assert quality(graded, ranked_by_scorer(graded))[0] >= FLOORS[name]
 
 
+@pytest.mark.parametrize("name", ["graded_unseen.yaml", "graded_strangers.yaml"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_most_are_still_found_when_a_quarter_of_the_terms_is_unknown(seed: int) -> None:
-    graded = read("graded_unseen.yaml")
+def test_most_are_still_found_when_a_quarter_of_the_terms_is_unknown(name: str, seed: int) -> None:
+    graded = read(name)
 
     assert quality(graded, ranked_by(graded, without_a_quarter(seed)))[0] >= 0.75
 
@@ -34,6 +43,6 @@ def test_grades_are_of_offers_that_exist(name: str) -> None:
     offers = {one["id"] for one in graded["offers"]}
 
     assert all(set(need["relevant"]) <= offers for need in graded["needs"])
-    assert all(set(need["relevant"].values()) <= {1, 2} for need in graded["needs"])
+    assert all(set(need["relevant"].values()) <= {1, 2, 3} for need in graded["needs"])
     assert all(need["relevant"] for need in graded["needs"])
     assert len({need["text"] for need in graded["needs"]}) == len(graded["needs"])

@@ -3,7 +3,8 @@
 A text is near a concept when it holds one of its terms; when it holds a part of one; and when it
 shares words and characters with all of its terms together, rare ones counting more (the inverse
 document frequency of Spärck Jones, 1972, over concepts instead of documents). The three carry one
-another where the lexicon lacks a term. What belongs together in the hierarchy is near, too.
+another where the lexicon lacks a term, and everyday words count by their senses, which the two
+languages share. What belongs together in the hierarchy is near, too.
 """
 
 import math
@@ -15,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.domain.scoring.glossary import is_sense
 from services.matching.domain.scoring.taxonomy import Taxonomy, taxonomy
 from services.matching.domain.scoring.texts import BREAK, grams, tokens
 from shared.events.base import Bilingual
@@ -32,7 +34,11 @@ CACHED_TEXTS_MAX = 20_000
 
 _WITHIN_LONGER = 0.4
 _PART_MIN = 0.3
-_PART, _WHOLE = 0.6, 1.8
+_PART, _WHOLE = 0.4, 1.8
+_SENSES_MIN, _SENSES_HELD = 0.6, 0.5
+"""Which share of a term's senses must be there, and what they are worth beside its own words."""
+_SENSES_AMONG_WORDS = 2.5
+"""A text's own words are of one language, their senses of both."""
 _KEPT = 12
 _KEPT_SHARE = 0.08
 _PARENTS = (0.45, 0.15)
@@ -79,7 +85,8 @@ class Space:
     def _words(self, names: Sequence[str], counts: Floats) -> Floats:
         """Fold a text's own words into few dimensions (hashing; Weinberger et al., 2009)."""
         folded = np.zeros(WORDS, np.float32)
-        weights = np.sqrt(counts) * self._parts.rarity(names)
+        shared = [_SENSES_AMONG_WORDS if is_sense(name) else 1 for name in names]
+        weights = np.sqrt(counts) * self._parts.rarity(names) * np.array(shared, np.float32)
         for name, weight in zip(names, weights, strict=True):
             folded[_bucket(name)[0]] += weight * _bucket(name)[1]
         return _scaled(folded, math.sqrt(1 - CONCEPT_SHARE))
@@ -144,6 +151,7 @@ class _Parts:
         self._concept_of = np.array([concept for concept, _ in known], np.intp)
         self._strength = np.array([_weight(tokens(term)) for _, term in known], np.float32)
         self._of_terms = self._postings(made)
+        self._of_senses = self._postings([_senses(one) for one in made])
         saturated = [{gram: math.sqrt(w) for gram, w in one.items()} for one in concepts]
         self._of_concepts = self._postings(saturated, power=2)
 
@@ -155,7 +163,10 @@ class _Parts:
         """Give for each concept the share of its best term, and of all its terms, in the text."""
         held = _gathered(self._of_terms, names, np.ones_like(counts), len(self._concept_of))
         held[held < _PART_MIN] = 0
-        held = self._strength * held * held
+        held = held * held
+        told = _gathered(self._of_senses, names, np.ones_like(counts), len(self._concept_of))
+        told[told < _SENSES_MIN] = 0
+        held = self._strength * np.maximum(held, np.float32(_SENSES_HELD) * told * told)
         part = np.zeros(self._count, np.float32)
         np.maximum.at(part, self._concept_of, held)
         weights = np.sqrt(counts) * self.rarity(names)
@@ -190,6 +201,14 @@ def space() -> Space:
 def vector(text: Bilingual) -> Floats:
     """Place a text in the product's space; who reads it does not write to it."""
     return space().vector(text)
+
+
+def _senses(made: Mapping[str, float]) -> dict[str, float]:
+    """Give the senses of a term of which every word has one, otherwise none."""
+    senses = {gram: 1.0 for gram in made if is_sense(gram)}
+    words = sum(gram.isalnum() and gram.isascii() for gram in made)
+    characters = sum(len(gram) == 1 and not gram.isascii() for gram in made)
+    return senses if max(words, characters / 2) <= len(senses) else {}
 
 
 def _made_of(*texts: str) -> dict[str, float]:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from services.matching.domain.scoring import glossary
 from shared.events.base import Bilingual
 
 _PIECE = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]|[^\sa-z0-9\u4e00-\u9fff-]+")
@@ -27,6 +28,8 @@ _SPELLINGS = (
     ("centre", "center"), ("tyre", "tire"), ("aluminium", "aluminum"), ("mould", "mold"),
     ("sulph", "sulf"), ("odour", "odor"), ("colour", "color"), ("fuelling", "fueling"),
 )  # fmt: skip
+SENSE = 1.3
+"""What the sense of a word weighs beside the word itself."""
 BREAK = ""
 """Stands between tokens that no term may reach across."""
 
@@ -48,15 +51,28 @@ def terms(text: Bilingual) -> Sequence[str]:
 def grams(text: str) -> Iterator[tuple[str, float]]:
     """Give what a text is made of, each with its weight, as often as it occurs.
 
-    Words and pieces of four characters in English; pairs and single characters in Chinese.
+    Words and pieces of four characters in English; pairs and single characters in Chinese; and
+    the senses of both.
     """
+    yield from _english(text)
+    yield from _chinese(text)
+
+
+def _english(text: str) -> Iterator[tuple[str, float]]:
     for word in _words(text):
         yield word, 1.0
+        for sense in glossary.of_english(word):
+            yield sense, SENSE
         padded = f"_{word}_"
         if len(padded) > 5:  # noqa: PLR2004  # a shorter word is its own piece
             for piece in _slices(padded, 4):
                 yield "~" + piece, 1.6 / (len(padded) - 3)
+
+
+def _chinese(text: str) -> Iterator[tuple[str, float]]:
     for run in _runs(text):
+        for sense, weight in glossary.of_chinese(run):
+            yield sense, SENSE * weight
         for character in run:
             yield character, 0.3
         for pair in _slices(run, 2):
