@@ -20,6 +20,7 @@ from shared.errors import Fault, Invalid
 from shared.events.base import Side
 from shared.http import Caller
 from shared.problems import pointer
+from shared.web.numbers import number
 from shared.web.pages import language_of
 
 PEOPLE_SHOWN_MAX = 200
@@ -37,9 +38,13 @@ class Typed:
     minimum: str
     maximum: str
 
-    def read(self, least: str | None) -> dict[str, str | None]:
+    def read(self, least: int | None) -> dict[str, int | str | None]:
         """Give what was meant: a maximum that is empty is none, a minimum is `least`."""
-        return {"minimum": self.minimum.strip() or least, "maximum": self.maximum.strip() or None}
+        minimum, maximum = number(self.minimum), number(self.maximum)
+        return {
+            "minimum": least if minimum == "" else minimum,
+            "maximum": None if maximum == "" else maximum,
+        }
 
 
 def _typed(minimum: Number = "", maximum: Number = "") -> Typed:
@@ -79,7 +84,7 @@ async def limit_side(  # each is given by the framework
     stop = await _stop(held, who, stop_id)
     try:
         about = {"stop_id": stop_id, "side": side}
-        body = SideQuotaBody.model_validate(about | typed.read("0"))
+        body = SideQuotaBody.model_validate(about | typed.read(0))
         await limiting.limit_side(held.database, body.model_dump())
     except (ValidationError, Invalid) as error:
         wrong = Wrong(side, typed, _faults(error))

@@ -17,6 +17,7 @@ from services.matching.repair_bodies import RULE_MEETINGS_MAX, RepairBody
 from services.matching.resources import Held
 from shared.errors import Conflict, Invalid
 from shared.http import Caller, Now
+from shared.web.numbers import number
 
 TEXT_LENGTH_MAX = 64
 
@@ -132,7 +133,7 @@ def _happened(kind: Kind, typed: Mapping[str, str], others: list[UUID]) -> dict[
     if kind == "leaves_early":
         given["since"] = typed["at"]
     if kind == "overrun":
-        given["minutes"] = typed["minutes"]
+        given["minutes"] = number(typed["minutes"])
     if kind == "placement":
         given["counterpart_ids"] = others
     return given

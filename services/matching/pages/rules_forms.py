@@ -24,6 +24,7 @@ from services.matching.store import rules as store
 from shared.errors import Invalid, NotFound
 from shared.http import Caller
 from shared.problems import pointer
+from shared.web.numbers import number
 
 TEXT_LENGTH_MAX = 80
 
@@ -48,7 +49,7 @@ async def set_ways(  # noqa: PLR0913  # each is given by the framework
     stop = await require_stop(held, who, stop_id)
     rows: list[Way] = list(zip(one, other, minutes, strict=False))
     told = [(n, row) for n, row in enumerate(rows) if row[2].strip()]
-    ways = [{"one": a, "other": b, "minutes": m.strip()} for _, (a, b, m) in told]
+    ways = [{"one": a, "other": b, "minutes": number(m)} for _, (a, b, m) in told]
     try:
         body = WaysBody.model_validate({"stop_id": stop_id, "ways": ways})
     except ValidationError as error:
@@ -140,9 +141,13 @@ async def set_rest(  # each is given by the framework
     """Say how long interpreters speak at a stretch; nothing typed is no rule."""
     stop = await require_stop(held, who, stop_id)
     typed = {"/run_minutes_max": run_minutes_max, "/rest_minutes": rest_minutes}
-    sent: dict[str, Any] = {"stop_id": stop_id, "run_minutes_max": run_minutes_max.strip() or None}
+    longest = number(run_minutes_max)
+    sent: dict[str, Any] = {
+        "stop_id": stop_id,
+        "run_minutes_max": None if longest == "" else longest,
+    }
     if rest_minutes.strip():
-        sent["rest_minutes"] = rest_minutes.strip()
+        sent["rest_minutes"] = number(rest_minutes)
     try:
         body = RestBody.model_validate(sent)
     except ValidationError as error:
@@ -156,11 +161,11 @@ def _times(rows: Sequence[Hours], zone: str) -> tuple[list[Mapping[str, Any]], l
     """Give what is meant by typed hours, and the numbers of those that mean nothing."""
     times: list[Mapping[str, Any]] = []
     places = []
-    for number, row in enumerate(rows):
+    for place, row in enumerate(rows):
         try:
             starts_at, ends_at = row.moments(zone)
         except ValueError:
-            places.append(str(number))
+            places.append(str(place))
         else:
             times.append({"starts_at": starts_at, "ends_at": ends_at})
     return times, places

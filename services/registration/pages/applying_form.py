@@ -9,9 +9,9 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import ApplicationBody, SignatureBody, StartBody
 from services.registration.domain.applying import Content
-from services.registration.pages.numbers import number
 from shared.errors import Fault, Invalid
 from shared.problems import pointer
+from shared.web.numbers import number
 
 START = ("full_name", "native_name", "email", "company", "language")
 SINGLE = (

@@ -10,8 +10,8 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import CallBody, LetterBody, ReviewBody
 from services.registration.commands.applications.calls import Call
-from services.registration.pages.numbers import number
 from shared.errors import Fault, Invalid
+from shared.web.numbers import number
 
 LINES = 10
 """How many criteria and questions are read from the form."""
