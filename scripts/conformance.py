@@ -58,6 +58,11 @@ expected-statuses = [
 [[operations]]
 include-path = "/api/v1/programme-items/{{item_id}}/registrations/bulk"
 checks.negative_data_rejection.enabled = false
+
+# The id that is to be wrong is one that is there, as above; a first revision is easily guessed.
+[[operations]]
+include-path = "/api/v1/schedules/{{schedule_id}}/publish"
+checks.negative_data_rejection.enabled = false
 """
 
 
