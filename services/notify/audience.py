@@ -115,8 +115,10 @@ class Audience:
         """All of the former; None: it is to be listed anew."""
         self._open(Ring(Place(0, 0)))
 
-    def __len__(self) -> int:
-        return len(self._staff) + sum(map(len, self._listeners.values()))
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._staff or self._listeners)
 
     def after(self, position: Position) -> int | None:
         """Give the number of what follows a position; None: that is not known here."""

@@ -145,7 +145,7 @@ class Hub:
         """Read no more what nobody has listened to for long."""
         now = self._loop.time()
         for stop_id, audience in [*self._audiences.items()]:
-            if len(audience):
+            if audience.is_heard:
                 self._quiet_since.pop(stop_id, None)
             elif now - self._quiet_since.setdefault(stop_id, now) > LINGER_SECONDS:
                 del self._audiences[stop_id], self._read_to[stop_id], self._quiet_since[stop_id]
