@@ -4,11 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from services.notify.commands.plans import printing
 from services.notify.commands.plans.reading import Asked, Plans, plans
 from services.notify.pages.rendering import pages
+from services.notify.printed_plans import PrintedPlans
 from services.notify.resources import Held
 from shared.access import Scope, may
 from shared.contacts import Contact
@@ -16,7 +17,6 @@ from shared.http import Caller, Now
 
 QUERY_LENGTH_MAX = 100
 LISTED_MAX = 500
-PART_MAX = 1_000
 
 router = APIRouter(include_in_schema=False, prefix="/desk/stops/{stop_id}")
 
@@ -53,21 +53,9 @@ async def overview(
 
 
 @router.get("/day-plans.pdf")
-async def sheets(  # noqa: PLR0913  # each is given by the framework
-    *,
-    stop_id: UUID,
-    held: Held,
-    who: Caller,
-    now: Now,
-    person_id: UUID | None = None,
-    by_hand: bool = False,
-    part: Annotated[int | None, Query(ge=1, le=PART_MAX)] = None,
-) -> Response:
+async def sheets(printed: PrintedPlans) -> Response:
     """Print the plans of everybody, of those to be told by hand, or of one person."""
-    asked = Asked(person_id, by_hand)
-    found = await plans((held.database, held.contacts), who, stop_id, asked, now)
-    made = await printing.printed(held.database, held.letterhead.origin, who, found, (part, now))
-    return StreamingResponse(made.chunks, media_type=printing.MEDIA_TYPE, headers=made.headers)
+    return printed
 
 
 def _searched(one: Contact) -> str:
