@@ -40,10 +40,10 @@ class Typed:
 
     def read(self, least: int | None) -> dict[str, int | str | None]:
         """Give what was meant: a maximum that is empty is none, a minimum is `least`."""
-        minimum, maximum = number(self.minimum), number(self.maximum)
+        minimum = number(self.minimum)
         return {
-            "minimum": least if minimum == "" else minimum,
-            "maximum": None if maximum == "" else maximum,
+            "minimum": least if minimum is None else minimum,
+            "maximum": number(self.maximum),
         }
 
 

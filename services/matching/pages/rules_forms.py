@@ -141,13 +141,9 @@ async def set_rest(  # each is given by the framework
     """Say how long interpreters speak at a stretch; nothing typed is no rule."""
     stop = await require_stop(held, who, stop_id)
     typed = {"/run_minutes_max": run_minutes_max, "/rest_minutes": rest_minutes}
-    longest = number(run_minutes_max)
-    sent: dict[str, Any] = {
-        "stop_id": stop_id,
-        "run_minutes_max": None if longest == "" else longest,
-    }
-    if rest_minutes.strip():
-        sent["rest_minutes"] = number(rest_minutes)
+    sent: dict[str, Any] = {"stop_id": stop_id, "run_minutes_max": number(run_minutes_max)}
+    if (rest := number(rest_minutes)) is not None:
+        sent["rest_minutes"] = rest
     try:
         body = RestBody.model_validate(sent)
     except ValidationError as error:

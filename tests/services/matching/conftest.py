@@ -1,7 +1,7 @@
 """A matching service on a database of its own, and a small stop that it learned of by events."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +31,7 @@ from shared.events.base import Bilingual, Event
 from shared.log.postgres import PostgresLog
 from shared.log.records import Envelope, Record
 from shared.postgres import Database, migrate
+from tests.lines import Line
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "matching" / "migrations"
@@ -62,22 +63,6 @@ PEOPLE: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "liu": ("local", "need", "batteries", ("zh",)),
 }
 """Side, kind and sector of what is listed, and languages."""
-
-
-@dataclass
-class Line:
-    """Records as a log hands them out: one batch."""
-
-    records: Sequence[Record]
-
-    async def poll(self) -> Sequence[Record]:
-        return self.records
-
-    async def commit(self) -> None:
-        self.records = ()
-
-    async def rewind(self) -> None:
-        raise AssertionError("nothing here is handed out twice")
 
 
 @dataclass

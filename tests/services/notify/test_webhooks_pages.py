@@ -1,8 +1,8 @@
 """The pages of a partner's webhooks, as its staff uses them."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,6 +24,7 @@ from shared.events import registration as r
 from shared.http import now
 from shared.log.records import Record
 from shared.postgres import Database
+from tests.lines import Line
 from tests.services.notify.partners import Mission, append, envelope
 from tests.services.notify.receivers import Receiver, always, receiving
 
@@ -123,22 +124,6 @@ async def test_what_happens_is_listed_and_sent_again_with_a_press(
         assert f">{state}</span>" in (await browser.get(here, partner)).text
     await browser.send("POST", f"{here}/remove", partner)
     assert (await browser.get(here, partner)).status_code == 404
-
-
-@dataclass
-class Line:
-    """Records as a log hands them out: one batch."""
-
-    records: Sequence[Record]
-
-    async def poll(self) -> Sequence[Record]:
-        return self.records
-
-    async def commit(self) -> None:
-        self.records = ()
-
-    async def rewind(self) -> None:
-        raise AssertionError("nothing here is handed out twice")
 
 
 async def engaged(database: Database, mission: Mission, *staff: tuple[str, UUID | None]) -> Any:
