@@ -35,7 +35,7 @@ from services.registration.resources import Held, Resources
 from services.registration.store import applications as store
 from services.registration.store import letters, missions
 from shared.access import Principal, Scope, require
-from shared.errors import Conflict, Invalid, Malformed, NotFound, Stale
+from shared.errors import Conflict, Invalid, NotFound, Stale
 from shared.http import Caller, Now, Visitor
 from shared.idempotency import Key
 from shared.web.pages import language_of
@@ -192,7 +192,12 @@ async def save(
     try:
         body = applying_form.body(given)
         revision = await applying.save(
-            database, application_id, body.content(), body.person(), _revision(given), now
+            database,
+            application_id,
+            body.content(),
+            body.person(),
+            applying_form.revision(given),
+            now,
         )
         if given.get("do") == "submit":
             signature = applying_form.signature(given, language).value()
@@ -216,7 +221,9 @@ async def sign_again(
     given, visit = await sent(request), Visit(request, held, who, now)
     try:
         signature = applying_form.signature(given, language_of(request)).value()
-        await applying.sign_again(held.database, application_id, signature, _revision(given), now)
+        await applying.sign_again(
+            held.database, application_id, signature, applying_form.revision(given), now
+        )
     except (ValidationError, Invalid) as error:
         wrong = applying_form.wrong(applying_form.faults(error))
         return await _application(visit, application_id, given, Trouble(wrong))
@@ -236,7 +243,7 @@ async def act(
         await _own(connection, who, application_id)
     given, visit = await sent(request), Visit(request, held, who, now)
     message = str(given.get("message", "")).strip()[:4_000] or None
-    decision = Decision(action, Actor.APPLICANT, who, message, _revision(given))
+    decision = Decision(action, Actor.APPLICANT, who, message, applying_form.revision(given))
     try:
         await deciding.decide(held.database, application_id, decision, now)
     except Invalid as error:
@@ -245,13 +252,6 @@ async def act(
     except (Conflict, Stale) as refusal:
         return await _application(visit, application_id, None, Trouble(refusal=refusal))
     return RedirectResponse(f"/applications/{application_id}", 303)
-
-
-def _revision(given: FormData) -> int:
-    text = str(given.get("revision", ""))
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004  # fits an integer
-        raise Malformed("The form lacks the revision it was opened with.")
-    return int(text)
 
 
 def _certified(given: FormData | None) -> set[str]:

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import ApplicationBody, SignatureBody, StartBody
 from services.registration.domain.applying import Content
-from shared.errors import Fault, Invalid
+from shared.errors import Fault, Invalid, Malformed
 from shared.problems import pointer
 from shared.web.numbers import number
 
@@ -128,6 +128,14 @@ def signature(given: FormData, language: str) -> SignatureBody:
             },
         }
     )
+
+
+def revision(given: FormData) -> int:
+    """Read the revision that a form was opened with; raises `Malformed`."""
+    text = str(given.get("revision", ""))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004  # fits an integer
+        raise Malformed("The form lacks the revision it was opened with.")
+    return int(text)
 
 
 def faults(error: ValidationError | Invalid) -> Sequence[Fault]:

@@ -270,7 +270,7 @@ async def publish(
     shown = selecting_form.shown(given)
     try:
         body = selecting_form.call(given)
-        seen = _revision(given.get("revision"))
+        seen = applying_form.revision(given)
         await calls.publish(held.database, mission_id, body.model_dump(), seen, who, now)
     except (ValidationError, Invalid) as error:
         found = applying_form.faults(error)
@@ -299,13 +299,6 @@ async def publish_texts(
     for text in texts:
         await calls.put_certification(held.database, mission_id, text, who, now)
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
-
-
-def _revision(given: object) -> int:
-    try:
-        return int(str(given))
-    except ValueError:
-        raise Malformed("The form lacks a revision.") from None
 
 
 def _id(given: object) -> UUID:
