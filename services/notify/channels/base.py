@@ -61,6 +61,10 @@ class Letter:
     """A newer letter on the same topic takes the place of an older one that was not seen."""
     is_urgent: bool
     written_at: datetime
+    link: str = ""
+    """Where the body leads its reader, as it stands there; empty: nowhere."""
+    link_words: str = ""
+    """What that link is called where its address is not shown."""
     invitation: CalendarFile | None = None
     """What a calendar takes in by itself: the one meeting that this letter is about."""
     files: tuple[CalendarFile, ...] = ()

@@ -16,6 +16,7 @@ from services.notify.channels.base import (
     Unknown,
 )
 from services.notify.channels.hygiene import Hygiene
+from services.notify.channels.markup import page_of
 from services.notify.channels.mime import Part, header, several, text
 from services.notify.domain.bounces import return_path
 from services.notify.domain.mail import ChannelName, without_addresses
@@ -148,11 +149,15 @@ class Email:
 
 
 def _body(letter: Letter) -> Part:
-    """Write the text, what a calendar takes in beside it (RFC 6047), and files after both."""
+    """Write the text in two forms, what a calendar takes in (RFC 6047), and files after them."""
     is_english = letter.language == "en"
     language = f"Content-Language: {letter.language}"
-    body = text("plain; charset=utf-8", letter.body.encode(), language, is_mostly_ascii=is_english)
-    read = [body]
+    kinds = (("plain", letter.body), ("html", page_of(letter)))
+    # The last that a program can show is the one it shows (RFC 2046, 5.1.4).
+    read = [
+        text(f"{kind}; charset=utf-8", content.encode(), language, is_mostly_ascii=is_english)
+        for kind, content in kinds
+    ]
     if letter.invitation:
         read.append(_calendar(letter.invitation))
     boundary = letter.message_id.hex

@@ -70,6 +70,8 @@ class Opened:
     recipients: tuple[str, ...]
     subject: str
     text: str
+    page: str | None
+    """The same as HTML."""
     calendar: bytes | None
 
 
@@ -87,7 +89,7 @@ async def opened(database: Database, id_: int) -> Opened:
         raise NotFound("There is no such mail.")
     mail = message_from_bytes(row["content"], policy=default)
     assert isinstance(mail, EmailMessage)
-    body = mail.get_body(("plain",))
+    body, page = mail.get_body(("plain",)), mail.get_body(("html",))
     calendars = [part for part in mail.iter_attachments() if part.get_filename()]
     return Opened(
         id=row["id"],
@@ -95,5 +97,6 @@ async def opened(database: Database, id_: int) -> Opened:
         recipients=tuple(row["recipients"]),
         subject=row["subject"],
         text=body.get_content() if body else "",
+        page=page.get_content() if page else None,
         calendar=calendars[0].get_payload(decode=True) if calendars else None,  # type: ignore[arg-type]  # bytes: it is a leaf
     )

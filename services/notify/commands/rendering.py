@@ -11,7 +11,7 @@ from services.notify.channels.email import NOBODY
 from services.notify.commands.contents import Content, content_of
 from services.notify.commands.knowing import Known
 from services.notify.commands.letterhead import Letterhead
-from services.notify.commands.wording import BUILT_IN, brief_of
+from services.notify.commands.wording import BUILT_IN, brief_of, link_words
 from services.notify.domain.mail import Message, Never, NotYet, Unwanted
 from services.notify.domain.rules import MANY
 from services.notify.domain.templates import Template, filled
@@ -59,6 +59,8 @@ def render(
         topic=content.topic or message.stop_id or message.mission_id,
         is_urgent=message.is_urgent,
         written_at=now,
+        link=content.values.get("link", ""),
+        link_words=link_words(content.page, language),
         invitation=content.invitation,
         files=content.files,
         unsubscribe=head.unsubscribe(message.person_id) if is_for_many else "",

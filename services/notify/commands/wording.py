@@ -33,6 +33,11 @@ def brief_of(name: TemplateName, language: Language) -> Template:
     return Template("", BRIEFS[key][language])
 
 
+def link_words(page: str, language: Language) -> str:
+    """Say what leads to a page of ours, where its address is not shown."""
+    return WORDS["open_day" if page.startswith("/day") else "open_page"][language]
+
+
 def samples(language: Language) -> dict[str, str]:
     """Give made-up values for every place there is."""
     return {place: texts[language] for place, texts in SAMPLES.items()}

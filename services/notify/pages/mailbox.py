@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from services.notify.commands import mailbox
 from services.notify.pages.rendering import pages
@@ -17,6 +17,9 @@ from shared.http import Caller
 PAGE_LENGTH = 50
 ID_MAX = 2**63 - 1
 _LINK = re.compile(r"https?://[^\s<>\"]+")
+
+AS_MAIL_PROGRAMS = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"
+"""Its styles stand in its tags, and nothing is run or loaded."""
 
 Id = Annotated[int, Path(ge=1, le=ID_MAX)]
 
@@ -44,6 +47,16 @@ async def mail(id_: Id, request: Request, held: Held, who: Caller) -> Response:
     _require(held, who)
     opened = await mailbox.opened(held.database, id_)
     return pages.render(request, "mail.html", mail=opened, parts=list(_parts(opened.text)))
+
+
+@router.get("/mailbox/{id_}/page")
+async def page(id_: Id, held: Held, who: Caller) -> Response:
+    """Show a mail as a mail program does."""
+    _require(held, who)
+    opened = await mailbox.opened(held.database, id_)
+    if opened.page is None:
+        raise NotFound("This mail has no page.")
+    return HTMLResponse(opened.page, headers={"Content-Security-Policy": AS_MAIL_PROGRAMS})
 
 
 @router.get("/mailbox/{id_}/calendar")

@@ -77,6 +77,7 @@ async def test_a_mail_about_one_meeting_is_an_invitation_to_it(
         ("multipart/mixed", None, None),
         ("multipart/alternative", None, None),
         ("text/plain", None, None),
+        ("text/html", None, None),
         ("text/calendar", "REQUEST", None),
         ("text/calendar", "PUBLISH", "shanghai.ics"),
     ]

@@ -526,6 +526,9 @@ async def test_the_mailbox_takes_mail_by_smtp_and_shows_it(
     opened = await mailbox.opened(database, found["id"])
     assert opened.recipients == ("local@example.org",)
     assert "Synthetic Hydrogen Ltd" in opened.text
+    assert opened.page
+    assert "Synthetic Hydrogen Ltd" in opened.page
+    assert ">打开我的日程</a>" in opened.page
     assert opened.calendar
     assert opened.calendar.startswith(b"BEGIN:VCALENDAR")
 

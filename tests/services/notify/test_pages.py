@@ -330,14 +330,38 @@ async def test_a_mail_has_links_and_a_calendar_and_no_markup_of_its_own(
     assert calendar.text.startswith("BEGIN:VCALENDAR")
 
 
-async def test_an_unknown_mail_is_not_found(browser: Any, person: Any) -> None:
-    for path in ("/mailbox/999999999", "/mailbox/999999999/calendar"):
+async def test_a_mail_is_shown_as_mail_programs_do_and_runs_nothing(
+    browser: Any, person: Any, database: Database
+) -> None:
+    content = b"Content-Type: text/html; charset=utf-8\n\n<p>Hello<script>alert(1)</script>"
+    async with database.transaction() as connection:
+        received = mailbox.Received(("delegate@example.org",), "Page", "<2@example.org>", content)
+        await mailbox.put(connection, received)
+        found = await connection.fetchval("SELECT id FROM mailbox_message")
+    staff = person("mission_staff")
+    assert f'href="/mailbox/{found}/page"' in (await browser.get(f"/mailbox/{found}", staff)).text
+    page = await browser.get(f"/mailbox/{found}/page", staff)
+    assert page.text.startswith("<p>Hello")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "script" not in policy
+
+
+async def test_an_unknown_mail_is_not_found(browser: Any, person: Any, mail: int) -> None:
+    for path in (
+        "/mailbox/999999999",
+        "/mailbox/999999999/calendar",
+        "/mailbox/999999999/page",
+        f"/mailbox/{mail}/page",
+    ):
         assert (await browser.get(path, person("mission_staff"))).status_code == 404
 
 
 @pytest.mark.parametrize("role", ["delegate", "partner_staff", "door_staff", "screen"])
 async def test_mail_is_for_mission_staff(browser: Any, person: Any, mail: int, role: Any) -> None:
-    for path in ("/mailbox", f"/mailbox/{mail}", f"/mailbox/{mail}/calendar"):
+    mails = (f"/mailbox/{mail}", f"/mailbox/{mail}/calendar", f"/mailbox/{mail}/page")
+    for path in ("/mailbox", *mails):
         assert (await browser.get(path, person(role))).status_code == 403
 
 
