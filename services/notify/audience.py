@@ -6,7 +6,7 @@ meanwhile first hears what was for all before.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from time import monotonic
 
@@ -16,6 +16,10 @@ from services.notify.wires import Wire, Wires
 
 TURN_SECONDS = 0.001
 """So long are many told in one turn of the loop: others, who are called now, need not wait."""
+CALM_TURN_SECONDS = 0.004
+"""So long while hardly anybody is called: each turn costs as much as telling several."""
+CALM_SECONDS = 0.1
+"""So long ago somebody was called last, then."""
 STRIDE = 32
 """So many are told between looks at the clock."""
 
@@ -46,11 +50,16 @@ class Walk:
     """Brings many to the end of a track, for a moment in each turn of the loop."""
 
     def __init__(
-        self, wires: Wires[Listener], track: Track, those: Callable[[], Sequence[Listener]]
+        self,
+        wires: Wires[Listener],
+        track: Track,
+        those: Callable[[], Sequence[Listener]],
+        turn_seconds: Callable[[float], float],
     ) -> None:
         self._wires = wires
         self._track = track
         self._those = those
+        self._turn_seconds = turn_seconds
         self._way: Sequence[Listener] = ()
         self._place = 0
         self._is_behind = False
@@ -66,7 +75,8 @@ class Walk:
             self._step()
 
     def _step(self) -> None:
-        until, is_time = monotonic() + TURN_SECONDS, True
+        now, is_time = monotonic(), True
+        until = now + self._turn_seconds(now)
         while is_time and self._place < len(self._way):
             self._tell(self._way[self._place : self._place + STRIDE])
             self._place += STRIDE
@@ -113,6 +123,8 @@ class Audience:
         """Those who hear everything: a room of them may come and go."""
         self._people: Sequence[Listener] | None = None
         """All of the former; None: it is to be listed anew."""
+        self._called_at = 0.0
+        """When somebody was called last, who must not wait long for others."""
         self._open(Ring(Place(0, 0)))
 
     @property
@@ -132,9 +144,8 @@ class Audience:
             for whom in change.whom:
                 if whom in self._listeners:
                     own.setdefault(whom, []).append((number, change.frame))
-        for whom, frames in own.items():
-            for listener in self._listeners.get(whom, ()):
-                self._call(listener, frames)
+        if own:
+            self._call_those(own)
         if changes:
             self._to_everybody.go()
         if any(ALL in change.whom for change in changes):
@@ -184,8 +195,12 @@ class Audience:
 
     def _open(self, ring: Ring) -> None:
         self.ring = ring
-        self._to_everybody = Walk(self.wires, ring.everything, self._all_staff)
-        self._to_all = Walk(self.wires, ring.to_all, self._all_people)
+        turn = self._turn_seconds
+        self._to_everybody = Walk(self.wires, ring.everything, self._all_staff, turn)
+        self._to_all = Walk(self.wires, ring.to_all, self._all_people, turn)
+
+    def _turn_seconds(self, now: float) -> float:
+        return CALM_TURN_SECONDS if now - self._called_at > CALM_SECONDS else TURN_SECONDS
 
     def _all_staff(self) -> Sequence[Listener]:
         return [*self._staff]
@@ -194,6 +209,12 @@ class Audience:
         if self._people is None:
             self._people = [*chain.from_iterable(self._listeners.values())]
         return self._people
+
+    def _call_those(self, own: Mapping[str, Sequence[Numbered]]) -> None:
+        self._called_at = monotonic()
+        for whom, frames in own.items():
+            for listener in self._listeners.get(whom, ()):
+                self._call(listener, frames)
 
     def _call(self, listener: Listener, frames: Sequence[Numbered]) -> None:
         """Tell somebody what is theirs alone, after what was for all before it."""

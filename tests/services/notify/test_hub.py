@@ -1,12 +1,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.notify import hub as hubs
+from services.notify.audience import CALM_SECONDS, CALM_TURN_SECONDS, TURN_SECONDS
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry, stream_key
 from services.notify.hub import BATCH_SIZE_MAX, Hub
@@ -78,7 +80,8 @@ async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_o
     follow: Follow, read: Any, begun: Live, world: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.notify.audience.STRIDE", 2)
-    monkeypatch.setattr("services.notify.audience.TURN_SECONDS", 0)
+    for name in ("TURN_SECONDS", "CALM_TURN_SECONDS"):
+        monkeypatch.setattr(f"services.notify.audience.{name}", 0)
     streams = [await follow(world.stop) for _ in range(9)]
     mine = await follow(world.stop, world.delegate)
     meetings = [world.meeting(parties=world.parties()) for _ in range(3)]
@@ -88,6 +91,22 @@ async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_o
     for stream in (mine, *streams):
         assert [c.data["meeting_id"] for c in await heard(stream, read, 3)] == wanted
     assert hub.listeners == 10
+
+
+async def test_turns_are_long_until_somebody_is_called(
+    follow: Follow, read: Any, hub: Hub, begun: Live, world: Any
+) -> None:
+    audience = await hub.audience(world.stop)
+    mine, everybody = await follow(world.stop, world.delegate), await follow(world.stop)
+    others = Entry.of(world.meeting(parties=world.parties(uuid4(), uuid4())))
+    await begun.apply(world.stop, [others])
+    await heard(everybody, read, 1)
+    assert audience._turn_seconds(monotonic()) == CALM_TURN_SECONDS
+    await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
+    await heard(mine, read, 1)
+    called = monotonic()
+    assert audience._turn_seconds(called) == TURN_SECONDS
+    assert audience._turn_seconds(called + CALM_SECONDS + 1) == CALM_TURN_SECONDS
 
 
 async def test_who_leaves_is_forgotten_and_the_others_go_on(
