@@ -96,7 +96,10 @@ def _shared(board: Board, pending: Sequence[Piece]) -> int:
     """Count how often one meeting that moves could make room for one more of those lifted."""
     one_side = {piece.people[0] for piece in pending}
     other_side = {piece.people[1] for piece in pending}
-    helped = [piece for piece in pending if piece.helpers is not None]
+    kinds = {piece.helpers for piece in pending if piece.helpers is not None}
+    every = (1 << board.count) - 1
+    # Interpreters of whom none is free at these slots.
+    lacked = [(helpers, every & ~board.helped(helpers, every)) for helpers in kinds]
     near = {
         one.number: one
         for piece in pending
@@ -106,19 +109,16 @@ def _shared(board: Board, pending: Sequence[Piece]) -> int:
     shared = 0
     for one in near.values():
         served = (one.people[0] in one_side) + (one.people[1] in other_side)
-        shared += max(0, served + _helps(board, one, helped) - 1)
+        shared += max(0, served + _helps(one, lacked) - 1)
     return shared
 
 
-def _helps(board: Board, one: Piece, helped: Sequence[Piece]) -> bool:
+def _helps(one: Piece, lacked: Sequence[tuple[tuple[int, ...], int]]) -> bool:
     """Say whether the interpreter of one that moves is who some lifted one lacks then."""
     assert one.seat is not None
     slot, _, helper = one.seat
     return helper != NOBODY and any(
-        piece.helpers is not None
-        and helper in piece.helpers
-        and not any(board.is_free(other, slot) for other in piece.helpers)
-        for piece in helped
+        mask >> slot & 1 and helper in helpers for helpers, mask in lacked
     )
 
 

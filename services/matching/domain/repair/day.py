@@ -129,9 +129,14 @@ def slots_of_sessions(day: Day) -> dict[UUID, int]:
     return found
 
 
-def closings(day: Day, disturbance: Disturbance) -> dict[UUID, datetime]:
-    """Say from when on each lost point is out of use."""
-    found = {p.id: p.closed_from for place in day.places for p in place.points if p.closed_from}
+def closed(day: Day) -> dict[UUID, datetime]:
+    """Say from when on each point that is lost already is out of use."""
+    return {p.id: p.closed_from for place in day.places for p in place.points if p.closed_from}
+
+
+def closings(before: Mapping[UUID, datetime], disturbance: Disturbance) -> dict[UUID, datetime]:
+    """Say from when on each lost point is out of use, those lost `before` among them."""
+    found = dict(before)
     for point, at in disturbance.closings:
         found[point] = min(at, found.get(point, at))
     return found

@@ -32,9 +32,7 @@ def neighbourhood(board: Board, pending: Sequence[Piece]) -> list[Piece]:
                     found.setdefault(board.holder[person * board.count + slot])
             if ring == 0:
                 for slot in bits(board.reach(piece) & ~board.room):
-                    found.update(
-                        (one, None) for one in board.members[slot].values() if board.free(one)
-                    )
+                    found.update((one, None) for one in board.members(slot) if board.free(one))
             if len(found) >= PIECES_MAX:
                 break
     return list(found)[: max(PIECES_MAX, len(pending))]

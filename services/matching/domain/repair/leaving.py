@@ -53,7 +53,7 @@ def leaving(board: Board, pending: Sequence[Piece], drops: int, seconds: float) 
 def away_from(board: Board, slot: int) -> list[tuple[Piece, int]]:
     """List who sits in a slot, with the other slots where both are there and hold nothing."""
     found = []
-    for one in board.members[slot].values():
+    for one in board.members(slot):
         people = board.taken(one.people[0]) | board.taken(one.people[1])
         found.append((one, board.reach(one) & ~people))
     return found
@@ -98,7 +98,7 @@ class _Program:
         for number, slot in list(self._slots.items()):
             self._limit_people(slot)
             self._limit_helpers(number, slot)
-        sources = [n for n in range(self._board.count) if self._board.members[n]]
+        sources = [n for n in range(self._board.count) if self._board.members(n)]
         costs = [self._let_leave(number) for number in sources]
         gone = dict(zip(sources, costs, strict=True))
         for number, slot in self._slots.items():

@@ -1,12 +1,14 @@
 """Pieces of a board: what can be moved, where it sits, and people by number."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.repair.day import Pair
 
+Value = TypeVar("Value")
 NOBODY = -1
 Seat = tuple[int, int, int]
 """The numbers of a slot, a point of it, and an interpreter or `NOBODY`."""
@@ -40,12 +42,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Resources:
-    """People, points and interpreters by number: whether they are away, and what they hold."""
+    """People, points and interpreters by number."""
 
     number: dict[UUID, int] = field(default_factory=dict)
     ids: list[UUID] = field(default_factory=list)
-    away: list[int] = field(default_factory=list)
-    held: list[int] = field(default_factory=list)
 
     def of(self, resource_id: UUID) -> int:
         """Give somebody's number, a new one to whom was not seen before."""
@@ -53,6 +53,16 @@ class Resources:
         if found is None:
             found = self.number[resource_id] = len(self.ids)
             self.ids.append(resource_id)
-            self.away.append(0)
-            self.held.append(0)
         return found
+
+
+class Lazy(dict[int, Value], Generic[Value]):
+    """What is made for a number once it is asked for, and may be changed then."""
+
+    def __init__(self, make: Callable[[int], Value]) -> None:
+        self._make = make
+
+    def __missing__(self, number: int) -> Value:
+        """Make it."""
+        made = self[number] = self._make(number)
+        return made

@@ -71,7 +71,8 @@ class _Placing:
         self._board = board
         self._clock, self._until = time
         self._search = Search(board, self._clock)
-        self._was = {piece: piece.seat for piece in board.pieces if piece.seat}
+        self._was: dict[Piece, Seat] = {}
+        """Where the pieces sat that were moved, but for those that were lifted before."""
         self._outcome = Outcome()
 
     def try_at(self, piece: Piece, slot: int) -> bool:
@@ -123,6 +124,8 @@ class _Placing:
     def _apply(self, seats: Sequence[tuple[Piece, Seat]]) -> None:
         for piece, _ in seats:
             if piece.seat is not None:
+                if piece not in self._outcome.seats:
+                    self._was[piece] = piece.seat
                 self._board.lift(piece)
         for piece, seat in seats:
             self._board.put(piece, seat)

@@ -7,6 +7,7 @@ from uuid import UUID
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.repair.board import Board
 from services.matching.domain.repair.bounds import lacking
+from services.matching.domain.repair.chart import Chart
 from services.matching.domain.repair.day import Day, Disturbance, Pair
 from services.matching.domain.repair.pieces import NOBODY, Piece, bits
 from services.matching.domain.repair.placing import Outcome
@@ -102,14 +103,17 @@ class Proposal:
     is_nearest: bool
 
 
-def repair(day: Day, disturbance: Disturbance, clock: Clock) -> Proposal:
+def repair(
+    day: Day, disturbance: Disturbance, clock: Clock, chart: Chart | None = None
+) -> Proposal:
     """Propose the least change after which nothing is disturbed that can be helped.
 
     In this order: the fewest meetings dropped, the fewest moved, the fewest people touched, the
     least shift in time. It takes half a second by `clock` at most, and says what it has proven.
+    `chart`: the day's meetings and absences as they are kept; without one it is made of the day.
     """
     until = clock() + SECONDS_MAX
-    board = Board(day, disturbance)
+    board = Board(day, disturbance, chart)
     outcome = solve(board, (clock, until))
     return _proposal(board, outcome)
 

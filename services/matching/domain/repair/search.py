@@ -152,7 +152,7 @@ class Search:
     def _on_points(self, slot: int, allowed: int) -> list[Piece]:
         return [
             one
-            for one in self._board.members[slot].values()
+            for one in self._board.members(slot)
             if not one.is_settled and self._leaves_point(one, allowed)
         ]
 
