@@ -1,12 +1,14 @@
 """Who is turned away in a flood, over a real connection."""
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from shared.access import Tokens
 from shared.errors import Busy
@@ -109,3 +111,20 @@ async def test_each_of_a_crowd_that_is_turned_away_gets_an_answer(connection: Co
     assert {(await ask(one, b"y" * 7))[0] for one in crowd} == {201}
     for _, writer in crowd:
         writer.close()
+
+
+@pytest.mark.parametrize("path", ["/rush", "/rush/other"])
+async def test_an_answered_request_is_gone_without_a_search_for_garbage(
+    connection: Connection, path: str
+) -> None:
+    await ask(connection, b"x" * 9, path=path)
+    gc.disable()
+    try:
+        for _ in range(20):
+            await ask(connection, b"x" * 9, path=path)
+        left = [one for one in gc.get_objects() if isinstance(one, RequestResponseCycle)]
+    finally:
+        gc.enable()
+    # The connection holds its latest; those of other tests are not searched for either.
+    mine = [one for one in left if one.scope["path"] == path and not one.disconnected]
+    assert len(mine) <= 2
