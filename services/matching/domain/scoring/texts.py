@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from services.matching.domain.scoring import glossary
+from services.matching.domain.scoring.folding import folded
 from shared.events.base import Bilingual
 
 _PIECE = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]|[^\sa-z0-9\u4e00-\u9fff-]+")
@@ -39,7 +40,7 @@ def tokens(text: str) -> list[str]:
 
     Punctuation becomes `BREAK`; hyphens and white space part words and leave no trace.
     """
-    pieces = _PIECE.findall(unicodedata.normalize("NFKC", text).lower())
+    pieces = _PIECE.findall(folded(unicodedata.normalize("NFKC", text)).lower())
     return [_token(piece) for piece in pieces]
 
 
@@ -106,7 +107,7 @@ def _words(text: str) -> list[str]:
 
 
 def _runs(text: str) -> list[str]:
-    return re.findall("[\u4e00-\u9fff]+", _COMMON.sub(" ", text))
+    return re.findall("[\u4e00-\u9fff]+", _COMMON.sub(" ", folded(text)))
 
 
 def _slices(text: str, length: int) -> Iterator[str]:
