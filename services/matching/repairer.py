@@ -3,8 +3,10 @@
 import asyncio
 import sys
 import time
+from datetime import datetime
 
-from services.matching.domain.repair.day import Day, Disturbance
+from services.matching.commands.keeping import Days, Kept
+from services.matching.domain.repair.day import Disturbance
 from services.matching.domain.repair.proposal import Proposal, repair
 
 SWITCH_SECONDS = 0.0005
@@ -15,14 +17,21 @@ class Repairer:
     """Finds one repair at a time: the next waits for half a second at most."""
 
     def __init__(self) -> None:
+        self.days = Days()
         self._turn = asyncio.Lock()
 
-    async def __call__(self, day: Day, disturbance: Disturbance) -> Proposal:
-        """Find a repair."""
+    async def __call__(self, kept: Kept, disturbance: Disturbance, now: datetime) -> Proposal:
+        """Find a repair of a day that is up to date; the caller has its turn."""
         async with self._turn:
             usual = sys.getswitchinterval()
             sys.setswitchinterval(SWITCH_SECONDS)
             try:
-                return await asyncio.to_thread(repair, day, disturbance, time.monotonic)
+                return await asyncio.to_thread(_repaired, kept, disturbance, now)
             finally:
                 sys.setswitchinterval(usual)
+
+
+def _repaired(kept: Kept, disturbance: Disturbance, now: datetime) -> Proposal:
+    with kept.guard:
+        day, chart = kept.day([pair.people for pair in disturbance.wanted], now)
+        return repair(day, disturbance, time.monotonic, chart)

@@ -1,19 +1,18 @@
 """Repairing: what disturbs the running day becomes a proposal, which staff accepts or rejects."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from pydantic_core import to_jsonable_python
 
 from services.matching.commands import enforcing, looking, reviewing, tracing
 from services.matching.commands.checking import Outdated
+from services.matching.commands.keeping import Days, Kept
 from services.matching.commands.reporting import Report, happened
-from services.matching.commands.surveying import day_of, survey
 from services.matching.commands.warning import warnings
-from services.matching.domain.repair.day import Day, Disturbance
+from services.matching.domain.repair.day import Disturbance
 from services.matching.domain.repair.proposal import Proposal
 from services.matching.domain.repair.record import Happened, Record
 from services.matching.domain.requests import Author
@@ -24,9 +23,18 @@ from shared.errors import Conflict, NotFound, Refusal
 from shared.idempotency import Answer, Key, once, recall
 from shared.postgres import Connection, Database
 
-Repair = Callable[[Day, Disturbance], Awaitable[Proposal]]
-"""Finds a repair while others are served."""
 Row = store.Row
+
+
+class Repair(Protocol):
+    """Finds repairs while others are served."""
+
+    @property
+    def days(self) -> Days:
+        """The days that it is kept for."""
+
+    async def __call__(self, kept: Kept, disturbance: Disturbance, now: datetime) -> Proposal:
+        """Find a repair of a day that is up to date; the caller has its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,12 @@ async def propose(
         return before
     async with database.reading() as connection:
         stop = await looking.existing_stop(connection, stop_id)
-        known = await survey(connection, stop)
+    kept = repair.days.of(stop_id)
+    async with kept.turn:
+        async with database.reading() as connection:
+            known = await kept.renew(connection, stop)
         told = what if isinstance(what, Happened) else happened(what, known, now)
-    # For thousands of meetings this takes its time: others are served meanwhile.
-    day = await asyncio.to_thread(day_of, known, [one.people for one in told.wanted], now)
-    record = Record.of(await repair(day, told.disturbance(known.at_sessions)))
+        record = Record.of(await repair(kept, told.disturbance(known.at_sessions), now))
     decision = Decision(uuid4(), asking.who, now)
     is_light = False
 

@@ -54,7 +54,7 @@ def _lost(report: Report, known: Survey, now: datetime) -> Happened:
 
 
 def _overrun(report: Report, known: Survey, now: datetime) -> Happened:
-    meeting = next((one for one in known.meetings if one.id == report["meeting_id"]), None)
+    meeting = known.meetings.get(report["meeting_id"])
     if meeting is None:
         raise _invalid("meeting_id", "No meeting of this stop.")
     if meeting.state != "in_progress":
@@ -94,7 +94,7 @@ def _sided(known: Survey, person: UUID, number: int, other: UUID) -> tuple[UUID,
         raise _invalid(field, "Nobody of the other side with a place among the meetings here.")
     is_delegate = known.people[person].side == "delegation"
     pair = (person, other) if is_delegate else (other, person)
-    if any(one.people == pair for one in known.meetings):
+    if any(one.people == pair for one in known.meetings.values()):
         raise _invalid(field, "These two have a meeting here.")
     if frozenset(pair) in known.met_elsewhere:
         raise _invalid(field, "These two meet at another stop.")

@@ -19,8 +19,10 @@ async def views(
     """Show repairs of one stop; `in_full`: also who does not want to meet, which few may know."""
     records = [Record.model_validate(row["proposal"]) for row in rows]
     people = {person for record in records for person in record.everybody()}
+    points = {point for record in records for point in record.points()}
+    points |= {UUID(row["happened"]["subject_id"]) for row in rows}
     shown = _Shown(
-        await sessions.labels(connection, stop_id),
+        await sessions.labels(connection, stop_id, points),
         await meetings.companies(connection, people),
         in_full=in_full,
     )

@@ -1,9 +1,9 @@
 """Surveying: the day of a stop as it stands, read for a repair."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -29,8 +29,6 @@ from services.matching.store import (
 from shared.events.base import Side
 from shared.postgres import Connection
 
-NOTICE = timedelta(minutes=5)
-"""A meeting that begins sooner stays: its parties are on their way."""
 WAITING_MAX = 200
 """How many waiting wishes are looked at, the strongest first."""
 
@@ -48,8 +46,10 @@ class Survey:
     """All that is known of a stop's day."""
 
     places: Sequence[Place]
-    meetings: Sequence[Meeting]
+    meetings: Mapping[UUID, Meeting]
     """Without the cancelled ones."""
+    ids: frozenset[UUID]
+    """Of all meetings, the cancelled ones among them."""
     people: Mapping[UUID, Someone]
     at_sessions: Mapping[UUID, frozenset[UUID]]
     """The sessions where each has a place."""
@@ -67,11 +67,11 @@ class Survey:
     @cached_property
     def counts(self) -> Counter[UUID]:
         """How many meetings each has here."""
-        return Counter(person for one in self.meetings for person in one.people)
+        return Counter(person for one in self.meetings.values() for person in one.people)
 
     @cached_property
     def _rules(self) -> Rules:
-        here = {frozenset(one.people) for one in self.meetings}
+        here = {frozenset(one.people) for one in self.meetings.values()}
         return Rules(self.wishes, self.barred, here | self.met_elsewhere)
 
     def is_refused(self, pair: tuple[UUID, UUID]) -> bool:
@@ -126,7 +126,7 @@ class Survey:
 async def survey(connection: Connection, stop: facts.Row) -> Survey:
     """Read a stop's day. What changes meanwhile is seen when a repair is accepted."""
     stop_id = stop["id"]
-    found = [one for one in await meetings.of_stop(connection, stop_id) if one.state != "cancelled"]
+    found = await meetings.of_stop(connection, stop_id)
     rows = await repairs.people_at(connection, stop_id)
     people = {row["id"]: Someone(row["side"], frozenset(row["languages"])) for row in rows}
     held = await sessions.of_stop(connection, stop_id)
@@ -135,10 +135,10 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
         row["id"]: frozenset(row["languages"])
         for row in await facts.interpreters(connection, stop_id)
     }
-    points = {point.id for place in places for point in place.points}
-    return Survey(
+    known = Survey(
         places=places,
-        meetings=found,
+        meetings={one.id: one for one in found if one.state != "cancelled"},
+        ids=frozenset(one.id for one in found),
         people=people,
         at_sessions=_at_sessions(rows, held),
         interpreters=interpreters,
@@ -152,26 +152,32 @@ async def survey(connection: Connection, stop: facts.Row) -> Survey:
         met_elsewhere=frozenset(
             await meetings.pairs_elsewhere(connection, stop["mission_id"], stop_id)
         ),
-        away=await meetings.bookings(
-            connection, [*people, *interpreters, *points], without=[one.id for one in found]
-        ),
+        away={},
         owners=owners,
         ways=await rules.minutes(connection, stop_id),
     )
+    return replace(known, away=await away(connection, stop, known))
 
 
-def day_of(known: Survey, wanted: Iterable[tuple[UUID, UUID]], now: datetime) -> Day:
-    """Say a day as the search wants it; `wanted` are pairs that are to get a meeting."""
-    pairs = [*(one.people for one in known.meetings), *wanted]
+async def away(connection: Connection, stop: facts.Row, known: Survey) -> Taken:
+    """Read when whoever and whatever a stop's meetings need is away, or at another stop."""
+    points = {point.id for place in known.places for point in place.points}
+    resources = [*known.people, *known.interpreters, *points]
+    return await meetings.bookings_elsewhere(connection, resources, stop["mission_id"], stop["id"])
+
+
+def day_of(known: Survey) -> Day:
+    """Say a day as the search wants it, but for who waits and from when on meetings may move."""
+    pairs = (one.people for one in known.meetings.values())
     return Day(
         places=known.places,
-        meetings=known.meetings,
+        meetings=[*known.meetings.values()],
         away=known.away,
         interpreters=known.interpreters,
         languages={person: someone.languages for person, someone in known.people.items()},
         refused={pair for pair in pairs if known.is_refused(pair)},
-        waiting=[known.pair(pair) for pair in known.waiting()],
-        movable_from=now + NOTICE,
+        waiting=(),
+        movable_from=datetime.max.replace(tzinfo=UTC),
         owners=known.owners,
         companies=known.barred.company_of,
         ways=known.ways,

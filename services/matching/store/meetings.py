@@ -20,6 +20,18 @@ MEETING = (
     "started_at, finished_at, intervention"
 )
 
+AWAY = (
+    "UNION ALL SELECT resource_id, lower(during), upper(during) FROM absence "
+    "WHERE resource_id = ANY($1::uuid[]) UNION ALL "
+    # Whoever said when he or she is there is taken for the rest of the stop's sessions.
+    "SELECT resource_id, lower(away), upper(away) FROM (SELECT resource_id, "
+    "unnest(tstzmultirange(tstzrange(begins, ends)) - range_agg(during)) AS away "
+    "FROM availability JOIN (SELECT stop_id, min(starts_at) AS begins, "
+    "max(starts_at) + interval '1 day' AS ends FROM meeting_session GROUP BY stop_id) "
+    "AS day USING (stop_id) WHERE resource_id = ANY($1::uuid[]) "
+    "GROUP BY stop_id, resource_id, begins, ends) AS gaps"
+)
+
 
 async def put(connection: Connection, meetings: Sequence[Meeting]) -> None:
     """Write meetings, new or changed; their bookings are written by `book`."""
@@ -148,20 +160,30 @@ async def bookings(
 ) -> dict[UUID, list[tuple[datetime, datetime]]]:
     """Give when people, points and interpreters are taken by other meetings, or are away."""
     rows = await connection.fetch(
-        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM booking "
-        "WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[]) UNION ALL "
-        "SELECT resource_id, lower(during), upper(during) FROM absence "
-        "WHERE resource_id = ANY($1::uuid[]) UNION ALL "
-        # Whoever said when he or she is there is taken for the rest of the stop's sessions.
-        "SELECT resource_id, lower(away), upper(away) FROM (SELECT resource_id, "
-        "unnest(tstzmultirange(tstzrange(begins, ends)) - range_agg(during)) AS away "
-        "FROM availability JOIN (SELECT stop_id, min(starts_at) AS begins, "
-        "max(starts_at) + interval '1 day' AS ends FROM meeting_session GROUP BY stop_id) "
-        "AS day USING (stop_id) WHERE resource_id = ANY($1::uuid[]) "
-        "GROUP BY stop_id, resource_id, begins, ends) AS gaps",
+        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM booking "  # noqa: S608
+        f"WHERE resource_id = ANY($1::uuid[]) AND NOT meeting_id = ANY($2::uuid[]) {AWAY}",
         list(resources),
         list(without),
     )
+    return _by_resource(rows)
+
+
+async def bookings_elsewhere(
+    connection: Connection, resources: Iterable[UUID], mission_id: UUID, stop_id: UUID
+) -> dict[UUID, list[tuple[datetime, datetime]]]:
+    """Give when they are taken by meetings of the mission's other stops, or are away."""
+    rows = await connection.fetch(
+        "SELECT resource_id, lower(during) AS starts_at, upper(during) AS ends_at FROM meeting "  # noqa: S608
+        "JOIN booking ON booking.meeting_id = meeting.id WHERE meeting.mission_id = $2 "
+        f"AND meeting.stop_id <> $3 AND resource_id = ANY($1::uuid[]) {AWAY}",
+        list(resources),
+        mission_id,
+        stop_id,
+    )
+    return _by_resource(rows)
+
+
+def _by_resource(rows: Iterable[Row]) -> dict[UUID, list[tuple[datetime, datetime]]]:
     found: dict[UUID, list[tuple[datetime, datetime]]] = {}
     for row in rows:
         found.setdefault(row["resource_id"], []).append((row["starts_at"], row["ends_at"]))

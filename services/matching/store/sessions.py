@@ -1,6 +1,6 @@
 """Meeting sessions and the points where meetings are held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -91,9 +91,16 @@ async def venues(connection: Connection, stop_id: UUID) -> dict[tuple[UUID, UUID
     return {(row["session_id"], row["point_id"]): row["venue"] for row in rows}
 
 
-async def labels(connection: Connection, stop_id: UUID) -> dict[UUID, str]:
-    """Give the label of each of a stop's points."""
-    rows = await connection.fetch("SELECT id, label FROM meeting_point WHERE stop_id = $1", stop_id)
+async def labels(
+    connection: Connection, stop_id: UUID, only: Iterable[UUID] | None = None
+) -> dict[UUID, str]:
+    """Give the label of each of a stop's points, or of these alone."""
+    rows = await connection.fetch(
+        "SELECT id, label FROM meeting_point WHERE stop_id = $1 "
+        "AND ($2::uuid[] IS NULL OR id = ANY($2))",
+        stop_id,
+        None if only is None else list(only),
+    )
     return {row["id"]: row["label"] for row in rows}
 
 

@@ -55,7 +55,7 @@ def changed(chart: Chart, before: Day, day: Day) -> None:
     """Let a chart hear what has changed, as a service hears it."""
     now = {one.id for one in day.meetings}
     gone = [replace(one, state="cancelled") for one in before.meetings if one.id not in now]
-    chart.put([*gone, *day.meetings])
+    chart.put([*gone, *day.meetings], day.refused)
     for resource in before.away.keys() | day.away.keys():
         chart.take_away(resource, day.away.get(resource, ()))
 

@@ -5,7 +5,7 @@ from one repair to the next: a change costs what it changes, and a board is laid
 without copying it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -55,6 +55,7 @@ class Chart:
 
     def __init__(self, day: Day) -> None:
         self._day = day
+        self._refused = day.refused
         self.grid = grid = Grid(day)
         self.closed = closed(day)
         """From when on points are out of use."""
@@ -107,8 +108,12 @@ class Chart:
                 masks.append(0)
         return number
 
-    def put(self, meetings: Iterable[Meeting]) -> None:
-        """Note meetings as they are now: new, changed or cancelled ones."""
+    def put(self, meetings: Iterable[Meeting], refused: Set[tuple[UUID, UUID]]) -> None:
+        """Note meetings as they are now: new, changed or cancelled ones.
+
+        `refused`: the pairs of whom one does not want the other, as the day has them by now.
+        """
+        self._refused = refused
         resources: set[int] = set()
         for meeting in meetings:
             resources |= self._leave(meeting.id)
@@ -166,7 +171,7 @@ class Chart:
         self.members[slot].add(entry)
         self.reach[slot] |= entry.during
         self.ends[slot] = max(self.ends[slot], entry.meeting.spot.ends_at)
-        if entry.meeting.people in self._day.refused:
+        if entry.meeting.people in self._refused:
             self.refused.add(entry)
 
     def _leave(self, meeting_id: UUID) -> set[int]:

@@ -192,6 +192,11 @@ class Record(Facts):
             if spot.interpreter_id:
                 yield spot.interpreter_id
 
+    def points(self) -> Iterator[UUID]:
+        """Give every point that it names, some more than once."""
+        for spot in self._spots():
+            yield spot.point_id
+
     def _spots(self) -> Iterator[Where]:
         for touched in (*self.touched, *self.left):
             yield touched.now
