@@ -8,13 +8,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
 from services.matching import ledger
-from services.matching.commands import looking, outcomes
+from services.matching.commands import looking, mission_reporting, outcomes
 from services.matching.commands.outcomes import About, Found, Said
+from services.matching.domain.mission_report import MissionReport
 from services.matching.domain.outcomes import totals
 from services.matching.outcome_bodies import DealBody, OutcomeBody, WordBody
 from services.matching.resources import Held, Resources
 from services.matching.store import outcomes as store
-from shared.access import Principal
+from shared.access import Principal, Scope, require
 from shared.errors import Fault, Invalid
 from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
@@ -90,6 +91,17 @@ async def read_totals(
         }
     )
     return counted
+
+
+@router.get("/outcomes/report")
+async def read_report(mission_id: UUID, held: Held, who: Caller, now: Now) -> MissionReport:
+    """Say what came of a mission.
+
+    Its meetings, wishes and feedback, and the ledger of deals as it grew.
+    """
+    require(who, "outcome.read", Scope(mission_id))
+    async with held.database.reading() as connection:
+        return await mission_reporting.report(connection, mission_id, now)
 
 
 @router.get("/outcomes/{outcome_id}")

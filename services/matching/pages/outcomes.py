@@ -138,6 +138,7 @@ async def show_ledger(
         kinds=KINDS,
         currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
         is_staff=who.role == "mission_staff" or who.is_partner,
+        sees_report=may(who, "outcome.read", Scope(mission_id)),
         refusal=refusal,
         form=form,
         money=money,
