@@ -84,12 +84,16 @@ def _board(
         np.array(others, np.int64),
         np.array(signs, np.int64),
         len(board.tables) if spread is None else spread,
+        people.sum(axis=1, dtype=np.int32),
+        not others and all(len(of) == kernel.PAIR for of in board.people),
     )
 
 
 def _state(board: kernel.Board, slots: Sequence[int], seed: int) -> kernel.State:
     meetings, people = len(board.people), len(board.held)
-    at = np.full((people, len(board.tables)), kernel.NOBODY, np.int32)
+    # Half as wide where numbers allow: with thousands, what the processor's cache holds decides.
+    number = np.int16 if meetings < 2**15 else np.int32
+    at = np.full((people, len(board.tables)), kernel.NOBODY, number)
     used = np.zeros(people, np.uint64)
     for meeting, slot in enumerate(slots):
         of = board.people[meeting][board.people[meeting] != kernel.NOBODY]

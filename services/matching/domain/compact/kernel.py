@@ -1,4 +1,4 @@
-"""Annealing by chains, compiled: some five million chains are looked at in a second.
+"""Annealing by chains, compiled: some ten million moves are tried in a second.
 
 A move exchanges two slots along a chain of meetings (Kempe 1879), as for colourings by
 Morgenstern and Shapiro (1990). Only those at a chain's ends have other slots afterwards, and only
@@ -20,6 +20,7 @@ Numbers = NDArray[np.int64]
 Word = np.uint64
 
 NOBODY = -1
+PAIR = 2
 ONE = np.uint64(1)
 
 # The numbers that `State.counts` has.
@@ -52,6 +53,10 @@ class Board(NamedTuple):
     signs: Numbers
     """1 where the other is later, -1 where it is earlier."""
     spread: int
+    sums: NDArray[np.int32]
+    """The sum of the two in each meeting: less one of them, it is the other."""
+    is_plain: bool
+    """Whether all meet in pairs, in any order: then chains are paths."""
 
 
 class State(NamedTuple):
@@ -110,8 +115,11 @@ def weight(board: Board, person: int, used: Word) -> float:
     if found > board.spread:
         heavy += UNFAIR_WEIGHT * (found - board.spread)
     windows = board.windows[person]
-    if found == 0 or windows == 0:
+    if found == 0:
         return heavy
+    if windows == 0:
+        # Who has a break anyway: it is the same for each, and so `weight_least` holds for them too.
+        return heavy + COMPACTNESS
     window = (ONE << np.uint64(board.held[person])) - ONE
     outside = OUTSIDE_MAX
     while windows:
@@ -120,6 +128,12 @@ def weight(board: Board, person: int, used: Word) -> float:
         windows >>= ONE
         window <<= ONE
     return heavy + COMPACTNESS * outside
+
+
+@inlined
+def weight_least(found: int) -> float:
+    """Give what somebody with so many breaks weighs at least."""
+    return found + COMPACTNESS if found > 0 else 0.0
 
 
 @inlined
@@ -164,6 +178,27 @@ def follow(board: Board, state: State, first: int, slot: int, other: int) -> boo
 
 
 @inlined
+def follow_path(board: Board, state: State, person: int, slot: int, other: int) -> bool:
+    """As `follow`, where all is plain, from somebody who is free in the other slot."""
+    end, frm, to, length = person, slot, other, 1
+    meeting = int(state.at[person, slot])
+    while True:
+        if not (board.domains[meeting] >> np.uint64(to)) & ONE:
+            return False
+        end = board.sums[meeting] - end
+        meeting = int(state.at[end, to])
+        if meeting == NOBODY:
+            break
+        length += 1
+        frm, to = to, frm
+    state.ends[0], state.ends[1] = person, end
+    state.ends_used[0] = moved(state.used[person], slot, other)
+    state.ends_used[1] = moved(state.used[end], frm, to)
+    state.counts[ENDS], state.counts[GAIN] = PAIR, length & 1
+    return True
+
+
+@inlined
 def is_ordered(board: Board, state: State, slot: int, other: int) -> bool:
     """Say whether the chain's meetings would still be before and after those they have to."""
     for place in range(state.counts[LENGTH]):
@@ -189,7 +224,7 @@ def excess(board: Board, state: State, slot: int, more: int) -> int:
 @inlined
 def exchange(board: Board, state: State, slot: int, other: int) -> None:
     """Move the chain."""
-    length, gain = state.counts[LENGTH], state.counts[GAIN]
+    length = state.counts[LENGTH]
     for place in range(length):
         meeting = state.chain[place]
         for seat in range(board.people.shape[1]):
@@ -206,8 +241,24 @@ def exchange(board: Board, state: State, slot: int, other: int) -> None:
             if person == NOBODY:
                 break
             state.at[person, to] = meeting
-    state.load[other] += gain
-    state.load[slot] -= gain
+
+
+@inlined
+def exchange_path(board: Board, state: State, person: int, slot: int, other: int) -> None:
+    """Move the path that begins with somebody."""
+    meeting = int(state.at[person, slot])
+    state.at[person, slot] = NOBODY
+    frm, to = slot, other
+    while meeting != NOBODY:
+        state.at[person, to] = meeting
+        state.slots[meeting] = to
+        person = board.sums[meeting] - person
+        beside = int(state.at[person, to])
+        state.at[person, to] = meeting
+        if beside == NOBODY:
+            state.at[person, frm] = NOBODY
+        meeting = beside
+        frm, to = to, frm
 
 
 @inlined
@@ -233,33 +284,33 @@ def settle(board: Board, state: State, person: int, used: Word) -> None:
 
 
 @inlined
-def walk(state: State, person: int, slot: int, step: int, is_held: bool) -> int:
-    """Go on from a slot, round the day, to the first in which somebody has a meeting, or has none.
+def near(random: Masks, word: Word, slots: int, is_up: bool) -> int:
+    """Go from a random slot, round the day, to the first whose bit is set; at least one is.
 
-    So the ends of runs are met more often than their middles, and the slots beside runs too.
+    So the slots behind long gaps are met more often.
     """
-    slots = state.at.shape[1]
-    for _ in range(slots):
-        if (state.at[person, slot] != NOBODY) == is_held:
-            break
-        slot += step
-        if slot == slots:
-            slot = 0
-        elif slot < 0:
-            slot = slots - 1
-    return slot
+    start = np.uint64(below(random, slots))
+    if is_up:
+        part = word >> start << start
+        word = part if part else word
+        return ones((word & (~word + ONE)) - ONE)
+    part = word & ((ONE << start << ONE) - ONE)
+    word = part if part else word
+    for shift in (1, 2, 4, 8, 16, 32):
+        word |= word >> np.uint64(shift)
+    return ones(word) - 1
 
 
 @inlined
 def heaviness(board: Board, state: State, over: int, limit: float) -> float:
     """Give by how much the ends of the chain, and tables too many, become heavier.
 
-    What is over the limit by breaks alone is not looked at further.
+    What is over the limit at least is not looked at further.
     """
     least = heavier = TABLE_WEIGHT * over
     for place in range(state.counts[ENDS]):
         one = state.ends[place]
-        least += breaks(state.ends_used[place]) - state.weights[one]
+        least += weight_least(breaks(state.ends_used[place])) - state.weights[one]
     if least > limit:
         return least
     for place in range(state.counts[ENDS]):
@@ -269,60 +320,93 @@ def heaviness(board: Board, state: State, over: int, limit: float) -> float:
 
 
 @inlined
-def attempt(
-    board: Board, state: State, meeting: int, person: int, other: int, temperature: float
-) -> bool:
-    """Move somebody's meeting to another slot, if that leads to no more breaks of this one.
+def attempt(board: Board, state: State, person: int, slot: int, other: int, heat: float) -> bool:
+    """Move somebody's meeting to a slot that is free, if it leads to no more breaks of this one.
 
-    Others may have more, as far as the temperature lets them (Metropolis and others 1953).
+    Others may have more, as far as the temperature `heat` lets them (Metropolis and others 1953).
     """
-    slot = state.slots[meeting]
-    if state.at[person, other] != NOBODY or not (board.domains[meeting] >> np.uint64(other)) & ONE:
-        return False
     used = state.used[person]
     if breaks(moved(used, slot, other)) > breaks(used):
         return False
-    if not follow(board, state, meeting, slot, other):
+    if board.is_plain:
+        may = follow_path(board, state, person, slot, other)
+    else:
+        may = follow(board, state, state.at[person, slot], slot, other)
+    if not may:
         return False
-    limit = -temperature * np.log((below(state.random, 1 << 32) + 1) * 2.0**-32)
+    limit = -heat * np.log((below(state.random, 1 << 32) + 1) * 2.0**-32)
     gain = state.counts[GAIN]
     over = excess(board, state, other, gain) + excess(board, state, slot, -gain)
-    if heaviness(board, state, over, limit) > limit or not is_ordered(board, state, slot, other):
+    if heaviness(board, state, over, limit) > limit:
         return False
-    exchange(board, state, slot, other)
+    if board.is_plain:
+        exchange_path(board, state, person, slot, other)
+    elif is_ordered(board, state, slot, other):
+        exchange(board, state, slot, other)
+    else:
+        return False
+    state.load[other] += gain
+    state.load[slot] -= gain
     state.counts[EXCESS] += over
     for place in range(state.counts[ENDS]):
         settle(board, state, state.ends[place], state.ends_used[place])
     return True
 
 
-@compiled
-def anneal(board: Board, state: State, steps: int, temperature: float, share: float) -> None:
-    """Try as many moves at a temperature, this share of them for those who wait."""
+@inlined
+def choose(board: Board, state: State, share: int) -> tuple[int, int, int]:
+    """Choose somebody, one of the slots with a meeting and a free one; `NOBODY` if it is none.
+
+    Who waits moves the ends of runs, mostly to the end of a run; others move the first meeting of
+    a run behind one, or the last before one, or now and then anything anywhere. Nearly all else
+    would be one break more. `share` is of 2^16.
+    """
     random, counts = state.random, state.counts
-    meetings, width = board.people.shape
-    slots = len(board.tables)
+    slots = state.at.shape[1]
+    chance = below(random, 1 << 20)
+    is_up, is_near = (chance & 1) == 1, (chance & 6) != 0
+    if counts[WAITING] and chance >> 4 < share:
+        person = state.waiting[below(random, counts[WAITING])]
+        used = state.used[person]
+        slot = near(random, used & ~((used << ONE) & (used >> ONE)), slots, is_up)
+        free = ~used
+        if is_near:
+            rest = used ^ (ONE << np.uint64(slot))
+            free &= (rest << ONE) | (rest >> ONE)
+    elif is_near:
+        person = below(random, len(state.used))
+        used = state.used[person]
+        beside = used << ONE if is_up else used >> ONE
+        slot = near(random, used & ~beside, slots, True)
+        free = beside & ~used
+    else:
+        meeting = below(random, len(state.slots))
+        person = board.people[meeting, below(random, board.people.shape[1])]
+        if person == NOBODY:
+            return NOBODY, 0, 0
+        slot = state.slots[meeting]
+        free = ~state.used[person]
+    free &= board.domains[state.at[person, slot]]
+    if not free:
+        return NOBODY, 0, 0
+    return person, slot, near(random, free, slots, is_up)
+
+
+@compiled
+def anneal(board: Board, state: State, steps: int, heat: float, share: float) -> None:
+    """Try as many moves at a temperature, this share of them for those who wait."""
+    counts = state.counts
     for _ in range(steps):
-        if counts[WAITING] and below(random, 1 << 16) < share * (1 << 16):
-            person = state.waiting[below(random, counts[WAITING])]
-            step = 2 * below(random, 2) - 1
-            slot = walk(state, person, below(random, slots), step, True)
-            meeting = state.at[person, slot]
-            other = walk(state, person, below(random, slots), step, False)
-        else:
-            meeting = below(random, meetings)
-            person = board.people[meeting, below(random, width)]
-            if person == NOBODY:
-                continue
-            other = below(random, slots)
+        person, slot, other = choose(board, state, int(share * (1 << 16)))
         if (
-            attempt(board, state, meeting, person, other, temperature)
+            person != NOBODY
+            and attempt(board, state, person, slot, other, heat)
             and counts[BREAKS] < counts[BEST]
             and counts[EXCESS] == 0
             and counts[UNFAIR] == 0
         ):
             counts[BEST] = counts[BREAKS]
-            for one in range(meetings):
+            for one in range(len(state.slots)):
                 state.best[one] = state.slots[one]
 
 
