@@ -1,9 +1,11 @@
 """How fast and how well a disturbed day is repaired, beside CP-SAT alone in the same run.
 
 `python -m bench.repair` disturbs planted days of 300 participants (1,200 meetings in 20 slots) at
-91 and 98 % use of the tables, and of 3,000, a hundred or 25 times in each of four ways; then it
-asks a running service. Times of the processor are what to compare; those of the clock are longer
-on a machine that does other things. `--quick` takes a tenth of the cases.
+91 and 98 % use of the tables, and of 3,000, a hundred or 25 times in each of four ways, on a chart
+that is kept, as the service keeps it; how long the chart takes to make, and to change by one
+meeting, is said beside. Then it asks a running service, at both sizes; before each repair one
+meeting is changed. Times of the processor are what to compare; those of the clock are longer on a
+machine that does other things. `--quick` takes a tenth of the cases.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from bench.repair_days import KINDS, Event, Kind, Size, fair, mission
 from bench.repair_service import others, round_trips, service
 from services.matching.domain.repair import exact
 from services.matching.domain.repair.board import Board
+from services.matching.domain.repair.chart import Chart
 from services.matching.domain.repair.day import Day, Disturbance
 from services.matching.domain.repair.proposal import repair
 
@@ -28,6 +31,7 @@ SIZES = {
     "3000 at 91 %": Size(3000, 660),
     "3000 at 98 %": Size(3000, 610),
 }
+SERVED = ("300 at 91 %", "3000 at 91 %")
 EVENTS: dict[str, Callable[[Size, random.Random], Event]] = {"fair": fair, "mission": mission}
 SEED = 7
 CASES = 100
@@ -87,7 +91,9 @@ def main() -> None:
     by_size = {name: _disturbed(name, size, share) for name, size in SIZES.items()}
     ratios = _beside_peer(max(2, int(PEER_CASES * share)))
     figures: dict[str, Any] = {name: found.figures() for name, found in by_size.items()}
-    figures["service"] = asyncio.run(_served(max(3, int(CASES * share / 4))))
+    for name in SERVED:
+        served = _served(SIZES[name], max(3, int(CASES * share / 4)))
+        figures[f"service, {name}"] = asyncio.run(served)
     print(json.dumps({"bench": "repair", "ratios": ratios, "figures": figures}))
 
 
@@ -97,20 +103,37 @@ def _disturbed(name: str, size: Size, share: float) -> Found:
     total = Found()
     for label, make in EVENTS.items():
         event = make(size, random.Random(SEED))  # noqa: S311  # the same each time
+        chart = _kept(label, event)
         for kind in KINDS:
-            found = _found(event, kind, max(2, int(cases * share)))
+            found = _found((event, chart), kind, max(2, int(cases * share)))
             total.add(found)
             print(f"  {label:8} {kind:16} {_line(found)}", flush=True)
     return total
 
 
-def _found(event: Event, kind: Kind, cases: int) -> Found:
+def _kept(label: str, event: Event) -> Chart:
+    """Make the chart of a day, and change it as often as it has meetings."""
+    before = time.process_time()
+    chart = Chart(event.day(0))
+    made = time.process_time()
+    for one in event.meetings:
+        chart.put([one], set())
+    changed = (time.process_time() - made) / len(event.meetings)
+    print(
+        f"  {label:8} chart            made in {1000 * (made - before):.1f} ms CPU, "
+        f"changed by one meeting in {1000 * changed:.3f} ms"
+    )
+    return chart
+
+
+def _found(on: tuple[Event, Chart], kind: Kind, cases: int) -> Found:
+    event, chart = on
     rng = random.Random(SEED)  # noqa: S311  # the same each time
     found = Found()
     for _ in range(cases):
         day, disturbance = event.disturbed(kind, rng)
         wall, cpu = time.perf_counter(), time.process_time()
-        proposal = repair(day, disturbance, time.monotonic)
+        proposal = repair(day, disturbance, time.monotonic, chart)
         found.cpu.append(1000 * (time.process_time() - cpu))
         found.wall.append(1000 * (time.perf_counter() - wall))
         found.moved += len(proposal.moves)
@@ -135,12 +158,13 @@ def _beside_peer(cases: int) -> dict[str, float]:
     touched: list[tuple[int, int]] = []
     for make in EVENTS.values():
         event = make(SIZES["300 at 91 %"], random.Random(SEED))  # noqa: S311  # the same each time
+        chart = Chart(event.day(0))
         for kind in KINDS:
             rng = random.Random(SEED)  # noqa: S311  # the same each time
             for _ in range(cases):
                 day, disturbance = event.disturbed(kind, rng)
                 before = time.process_time()
-                proposal = repair(day, disturbance, time.monotonic)
+                proposal = repair(day, disturbance, time.monotonic, chart)
                 ours += time.process_time() - before
                 before = time.process_time()
                 found = _by_cp_sat(day, disturbance)
@@ -177,8 +201,8 @@ def _by_cp_sat(day: Day, disturbance: Disturbance) -> int | None:
     return len(free) - stays
 
 
-async def _served(count: int) -> dict[str, Any]:
-    event = mission(SIZES["300 at 91 %"], random.Random(SEED))  # noqa: S311  # the same each time
+async def _served(size: Size, count: int) -> dict[str, Any]:
+    event = mission(size, random.Random(SEED))  # noqa: S311  # the same each time
     async with service(event) as stop:
         await round_trips(stop, 2)
         times, cpu = await round_trips(stop, count)
@@ -192,7 +216,7 @@ async def _served(count: int) -> dict[str, Any]:
         "others_ms_p99_without": round(1000 * calm.percentile(0.99), 1),
         "others_ms_p99_beside": round(1000 * busy.percentile(0.99), 1),
     }
-    print(f"over the service: {figures}")
+    print(f"over the service, {size.participants} participants: {figures}")
     return figures
 
 

@@ -34,6 +34,7 @@ HEAD_START = timedelta(minutes=6)
 RATE = 100
 """How many meetings others read in a second, while repairs are found one after the other."""
 SECONDS = 10
+BOOKED_AT_ONCE = 1_000
 MISSION, ITEM = UUID(int=3), UUID(int=4)
 NAMES = {"en": "Benchmark", "zh": "基准测试"}
 
@@ -48,15 +49,18 @@ class Stop:
     shift: timedelta
     """From the event's times to today's."""
 
-    def request(self, method: str, path: str, body: object = None) -> bytes:
-        """Write a request of mission staff."""
+    def request(
+        self, method: str, path: str, body: object = None, revision: int | None = None
+    ) -> bytes:
+        """Write a request of mission staff, decided on a revision."""
         token = Tokens(SECRET).sign(
             Principal("mission_staff", uuid4()), "session", datetime.now(UTC)
         )
         content = b"" if body is None else json.dumps(body).encode()
         head = (
             f"{method} /api/v1{path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            + (f'If-Match: "{revision}"\r\n\r\n' if revision is not None else "\r\n")
         )
         return head.encode() + content
 
@@ -92,19 +96,33 @@ def _children(pid: int) -> list[int]:
 
 
 async def round_trips(stop: Stop, count: int) -> tuple[dict[str, list[float]], float]:
-    """Ask for repairs of each kind one after the other; gives seconds by kind, and CPU for each."""
+    """Ask for repairs of each kind one after the other; gives seconds by kind, and CPU for each.
+
+    Before each some meeting is delayed, which is not counted: so the day is another one each time.
+    """
     rng = random.Random(5)  # noqa: S311  # the same each time
     connection = await Connection.open(stop.port)
     times: dict[str, list[float]] = {}
-    before = stop.cpu_seconds()
+    used = 0.0
     for _ in range(count):
         for kind, report in stop.reports(rng).items():
-            asked = time.perf_counter()
+            await _delay(stop, connection, rng)
+            before, asked = stop.cpu_seconds(), time.perf_counter()
             _check(await connection.ask(stop.repair(kind, report)))
             times.setdefault(kind, []).append(time.perf_counter() - asked)
+            used += stop.cpu_seconds() - before
     connection.close()
-    used = stop.cpu_seconds() - before
     return times, used / sum(map(len, times.values()))
+
+
+async def _delay(stop: Stop, connection: Connection, rng: random.Random) -> None:
+    one = rng.choice([m for m in stop.event.meetings if m.spot.starts_at >= starts_at(OVER + 1)])
+    path = f"/meetings/{one.id}"
+    found = json.loads((await connection.ask(stop.request("GET", path))).body)
+    body = {"minutes": rng.randint(1, 9)}
+    order = stop.request("POST", f"{path}/delay", body, found["revision"])
+    answer = await connection.ask(order)
+    assert answer.status == HTTPStatus.OK, answer.body
 
 
 async def others(stop: Stop, *, beside: bool) -> Result:
@@ -172,7 +190,8 @@ async def _load(url: str, event: Event, shift: timedelta) -> None:
         used = [(SESSION, table, n) for n, table in enumerate(event.tables)]
         await _copy(connection, "session_point", "session_id point_id place", used)
         await store.put(connection, found := [_today(one, shift) for one in event.meetings])
-        await store.book(connection, found)
+        for first_of in range(0, len(found), BOOKED_AT_ONCE):
+            await store.book(connection, found[first_of : first_of + BOOKED_AT_ONCE])
         away = [
             (uuid4(), STOP, person, asyncpg.Range(start + shift, end + shift), "late", first)
             for person, times in event.away.items()

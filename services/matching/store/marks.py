@@ -15,7 +15,9 @@ from services.matching.store.facts import Row
 from services.matching.store.meetings import MEETING, read
 from shared.postgres import Connection
 
-WRITTEN = "(count(*), coalesce(sum(rows.xmin::text::bigint), 0))::text"
+# Ages are numbers already, and count down from a transaction that is the same for all.
+WRITERS = "coalesce(sum(age(rows.xmin)), 0) - count(*) * age('3'::xid)"
+WRITTEN = f"(count(*), {WRITERS})::text"
 # Whether somebody checked in changes no place.
 PLACES = (
     "SELECT (count(*), bit_xor(uuid_hash_extended(participant_id, "
@@ -24,7 +26,6 @@ PLACES = (
 )
 OF_STOP, OF_MISSION = "rows.stop_id = $1", "rows.mission_id = $2"
 PARTS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "meetings": [("meeting", OF_STOP)],
     "wishes": [
         ("preference", OF_STOP),
         ("company_preference", OF_STOP),
@@ -51,7 +52,8 @@ PARTS: Mapping[str, Sequence[tuple[str, str]]] = {
         ("way", OF_STOP),
     ],
 }
-"""The tables from which each part of a survey is read, with the rows that count."""
+"""The tables from which each part of a survey is read, with the rows that count; the stop's own
+meetings come beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Marks:
     """Every transaction before this one had ended."""
     count: int
     """How many meetings the stop has, cancelled ones included."""
-    parts: Mapping[str, str]
+    parts: Mapping[str, object]
+    """What is another one for each part once something of it has changed."""
 
 
 async def look(connection: Connection, stop: Row) -> Marks:
@@ -70,7 +73,7 @@ async def look(connection: Connection, stop: Row) -> Marks:
     row = await connection.fetchrow(_LOOK, stop["id"], stop["mission_id"])
     assert row is not None
     parts = {part: row[part] for part in PARTS}
-    return Marks(row["horizon"], row["count"], parts)
+    return Marks(row["horizon"], row["count"], {"meetings": row["writers"], **parts})
 
 
 async def changed_meetings(connection: Connection, stop_id: UUID, since: Marks) -> list[Meeting]:
@@ -88,7 +91,8 @@ def _looking() -> str:
     """Write the statement; one, as it has one view of everything."""
     fields = [
         "pg_snapshot_xmin(pg_current_snapshot())::xid::text AS horizon",
-        "(SELECT count(*) FROM meeting WHERE stop_id = $1) AS count",
+        "own.count",
+        "own.writers",
     ]
     for part, tables in PARTS.items():
         sums = [
@@ -97,7 +101,8 @@ def _looking() -> str:
         ]
         sums += [f"({PLACES})"] if part == "rest" else []
         fields.append(f"concat({', '.join(sums)}) AS {part}")
-    return f"SELECT {', '.join(fields)}"
+    own = f"SELECT count(*) AS count, {WRITERS} AS writers FROM meeting AS rows WHERE {OF_STOP}"  # noqa: S608
+    return f"SELECT {', '.join(fields)} FROM ({own}) AS own"  # noqa: S608
 
 
 _LOOK = _looking()

@@ -165,12 +165,11 @@ class Search:
     def _helping(self, piece: Piece, slot: int) -> list[list[Piece]]:
         """List what must go so that somebody interprets: each set frees one who can."""
         board = self._board
-        if piece.helpers is None:
+        if piece.helpers is None or board.helped(piece.helpers, 1 << slot):
             return [[]]
         there = [one for one in piece.helpers if not board.away[one] >> slot & 1]
         sets = [board.holders(one, slot) for one in there]
-        possible = [held for held in sets if not any(one.is_settled for one in held)]
-        return [[]] if [] in possible else possible
+        return [held for held in sets if not any(one.is_settled for one in held)]
 
     def _promising(
         self,
