@@ -24,6 +24,8 @@ PLACES = (
     "uuid_hash_extended(programme_item_id, 0))))::text "
     "FROM participation WHERE stop_id = $1 AND is_confirmed"
 )
+# Another one after a failover, in which the last transactions may have been lost.
+TIMELINE = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 OF_STOP, OF_MISSION = "rows.stop_id = $1", "rows.mission_id = $2"
 PARTS: Mapping[str, Sequence[tuple[str, str]]] = {
     "wishes": [
@@ -99,7 +101,7 @@ def _looking() -> str:
             f"(SELECT {WRITTEN} FROM {table} AS rows WHERE {condition})"  # noqa: S608
             for table, condition in tables
         ]
-        sums += [f"({PLACES})"] if part == "rest" else []
+        sums += [f"({PLACES})", TIMELINE] if part == "rest" else []
         fields.append(f"concat({', '.join(sums)}) AS {part}")
     own = f"SELECT count(*) AS count, {WRITERS} AS writers FROM meeting AS rows WHERE {OF_STOP}"  # noqa: S608
     return f"SELECT {', '.join(fields)} FROM ({own}) AS own"  # noqa: S608
