@@ -15,13 +15,23 @@ _UNTOLD = (
     "looking look seek seeking search find need needs want wanted require offer offers provide "
     "partner partners cooperation company companies supplier suppliers manufacturer china chinese "
     "solution solutions technology technologies technical system systems project projects product "
-    "products process using use high advanced sample large small full local joint"
+    "products process using use high advanced sample large small full local joint us you they "
+    "them themselves he she his her him itself ourselves these those there here when where while "
+    "which what whose whom how why if then so too very much many few some such only even still "
+    "just about after before during against between through under again away down off other "
+    "another same both each every first last must should will would could may might shall do does "
+    "did done was were been being am having had get gets got give gives go goes going come comes "
+    "let lets make makes made making take takes took keep keeps put told tell know like wish "
+    "wishes cannot nor no yes ever never always also nearly enough rather either neither anybody "
+    "somebody everybody anything something nothing once twice three four five six seven eight "
+    "nine ten hundred thousand million dozen half maker makers owner owners"
 )
 _STOP_WORDS = frozenset(_UNTOLD.split())
 _COMMON = re.compile(
     "寻求|寻找|采购|需要|希望|合作|引进|欢迎|供应商|解决方案|方案|技术|设备|项目|企业|公司|厂家|"
     "伙伴|示例|提供|需求|拟购|求购|建设|开发|应用|产品|系统|关注|征集|要求|用于|以及|国内|海外|市场|"
-    "新建|升级|改造|大型|高端|专用|稳定|计划|对接|代理|品牌|相关|业务|服务"
+    "新建|升级|改造|大型|高端|专用|稳定|计划|对接|代理|品牌|相关|业务|服务|我们|怎么办|怎么|如何|怎样|"
+    "能不能|有没有|是不是|想要|不想|想|的|了|哪家|一次|每天|每个|很多|太多|不够|太快|太慢|太短|太高|找不到"
 )
 """What stands in any listing whatever the trade, and so tells none from another."""
 _SPELLINGS = (
@@ -29,6 +39,14 @@ _SPELLINGS = (
     ("centre", "center"), ("tyre", "tire"), ("aluminium", "aluminum"), ("mould", "mold"),
     ("sulph", "sulf"), ("odour", "odor"), ("colour", "color"), ("fuelling", "fueling"),
 )  # fmt: skip
+_PLURALS = {
+    "mice": "mouse", "teeth": "tooth", "feet": "foot", "geese": "goose", "men": "man",
+    "women": "woman", "leaves": "leaf", "knives": "knife", "shelves": "shelf", "calves": "calf",
+    "loaves": "loaf", "hooves": "hoof", "scarves": "scarf", "gases": "gas", "buses": "bus",
+    "lenses": "len", "glasses": "glasse",
+}  # fmt: skip
+"""Those that no rule gives; glasses to look through are no glass."""
+_ES, _ES_MIN = ("ches", "shes", "xes", "sses"), 5
 SENSE = 1.3
 """What the sense of a word weighs beside the word itself."""
 BREAK = ""
@@ -90,6 +108,10 @@ def _stem(word: str) -> str:
     """Take off a plural (the S stemmer of Harman, 1991), and spell as in America."""
     for british, american in _SPELLINGS:
         word = word.replace(british, american)
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if word.endswith(_ES) and len(word) > _ES_MIN:
+        return word[:-2]
     if len(word) <= 3 or word.endswith(("ss", "us")):  # noqa: PLR2004  # `gas` is no plural
         return word
     if word.endswith("ies"):
