@@ -64,7 +64,8 @@ def _board(
     board: Layout, bounds: tuple[Sequence[int], Sequence[int]], spread: int | None
 ) -> kernel.Board:
     width = max(map(len, board.people))
-    people = np.full((len(board.people), width), kernel.NOBODY, np.int32)
+    number = _number(len(board.people), 2 * len(board.held))
+    people = np.full((len(board.people), width), kernel.NOBODY, number)
     for meeting, of in enumerate(board.people):
         people[meeting, : len(of)] = of
     orders, others, signs = [0], [], []
@@ -77,38 +78,41 @@ def _board(
         people,
         np.array(board.domains, np.uint64),
         np.array(bounds[0], np.uint64),
-        np.array([len(held) for held in board.held], np.int64),
-        np.array(bounds[1], np.int64),
+        np.array([len(held) for held in board.held], np.int8),
+        np.array(bounds[1], np.int8),
         np.array(board.tables, np.int64),
         np.array(orders, np.int64),
         np.array(others, np.int64),
         np.array(signs, np.int64),
         len(board.tables) if spread is None else spread,
-        people.sum(axis=1, dtype=np.int32),
+        people.sum(axis=1, dtype=number),
         not others and all(len(of) == kernel.PAIR for of in board.people),
     )
 
 
+def _number(*most: int) -> type[np.int16] | type[np.int32]:
+    """Give the narrower type where numbers allow: what the processor's cache holds decides."""
+    return np.int16 if max(most) < 2**15 else np.int32
+
+
 def _state(board: kernel.Board, slots: Sequence[int], seed: int) -> kernel.State:
     meetings, people = len(board.people), len(board.held)
-    # Half as wide where numbers allow: with thousands, what the processor's cache holds decides.
-    number = np.int16 if meetings < 2**15 else np.int32
-    at = np.full((people, len(board.tables)), kernel.NOBODY, number)
+    at = np.full((people, len(board.tables)), kernel.NOBODY, board.people.dtype)
     used = np.zeros(people, np.uint64)
     for meeting, slot in enumerate(slots):
         of = board.people[meeting][board.people[meeting] != kernel.NOBODY]
         at[of, slot] = meeting
         used[of] |= np.uint64(1 << slot)
-    held = np.array(slots, np.int32)
+    held = np.array(slots, np.int8)
     ends = board.people.size
     state = kernel.State(
         held,
         at,
         used,
-        np.zeros(people),
+        np.zeros(people, np.float32),
         np.bincount(held, minlength=len(board.tables)).astype(np.int64),
-        np.zeros(people, np.int64),
-        np.full(people, kernel.NOBODY, np.int64),
+        np.zeros(people, np.int32),
+        np.full(people, kernel.NOBODY, np.int32),
         np.zeros(kernel.GAIN + 1, np.int64),
         held.copy(),
         np.zeros(meetings, np.int64),

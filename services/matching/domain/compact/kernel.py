@@ -16,6 +16,8 @@ from services.matching.domain.compact.machine_code import compiled, inlined
 
 Masks = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
+Narrow = NDArray[np.int16 | np.int32]
+Bytes = NDArray[np.int8]
 
 Word = np.uint64
 
@@ -41,11 +43,11 @@ CHAIN_MAX = 200
 class Board(NamedTuple):
     """What does not change, by number of meeting, participant or slot."""
 
-    people: NDArray[np.int32]
+    people: Narrow
     domains: Masks
     windows: Masks
-    held: Numbers
-    least: Numbers
+    held: Bytes
+    least: Bytes
     tables: Numbers
     orders: Numbers
     """From where to where in `others` each meeting's precedences are."""
@@ -53,7 +55,7 @@ class Board(NamedTuple):
     signs: Numbers
     """1 where the other is later, -1 where it is earlier."""
     spread: int
-    sums: NDArray[np.int32]
+    sums: Narrow
     """The sum of the two in each meeting: less one of them, it is the other."""
     is_plain: bool
     """Whether all meet in pairs, in any order: then chains are paths."""
@@ -62,17 +64,17 @@ class Board(NamedTuple):
 class State(NamedTuple):
     """What a search changes, and `best`, the best schedule that it came by."""
 
-    slots: NDArray[np.int32]
-    at: NDArray[np.int32]
+    slots: Bytes
+    at: Narrow
     used: Masks
-    weights: NDArray[np.float64]
+    weights: NDArray[np.float32]
     load: Numbers
-    waiting: Numbers
+    waiting: NDArray[np.int32]
     """The participants with more breaks than the least, and behind them nothing."""
-    places: Numbers
+    places: NDArray[np.int32]
     """Where in `waiting` each of them is, or -1."""
     counts: Numbers
-    best: NDArray[np.int32]
+    best: Bytes
     marks: Numbers
     chain: Numbers
     ends: Numbers
@@ -154,7 +156,7 @@ def follow(board: Board, state: State, first: int, slot: int, other: int) -> boo
     while place < length:
         meeting = chain[place]
         place += 1
-        to = slot + other - state.slots[meeting]
+        to = slot + other - int(state.slots[meeting])
         if not (board.domains[meeting] >> np.uint64(to)) & ONE:
             return False
         gain += 1 if to == other else -1
@@ -203,10 +205,10 @@ def is_ordered(board: Board, state: State, slot: int, other: int) -> bool:
     """Say whether the chain's meetings would still be before and after those they have to."""
     for place in range(state.counts[LENGTH]):
         meeting = state.chain[place]
-        to = slot + other - state.slots[meeting]
+        to = slot + other - int(state.slots[meeting])
         for number in range(board.orders[meeting], board.orders[meeting + 1]):
             one = board.others[number]
-            beside = state.slots[one]
+            beside = int(state.slots[one])
             if state.marks[one] == state.counts[STAMP]:
                 beside = slot + other - beside
             if (beside - to) * board.signs[number] <= 0:
@@ -234,7 +236,7 @@ def exchange(board: Board, state: State, slot: int, other: int) -> None:
             state.at[person, state.slots[meeting]] = NOBODY
     for place in range(length):
         meeting = state.chain[place]
-        to = slot + other - state.slots[meeting]
+        to = slot + other - int(state.slots[meeting])
         state.slots[meeting] = to
         for seat in range(board.people.shape[1]):
             person = board.people[meeting, seat]
@@ -381,10 +383,10 @@ def choose(board: Board, state: State, share: int) -> tuple[int, int, int]:
         free = beside & ~used
     else:
         meeting = below(random, len(state.slots))
-        person = board.people[meeting, below(random, board.people.shape[1])]
+        person = int(board.people[meeting, below(random, board.people.shape[1])])
         if person == NOBODY:
             return NOBODY, 0, 0
-        slot = state.slots[meeting]
+        slot = int(state.slots[meeting])
         free = ~state.used[person]
     free &= board.domains[state.at[person, slot]]
     if not free:
