@@ -100,6 +100,17 @@ def test_a_reason_names_the_particular_field_rather_than_the_one_it_belongs_to()
     assert reason.parameters["concept"] == "battery-recycling"
 
 
+def test_a_reason_names_no_field_that_a_passing_word_belongs_to() -> None:
+    offer = someone("o", "delegation", "offer", ("", "Valve cooling for converter stations", ""))
+    need = someone("n", "local", "need", ("", "", "海上换流平台阀冷、海水提升泵"))
+
+    [reason] = [
+        r for r in Scorer([offer], {}).score(need, offer).reasons if "concept" in r.parameters
+    ]
+
+    assert reason.parameters["concept"] == "hvdc"
+
+
 def test_a_shared_language_is_worth_something_and_saves_the_interpreter() -> None:
     without, shared = score(offering(), needing()), score(offering(), needing(("zh", "en")))
 

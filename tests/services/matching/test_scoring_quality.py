@@ -10,9 +10,11 @@ FLOORS = {
     "graded_later.yaml": 0.9,
     "graded_unseen.yaml": 0.92,
     "graded_fresh.yaml": 0.91,
-    "graded_niches.yaml": 0.86,
-    "graded_trades.yaml": 0.86,
-    "graded_strangers.yaml": 0.86,
+    "graded_niches.yaml": 0.9,
+    "graded_trades.yaml": 0.9,
+    "graded_strangers.yaml": 0.9,
+    "graded_roundabout.yaml": 0.93,
+    "graded_untouched.yaml": 0.88,
 }
 """Of nDCG@5: well under what was measured, well over what words without a taxonomy reach."""
 
@@ -29,7 +31,7 @@ def test_offers_that_fit_are_near_the_top_across_languages(name: str) -> None:
     assert quality(graded, ranked_by_scorer(graded))[0] >= FLOORS[name]
 
 
-@pytest.mark.parametrize("name", ["graded_unseen.yaml", "graded_strangers.yaml"])
+@pytest.mark.parametrize("name", ["graded_unseen.yaml", "graded_untouched.yaml"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_most_are_still_found_when_a_quarter_of_the_terms_is_unknown(name: str, seed: int) -> None:
     graded = read(name)
