@@ -14,6 +14,7 @@ from pysat.card import CardEnc
 
 from services.matching.domain.compact.cores import Late, Solver
 from services.matching.domain.compact.encoding import COUNTER, Encoding
+from services.matching.domain.compact.narrowing import narrowed
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import Cause, Kind
 
@@ -22,17 +23,21 @@ def conflict(agenda: Agenda, seconds: float | None = None) -> Cause | None:
     """Name meetings, or people who cannot wait alike; None if there are none, or time is over."""
     until = None if seconds is None else time.monotonic() + seconds
     try:
-        with Solver(_Holding(agenda).in_order(agenda.precedences).clauses, until) as solver:
-            if not solver.ask(range(1, len(agenda.meetings) + 1)):
-                return _of_meetings(agenda, solver)
+        every = range(1, len(agenda.meetings) + 1)
+        # Tables, counted by most of the clauses, mostly have no part in it.
+        for has_tables in (False, True):
+            with Solver(_Holding(agenda, every, has_tables).in_order().clauses, until) as solver:
+                if not solver.ask(every):
+                    return _of_meetings(agenda, solver.core(), until)
         return _of_spread(agenda, until)
     except Late:
         return None
 
 
-def _of_meetings(agenda: Agenda, solver: Solver) -> Cause:
-    few, is_least = _fewest(solver)
-    with Solver(_Holding(agenda).clauses) as unordered:
+def _of_meetings(agenda: Agenda, core: Sequence[int], until: float | None) -> Cause:
+    with Solver(_Holding(agenda, core).in_order().clauses, until) as solver:
+        few, is_least = _fewest(solver, core)
+    with Solver(_Holding(agenda, few).clauses) as unordered:
         kind: Kind = "order" if unordered.ask(few) else "together"
     meetings = tuple(sorted(one - 1 for one in few))
     taking_part = Counter(person for one in meetings for person in agenda.meetings[one].people)
@@ -42,21 +47,21 @@ def _of_meetings(agenda: Agenda, solver: Solver) -> Cause:
 
 
 def _of_spread(agenda: Agenda, until: float | None) -> Cause | None:
-    encoding = Encoding(agenda)
+    encoding = Encoding(agenda, narrowed(agenda))
     person_of = {literal: person for person, literal in encoding.alike.items()}
     with Solver(encoding.clauses, until) as solver:
         if solver.ask(list(person_of)):
             return None
-        few, is_least = _fewest(solver)
+        few, is_least = _fewest(solver, solver.core())
     people = tuple(sorted(person_of[one] for one in few))
     meetings = sorted({one for person in people for one in agenda.of()[person]})
     slots = frozenset().union(*(agenda.allowed(one) for one in meetings))
     return Cause("spread", people, tuple(meetings), slots, is_least)
 
 
-def _fewest(solver: Solver) -> tuple[list[int], bool]:
-    """Give a core of which all is needed; and whether that is known, for time may be over."""
-    few = solver.core()
+def _fewest(solver: Solver, core: Sequence[int]) -> tuple[list[int], bool]:
+    """Give of a core what is needed; and whether that is known, for time may be over."""
+    few = list(core)
     try:
         for one in list(few):
             if one in few and not solver.ask([other for other in few if other != one]):
@@ -69,27 +74,30 @@ def _fewest(solver: Solver) -> tuple[list[int], bool]:
 class _Holding:
     """Clauses that can be met if the meetings assumed are held: n + 1 says that meeting n is."""
 
-    def __init__(self, agenda: Agenda) -> None:
-        self._top = len(agenda.meetings)
+    def __init__(self, agenda: Agenda, meetings: Iterable[int], has_tables: bool = True) -> None:
+        """Leave all but these meetings (numbered from 1) out, and tables perhaps."""
+        self._agenda, self._top = agenda, len(agenda.meetings)
         self.clauses: list[list[int]] = []
-        self._held = [self._meeting(agenda, place) for place in range(len(agenda.meetings))]
+        self._held = {one - 1: self._meeting(agenda, one - 1) for one in meetings}
         busy, taken = defaultdict(list), defaultdict(list)
-        for meeting, held in zip(agenda.meetings, self._held, strict=True):
+        for place, held in self._held.items():
             for slot, literal in held.items():
                 taken[slot].append(literal)
-                for person in meeting.people:
+                for person in agenda.meetings[place].people:
                     busy[person, slot].append(literal)
         for literals in busy.values():
             self._at_most_one(literals)
         for slot, literals in taken.items():
-            self._at_most(literals, agenda.tables[slot])
+            if has_tables:
+                self._at_most(literals, agenda.tables[slot])
 
-    def in_order(self, precedences: Iterable[tuple[int, int]]) -> Self:
+    def in_order(self) -> Self:
         """Hold the first of each pair before the second, if both are held."""
-        for first, second in precedences:
-            for slot, literal in self._held[second].items():
-                earlier = (one for at, one in self._held[first].items() if at < slot)
-                self.clauses.append([-literal, -(first + 1), -(second + 1), *earlier])
+        for first, second in self._agenda.precedences:
+            if first in self._held and second in self._held:
+                for slot, literal in self._held[second].items():
+                    earlier = (one for at, one in self._held[first].items() if at < slot)
+                    self.clauses.append([-literal, -(first + 1), -(second + 1), *earlier])
         return self
 
     def _meeting(self, agenda: Agenda, place: int) -> dict[int, int]:

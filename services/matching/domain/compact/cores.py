@@ -98,6 +98,19 @@ class Cores:
         self._assumed = dict.fromkeys(wanted)
         self._bound = 0
 
+    def know(self, core: Sequence[int], false: int) -> None:
+        """Take as known that so many of these are false; `wanted` has them all."""
+        self._bound += false
+        self._hear(None, self._bound)
+        for one in core:
+            del self._assumed[one]
+        if len(core) == false:
+            self._solver.add([-one] for one in core)
+            return
+        sums = self._sums(core)
+        self._solver.add([[sums[false - 1]]])
+        self._count(sums, false)
+
     def search(self) -> bool:
         """Search until the best is known, False if there is none; Late if time is over first."""
         if not self._solver.ask([]):
@@ -132,10 +145,14 @@ class Cores:
         if len(core) == 1:
             self._solver.add([[-core[0]]])
             return
+        self._count(self._sums(core), 1)
+
+    def _sums(self, core: Sequence[int]) -> list[int]:
+        """Give literals that are true if at least 1, 2, ... of a core are false."""
         with ITotalizer([-one for one in core], ubound=len(core) - 1, top_id=self._top) as counter:
             self._top = max(self._top, counter.top_id)
             self._solver.add(counter.cnf.clauses)
-            self._count(list(counter.rhs), 1)
+            return list(counter.rhs)
 
     def _count(self, sums: list[int], at: int) -> None:
         """Assume that no more than `at` of a core are false."""

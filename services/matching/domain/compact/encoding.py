@@ -10,26 +10,33 @@ from itertools import combinations, pairwise
 from pysat.card import CardEnc, EncType, ITotalizer
 from pysat.formula import CNF
 
-from services.matching.domain.compact.layout import bits, layout
+from services.matching.domain.compact.layout import Layout, bits
+from services.matching.domain.compact.packing import needs
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import followed
 
 COUNTER = EncType.totalizer
+FULL_DAY = 0.5
+"""From this share of somebody's possible slots on, it tells that so many are used at least."""
+FEW_TABLES = 0.7
+"""From this share of all tables in use on, it tells how many people can be there in a slot."""
 
 
 class Encoding:
     """The clauses, and a literal for each break that a schedule can do without."""
 
-    def __init__(self, agenda: Agenda) -> None:
-        """Encode an agenda."""
+    def __init__(self, agenda: Agenda, board: Layout) -> None:
+        """Encode an agenda, laid out with the slots that are left."""
         self.clauses: list[list[int]] = []
         self.wanted: list[int] = []
         """Each is true where somebody has a break less; several of one person come in order."""
+        self.unbroken: list[int] = []
+        """Those of them that say that somebody who can do without any break has none."""
         self.alike: dict[int, int] = {}
         """Assumed of a participant: no more breaks than the spread above those with the fewest."""
         self.top = 0
         """The highest variable."""
-        self._agenda, self._board = agenda, layout(agenda)
+        self._agenda, self._board = agenda, board
         self._used: list[list[int]] = []
         self._floors: dict[int, int] = {}
         self.held = [{slot: self._new() for slot in bits(mask)} for mask in self._board.domains]
@@ -68,14 +75,13 @@ class Encoding:
             self.clauses.extend([-one, used[-1]] for one in here)
             self._at_most_one(here)
         self._used.append(used)
-        self._at_most(used, len(held))
-        self._at_least(used, len(held))
         domains = [self._board.domains[place] for place in held]
-        edges = {mask.bit_length() for mask in domains}
-        edges |= {(mask & -mask).bit_length() - 1 for mask in domains}
-        for cut in edges.intersection(range(1, self._board.slots)):
-            self._at_least(used[:cut], sum(mask >> cut == 0 for mask in domains))
-            self._at_least(used[cut:], sum((mask >> cut) << cut == mask for mask in domains))
+        possible = sum(any(mask >> slot & 1 for mask in domains) for slot in range(len(used)))
+        self._at_most(used, len(held))
+        if len(held) >= FULL_DAY * possible:
+            self._at_least(used, len(held))
+        for part, least in needs(domains, self._board.slots):
+            self._at_least([used[slot] for slot in bits(part)], least)
         if len(held) > 1:
             self._breaks(person, used, held)
 
@@ -94,6 +100,8 @@ class Encoding:
         more = self._sums(begins, runs_max)[1:]
         self.clauses.append([*unbroken, more[0]])
         self.wanted.extend(-one for one in more)
+        if unbroken:
+            self.unbroken.append(-more[0])
         if spread is not None and len(more) > spread:
             self.alike[person] = self._new()
             self._limit(self.alike[person], more[spread:])
@@ -145,8 +153,9 @@ class Encoding:
     def _tables(self) -> None:
         """Count in each slot who is there, and meetings, by a mark for all of one participant."""
         largest = max((len(people) for people in self._board.people), default=0)
-        for slot, tables in enumerate(self._board.tables):
-            self._at_most([used[slot] for used in self._used], largest * tables)
+        if self._board.table_use >= FEW_TABLES:
+            for slot, tables in enumerate(self._board.tables):
+                self._at_most([used[slot] for used in self._used], largest * tables)
         clusters, left = [], set(range(len(self.held)))
         while left:
             cluster = max((left.intersection(held) for held in self._board.held), key=len)

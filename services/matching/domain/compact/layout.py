@@ -43,6 +43,11 @@ class Layout:
         """Count the slots."""
         return len(self.tables)
 
+    @property
+    def table_use(self) -> float:
+        """Give the share of all tables, in all slots, that the meetings take."""
+        return len(self.people) / max(sum(self.tables), 1)
+
 
 def layout(agenda: Agenda) -> Layout:
     """Lay an agenda out."""
@@ -62,7 +67,7 @@ def layout(agenda: Agenda) -> Layout:
         earlier.setdefault(second, []).append(first)
         later.setdefault(first, []).append(second)
     domains = _domains(agenda)
-    _narrow(domains, agenda.precedences, len(agenda.tables))
+    keep_order(domains, agenda.precedences, len(agenda.tables))
     return Layout(agenda.tables, people, domains, held, earlier, later)
 
 
@@ -80,7 +85,7 @@ def _domains(agenda: Agenda) -> list[int]:
     return domains
 
 
-def _narrow(domains: list[int], precedences: Sequence[tuple[int, int]], slots: int) -> None:
+def keep_order(domains: list[int], precedences: Sequence[tuple[int, int]], slots: int) -> None:
     """Take away the slots too late for what comes after, and too early for what is before."""
     for _ in range(slots):
         has_changed = False

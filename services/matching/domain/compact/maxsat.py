@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from services.matching.domain.compact.check import breaks
 from services.matching.domain.compact.conflict import conflict
 from services.matching.domain.compact.cores import Cores, Late, Solver
-from services.matching.domain.compact.encoding import Encoding
+from services.matching.domain.compact.encoding import FEW_TABLES, Encoding
+from services.matching.domain.compact.narrowing import narrowed
+from services.matching.domain.compact.packing import packed
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import Cause, cause
 
@@ -44,11 +46,17 @@ def compact(
     if (why := cause(agenda)) is not None:
         return Compact(None, 0, cause=why)
     until = None if seconds is None else time.monotonic() + seconds
-    encoding = Encoding(agenda)
+    board = narrowed(agenda)
+    broken = packed(board) if all(board.domains) and board.table_use >= FEW_TABLES else 0
+    if not all(board.domains) or broken is None:
+        return Compact(None, 0, cause=conflict(agenda, CAUSE_SECONDS))
+    encoding = Encoding(agenda, board)
     found = _Found(agenda, encoding, progress)
     with Solver(encoding.clauses, until) as solver:
         solver.add([literal] for literal in encoding.alike.values())
         cores = Cores(solver, encoding.wanted, encoding.top, found.hear)
+        if broken:
+            cores.know(encoding.unbroken, broken)
         try:
             is_possible = cores.search()
         except Late:

@@ -88,7 +88,11 @@ def followed(domains: Sequence[int], first: int) -> list[int]:
 
     Any of these is part of a way to hold all (Régin 1994); without such a way the list is empty.
     """
-    window = ((1 << len(domains)) - 1) << first
+    return filling(domains, ((1 << len(domains)) - 1) << first)
+
+
+def filling(domains: Sequence[int], window: int) -> list[int]:
+    """As `followed`, for any set of as many slots as there are meetings."""
     inside = [mask & window for mask in domains]
     if all(mask == window for mask in inside):
         return inside
