@@ -15,6 +15,8 @@ from pysat.solvers import Cadical195
 SEARCH = {"phase": 0, "target": 2}
 """Try false first, as most meetings are not in most slots, and go back to what went far."""
 CONFLICTS_FIRST = 2_000
+CONFLICTS_AT_ONCE = 5_000
+"""For all that is wanted, before any solution is asked for: mostly it can be, or none exists."""
 
 
 class Late(Exception):
@@ -61,6 +63,12 @@ class Solver:
             # As many as the time left seems to allow, half of it at most: later ones are slower.
             budget = int(budget * min(4.0, max(0.1, left / 2 / (time.monotonic() - start))))
         raise Late
+
+    def ask_shortly(self, assumed: Sequence[int]) -> bool | None:
+        """As `ask`, but None if it takes more than a second or so."""
+        if self._until is not None and time.monotonic() >= self._until:
+            return None
+        return self._try(assumed, CONFLICTS_AT_ONCE)
 
     def _try(self, assumed: Sequence[int], conflicts: int) -> bool | None:
         """As `ask`, but None if so many conflicts do not tell."""
@@ -113,9 +121,12 @@ class Cores:
 
     def search(self) -> bool:
         """Search until the best is known, False if there is none; Late if time is over first."""
-        if not self._solver.ask([]):
+        at_once = self._solver.ask_shortly(list(self._assumed))
+        if at_once is False and not self._solver.core():
             return False
         # Any solution is had before the best, for time may be over soon.
+        if not at_once and not self._solver.ask([]):
+            return False
         is_over = self._hear(self._solver.model(), self._bound)
         while not is_over:
             is_over = self._round()
