@@ -1,13 +1,15 @@
 """Traditional Chinese as simplified: companies of Taiwan and Hong Kong are read like all others.
 
-A table of characters is enough, for scores compare pieces of texts and show none: no library that
-weighs phrases is needed. Some words differ, too: what is 軟體 in Taipei is 软件 in Beijing.
+OpenCC turns characters and everyday words; trades have words of their own, too: what is 製程 in
+Taipei is 工艺 in Beijing.
 """
 
 import re
 import tomllib
 from functools import cache
 from pathlib import Path
+
+from opencc import OpenCC
 
 FOLDING = Path(__file__).with_name("folding.toml")
 
@@ -17,16 +19,20 @@ def folded(text: str) -> str:
 
     晶片 are wafers in Shanghai and chips in Taipei: words change where characters do.
     """
-    characters, words, known = _tables()
-    if text.isascii() or text == text.translate(characters):
+    if text.isascii() or _converter("t2s").convert(text) == text:
         return text
-    return words.sub(lambda found: known[found[0]], text).translate(characters)
+    pattern, words = _words()
+    said: str = _converter("tw2sp").convert(pattern.sub(lambda found: words[found[0]], text))
+    return said
 
 
 @cache
-def _tables() -> tuple[dict[int, str], re.Pattern[str], dict[str, str]]:
-    read = tomllib.loads(FOLDING.read_text())
-    characters = {ord(pair[0]): pair[1] for pair in read["characters"].split()}
-    words: dict[str, str] = read["words"]
+def _converter(name: str) -> OpenCC:
+    return OpenCC(name)
+
+
+@cache
+def _words() -> tuple[re.Pattern[str], dict[str, str]]:
+    words: dict[str, str] = tomllib.loads(FOLDING.read_text())
     longest_first = sorted(words, key=len, reverse=True)
-    return characters, re.compile("|".join(map(re.escape, longest_first))), words
+    return re.compile("|".join(map(re.escape, longest_first))), words
