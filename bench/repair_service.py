@@ -34,7 +34,6 @@ HEAD_START = timedelta(minutes=6)
 RATE = 100
 """How many meetings others read in a second, while repairs are found one after the other."""
 SECONDS = 10
-BOOKED_AT_ONCE = 1_000
 MISSION, ITEM = UUID(int=3), UUID(int=4)
 NAMES = {"en": "Benchmark", "zh": "基准测试"}
 
@@ -190,8 +189,7 @@ async def _load(url: str, event: Event, shift: timedelta) -> None:
         used = [(SESSION, table, n) for n, table in enumerate(event.tables)]
         await _copy(connection, "session_point", "session_id point_id place", used)
         await store.put(connection, found := [_today(one, shift) for one in event.meetings])
-        for first_of in range(0, len(found), BOOKED_AT_ONCE):
-            await store.book(connection, found[first_of : first_of + BOOKED_AT_ONCE])
+        await store.book(connection, found)
         away = [
             (uuid4(), STOP, person, asyncpg.Range(start + shift, end + shift), "late", first)
             for person, times in event.away.items()

@@ -32,6 +32,9 @@ AWAY = (
     "GROUP BY stop_id, resource_id, begins, ends) AS gaps"
 )
 
+BOOKED_AT_ONCE = 4_000
+"""The day of thousands of people is more than one statement holds within its time."""
+
 
 async def put(connection: Connection, meetings: Sequence[Meeting]) -> None:
     """Write meetings, new or changed; their bookings are written by `book`."""
@@ -73,6 +76,7 @@ def _values(meeting: Meeting) -> tuple[object, ...]:
 
 async def book(connection: Connection, meetings: Sequence[Meeting]) -> None:
     """Hold what meetings need, and nothing else; a cancelled one holds nothing."""
+    # All of them first: the wall of ways looks at what is there with each statement.
     await connection.execute(
         "DELETE FROM booking WHERE meeting_id = ANY($1::uuid[])", [one.id for one in meetings]
     )
@@ -82,13 +86,14 @@ async def book(connection: Connection, meetings: Sequence[Meeting]) -> None:
         if one.state != "cancelled"
         for resource in one.resources
     ]
-    await connection.execute(
-        "INSERT INTO booking (meeting_id, resource_id, during) "
-        "SELECT meeting_id, resource_id, tstzrange(starts_at, ends_at) FROM "
-        "unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) "
-        "AS held (meeting_id, resource_id, starts_at, ends_at)",
-        *columns(held, 4),
-    )
+    for first in range(0, len(held), BOOKED_AT_ONCE):
+        await connection.execute(
+            "INSERT INTO booking (meeting_id, resource_id, during) "
+            "SELECT meeting_id, resource_id, tstzrange(starts_at, ends_at) FROM "
+            "unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) "
+            "AS held (meeting_id, resource_id, starts_at, ends_at)",
+            *columns(held[first : first + BOOKED_AT_ONCE], 4),
+        )
 
 
 async def check_walls(connection: Connection) -> None:
