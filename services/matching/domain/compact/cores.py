@@ -14,7 +14,10 @@ from pysat.solvers import Cadical195
 
 SEARCH = {"phase": 0, "target": 2}
 """Try false first, as most meetings are not in most slots, and go back to what went far."""
-CONFLICTS_FIRST = 2_000
+CONFLICTS_FIRST = 20_000
+"""Looking at the time starts the solver's search anew, which cost five times as many of them."""
+CONFLICTS_PER_SECOND = 500
+"""Fewer than are mostly had, so that a short time is not overrun by much."""
 CONFLICTS_AT_ONCE = 5_000
 """For all that is wanted, before any solution is asked for: mostly it can be, or none exists."""
 
@@ -55,7 +58,8 @@ class Solver:
         """Say whether all that is assumed can be; Late if time is over first."""
         if self._until is None:
             return bool(self._solver.solve(list(assumed)))
-        budget = CONFLICTS_FIRST
+        left = self._until - time.monotonic()
+        budget = int(min(CONFLICTS_FIRST, left * CONFLICTS_PER_SECOND))
         while (left := self._until - time.monotonic()) > 0:
             start = time.monotonic()
             if (answer := self._try(assumed, budget)) is not None:
