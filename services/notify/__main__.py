@@ -28,7 +28,7 @@ from services.notify.channels.printed import Printed
 from services.notify.channels.sms import Gateway, Sms
 from services.notify.channels.web_push import Vapid, WebPush, read_key
 from services.notify.channels.wecom import Wecom
-from services.notify.commands import feeding, webhook_sending
+from services.notify.commands import asking, feeding, webhook_sending
 from services.notify.commands.checking import mail_flows
 from services.notify.commands.erasing import sweep
 from services.notify.commands.feeding import Bell
@@ -138,6 +138,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             | {
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
+                "waves": lambda: asking.for_ever(held.database, held.reach.available),
                 "reconciler": Reconciler(held.database, held.live).run,
             }
             | {

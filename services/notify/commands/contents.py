@@ -1,7 +1,7 @@
 """Contents: what a message has to say, before it is put into words."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from services.notify.commands.calendar import (
 )
 from services.notify.commands.knowing import Known
 from services.notify.commands.letterhead import Letterhead
-from services.notify.domain.mail import Message, NothingNew, NotYet
+from services.notify.domain.mail import Kind, Message, NothingNew, NotYet
 from services.notify.domain.templates import Template, TemplateName
 from services.notify.store.facts import Facts
 from shared.contacts import Contact
@@ -54,12 +54,14 @@ def content_of(
     Its mission is known.
     """
     about = _About(known, head, message, contact, now)
-    if message.kind == "schedule":
-        return about.schedule()
-    if message.kind == "announcement":
-        return about.announcement()
-    if message.kind == "trial":
-        return about.trial()
+    of_its_own: Mapping[Kind, Callable[[], Content]] = {
+        "schedule": about.schedule,
+        "announcement": about.announcement,
+        "results": about.results,
+        "trial": about.trial,
+    }
+    if message.kind in of_its_own:
+        return of_its_own[message.kind]()
     if message.kind == "sign_in":
         return Content("sign_in", about.person(""))
     if message.kind.startswith("application_"):
@@ -130,6 +132,14 @@ class _About:
         }
         # One announcement does not take another's place.
         return Content("announcement", values, page, topic=said.id)
+
+    def results(self) -> Content:
+        mission_id = self.message.mission_id
+        page = f"/outcomes?mission_id={mission_id}"
+        unsubscribe = self.head.unsubscribe(self.message.person_id)
+        # A newer one takes an older one's place, and nothing else's.
+        values = self.person(page) | {"unsubscribe": unsubscribe}
+        return Content("results", values, page, topic=mission_id)
 
     def schedule(self) -> Content:
         stop = self.stop()

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify.store import audit, people
+from services.notify.domain.waves import KEPT as WAVES_KEPT
+from services.notify.store import audit, people, waves
 from services.notify.store.live import Live
 from shared.contacts import Contacts
 from shared.erased import forget_answers, note_erased
@@ -54,6 +55,7 @@ async def sweep(database: Database, at: datetime) -> int:
     await forget_requests(database, at - KEPT)
     async with database.transaction() as connection:
         await audit.end(connection, at - TRAIL_KEPT)
+        await waves.forget(connection, at - WAVES_KEPT)
     return await in_batches(
         database,
         lambda connection: people.forget_mails(connection, at - MAILS_KEPT, BATCH_SIZE_MAX),

@@ -35,7 +35,9 @@ def brief_of(name: TemplateName, language: Language) -> Template:
 
 def link_words(page: str, language: Language) -> str:
     """Say what leads to a page of ours, where its address is not shown."""
-    return WORDS["open_day" if page.startswith("/day") else "open_page"][language]
+    path = page.partition("?")[0]
+    key = {"/day": "open_day", "/outcomes": "state_results"}.get(path, "open_page")
+    return WORDS[key][language]
 
 
 def samples(language: Language) -> dict[str, str]:

@@ -26,6 +26,7 @@ Kind = Literal[
     "application_lapsed",
     "announcement",
     "trial",
+    "results",
 ]
 
 State = Literal["queued", "sent", "failed", "superseded", "suppressed"]

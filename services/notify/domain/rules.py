@@ -17,7 +17,7 @@ MAIL_ALONE: tuple[Kind, ...] = ("sign_in", "trial")
 """What goes nowhere but to the mail address: its link is the sign-in itself, or it is a mail that
 is tried out."""
 
-MANY: tuple[Kind, ...] = ("announcement",)
+MANY: tuple[Kind, ...] = ("announcement", "results")
 """What is written to many, and what people may do without."""
 
 
@@ -76,7 +76,7 @@ def turn(soonest: datetime, *, is_first: bool, rules: Rules, zone: ZoneInfo, now
     if pressing <= now:
         return Turn(now, is_urgent=True)
     at = now if is_first or rules.digest_at is None else _next(rules.digest_at, zone, now)
-    at = _after_quiet(min(at, pressing), rules, zone)
+    at = after_quiet(min(at, pressing), rules, zone)
     return Turn(min(at, pressing), is_urgent=False)
 
 
@@ -124,7 +124,7 @@ def _next(clock: time, zone: ZoneInfo, now: datetime) -> datetime:
     return next(moment for moment in moments if moment >= now)
 
 
-def _after_quiet(at: datetime, rules: Rules, zone: ZoneInfo) -> datetime:
+def after_quiet(at: datetime, rules: Rules, zone: ZoneInfo) -> datetime:
     """Give the moment itself, or the end of the quiet hours that it falls into."""
     begin, end = rules.quiet_from, rules.quiet_until
     clock = at.astimezone(zone).time()

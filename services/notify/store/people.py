@@ -22,6 +22,7 @@ ABOUT: Sequence[tuple[str, str]] = (
     ("announcement", "t.written_by = $1"),
     ("mail_template", "t.written_by = $1"),
     ("partner_staff", "t.person_id = $1"),
+    ("result_wave", "t.person_id = $1"),
     ("audit_entry", "t.actor_id = $1 OR t.subject_id = $1"),
     ("live_meeting", "t.people @> ARRAY[$1::uuid]"),
     ("erased_person", "t.person_id = $1"),
@@ -43,6 +44,7 @@ _FORGET = (
     "DELETE FROM notice WHERE person_id = $1",
     "DELETE FROM told WHERE person_id = $1",
     "DELETE FROM partner_staff WHERE person_id = $1",
+    "DELETE FROM result_wave WHERE person_id = $1",
 )
 
 

@@ -81,6 +81,7 @@ EVENTS: dict[str, type[m.MeetingEvent]] = {
     "called": m.MeetingCalled,
     "in_progress": m.MeetingStarted,
     "completed": m.MeetingFinished,
+    "no_show": m.MeetingMissed,
     "cancelled": m.MeetingCancelled,
 }
 

@@ -1,0 +1,34 @@
+"""Waves: when those who met are asked again what came of it."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+WAVES = (0, 90, 180, 365)
+"""So many days after a mission's last stop, as results come late (GAO-11-909)."""
+
+OVERDUE_MAX = timedelta(days=7)
+"""A wave that is later than this is left out: the next one asks the same."""
+
+KEPT = timedelta(days=WAVES[-1]) + OVERDUE_MAX
+"""How long it stays on file who was asked: until the last wave is over, if asked at the first."""
+
+_THE_SAME_EVENING = time(18)
+_LATER = time(10)
+
+
+def moment(days: int, last_day: date, zone: ZoneInfo) -> datetime:
+    """Say when a wave is due, by the clock of the last stop, which is held on `last_day`; UTC."""
+    clock = _LATER if days else _THE_SAME_EVENING
+    return datetime.combine(last_day + timedelta(days=days), clock, zone).astimezone(UTC)
+
+
+def wave_due(last_day: date, zone: ZoneInfo, now: datetime) -> int | None:
+    """Say which wave is to be asked, by its days; None: none is due, or it is too late for it."""
+    return next(
+        (
+            days
+            for days in WAVES
+            if timedelta(0) <= now - moment(days, last_day, zone) <= OVERDUE_MAX
+        ),
+        None,
+    )
