@@ -59,6 +59,10 @@ async def report(connection: Connection, mission_id: UUID, now: datetime) -> Mis
             )
             for stop in stops
         ),
-        waves=waves(stops, [one.statements for one in deals], now),
+        waves=waves(
+            [(one["held_on"], one["timezone"]) for one in stops],
+            [one.statements for one in deals],
+            now,
+        ),
         felt=tuple(one for one in await feedback.summary(connection, mission_id) if one.answers),
     )

@@ -1,8 +1,7 @@
 """The mission report: what came of a mission, from its meetings and from the ledger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -78,16 +77,16 @@ class MissionReport(Facts):
 
 
 def waves(
-    stops: Sequence[Mapping[str, Any]],
+    stops: Sequence[tuple[date, str]],
     deals: Sequence[Sequence[Statement]],
     now: datetime,
 ) -> tuple[Wave, ...]:
-    """Say how the ledger stood at each wave that has come; `stops` with held_on and timezone."""
+    """Say how the ledger stood at each wave that has come; `stops` are days with their zones."""
     if not stops:
         return ()
-    last = max(stops, key=lambda one: one["held_on"])
-    zone = ZoneInfo(last["timezone"])
-    days = [(days, last["held_on"] + timedelta(days=days)) for days in WAVES]
+    last, zone_name = max(stops)
+    zone = ZoneInfo(zone_name)
+    days = [(days, last + timedelta(days=days)) for days in WAVES]
     return tuple(
         Wave(days=number, on=on, deals=totals_at(deals, datetime.combine(on, time.max, zone)))
         for number, on in days

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
 ENDED = date(2023, 11, 9)
-STOPS = [
-    {"held_on": ENDED - timedelta(days=2), "timezone": "Asia/Tokyo"},
-    {"held_on": ENDED, "timezone": "Asia/Shanghai"},
-]
+STOPS = [(ENDED - timedelta(days=2), "Asia/Tokyo"), (ENDED, "Asia/Shanghai")]
 EVENING = datetime(2023, 11, 9, 15, 59, tzinfo=UTC)
 """A minute before midnight in Shanghai."""
 
