@@ -8,10 +8,7 @@ from zoneinfo import ZoneInfo
 from services.matching.domain.feedback import Felt
 from services.matching.domain.outcomes import Statement, Totals, standing, totals
 from shared.events.base import Bilingual, Facts
-
-WAVES = (0, 90, 180, 365)
-"""So many days after the last stop those who met are asked again, as results come late
-(GAO-11-909)."""
+from shared.waves import WAVES
 
 
 class Wished(Facts):

@@ -3,8 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-WAVES = (0, 90, 180, 365)
-"""So many days after a mission's last stop, as results come late (GAO-11-909)."""
+from shared.waves import WAVES
 
 OVERDUE_MAX = timedelta(days=7)
 """A wave that is later than this is left out: the next one asks the same."""

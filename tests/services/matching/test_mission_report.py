@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.matching.domain.mission_report import WAVES, totals_at, waves
+from services.matching.domain.mission_report import totals_at, waves
 from services.matching.domain.outcomes import Act, Deal, Speaker, Statement
 from shared.access import Role
+from shared.waves import WAVES
 from tests.services.matching.browsing import page, words
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.domain import mission_report
 from services.notify.channels.base import Letter, Reader
 from services.notify.channels.markup import page_of
 from services.notify.commands import asking, erasing
@@ -19,7 +18,7 @@ from services.notify.commands.asking import ask
 from services.notify.commands.sending import Sender
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import Rules, Wishes
-from services.notify.domain.waves import KEPT, OVERDUE_MAX, WAVES, moment, wave_due
+from services.notify.domain.waves import KEPT, OVERDUE_MAX, moment, wave_due
 from services.notify.resources import Resources
 from services.notify.store import deliveries, facts, people, waves, wishes
 from shared.access import Principal
@@ -27,6 +26,7 @@ from shared.events.registration import PersonErased
 from shared.http import now
 from shared.postgres import Database
 from shared.process import cancelling
+from shared.waves import WAVES
 
 SHANGHAI, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 LAST_DAY = date(2023, 4, 12)
@@ -104,10 +104,6 @@ async def told(resources: Resources, channel: ChannelName = "email") -> dict[UUI
 
 def everybody(world: Any) -> list[tuple[UUID, str]]:
     return [(person, "email") for person in sorted((world.delegate, world.local))]
-
-
-def test_the_report_shows_the_days_on_which_people_are_asked() -> None:
-    assert WAVES == mission_report.WAVES
 
 
 @pytest.mark.parametrize(
