@@ -42,9 +42,12 @@ async def forget_requests(database: Database, before: datetime) -> int:
 
 
 async def for_ever(
-    sweep: Callable[[Database, datetime], Awaitable[object]], database: Database
+    sweep: Callable[[Database, datetime], Awaitable[object]],
+    database: Database,
+    *,
+    seconds: float = LOOK_SECONDS,
 ) -> None:
-    """Sweep now and then."""
+    """Sweep now and then, with so many seconds between."""
     while True:
         await sweep(database, now())
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(seconds)

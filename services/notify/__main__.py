@@ -138,7 +138,11 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
             | {
                 "hub": held.hub.run,
                 "sweeper": lambda: for_ever(sweep, held.database),
-                "waves": lambda: asking.for_ever(held.database, held.reach.available),
+                "waves": lambda: for_ever(
+                    partial(asking.ask, available=held.reach.available),
+                    held.database,
+                    seconds=asking.LOOK_SECONDS,
+                ),
                 "reconciler": Reconciler(held.database, held.live).run,
             }
             | {

@@ -80,13 +80,8 @@ async def read_totals(
             "mission_id": mission_id,
             **totals(one.standing for one in found).model_dump(),
             "stops": [
-                {
-                    "stop_id": stop,
-                    **totals(
-                        one.standing for one in found if one.outcome["stop_id"] == stop
-                    ).model_dump(),
-                }
-                for stop in stops
+                {"stop_id": stop, **here.model_dump()}
+                for stop, here in outcomes.totals_by_stop(found, stops).items()
             ],
         }
     )

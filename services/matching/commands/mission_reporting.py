@@ -42,6 +42,7 @@ async def report(connection: Connection, mission_id: UUID, now: datetime) -> Mis
     wished = {
         stop: Wished(**row) for stop, row in (await store.wished(connection, mission_id)).items()
     }
+    by_stop = outcomes.totals_by_stop(deals, [stop["id"] for stop in stops])
     return MissionReport(
         mission_id=mission_id,
         title=mission["title"],
@@ -55,7 +56,7 @@ async def report(connection: Connection, mission_id: UUID, now: datetime) -> Mis
                 held_on=stop["held_on"],
                 met=met.get(stop["id"], _NO_MEETING),
                 wished=wished.get(stop["id"], _NO_WISH),
-                deals=totals(one.standing for one in deals if one.outcome["stop_id"] == stop["id"]),
+                deals=by_stop[stop["id"]],
             )
             for stop in stops
         ),

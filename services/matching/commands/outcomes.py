@@ -4,7 +4,7 @@ A deal belongs to two companies. Whoever of them tells of it adds to the one row
 it is counted once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +12,15 @@ from uuid import UUID
 
 from services.matching.commands import looking
 from services.matching.domain import outcomes as domain
-from services.matching.domain.outcomes import Act, Deal, Evidence, Speaker, Standing, Statement
+from services.matching.domain.outcomes import (
+    Act,
+    Deal,
+    Evidence,
+    Speaker,
+    Standing,
+    Statement,
+    Totals,
+)
 from services.matching.store import outcomes as store
 from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
 from shared.events.matching import (
@@ -166,6 +174,14 @@ async def listed(
         raise Conflict(detail, code="too_many_outcomes")
     said = await store.statements(connection, [row["id"] for row in rows])
     return [Found(row, said[row["id"]]) for row in rows]
+
+
+def totals_by_stop(found: Sequence[Found], stops: Iterable[UUID]) -> dict[UUID, Totals]:
+    """Count the deals of each stop."""
+    return {
+        stop: domain.totals(one.standing for one in found if one.outcome["stop_id"] == stop)
+        for stop in stops
+    }
 
 
 async def _change(

@@ -127,7 +127,7 @@ async def show_ledger(
         mission_id=mission_id,
         whole=totals(one.standing for one in found),
         here=totals(one.standing for one in shown),
-        by_stop=_by_stop(found, [stop["id"] for stop in stops]),
+        by_stop=outcomes.totals_by_stop(found, [stop["id"] for stop in stops]),
         deals=shown[:DEALS_MAX],
         number=len(shown),
         names=names,
@@ -197,13 +197,6 @@ def _own_side(who: Principal, people: Sequence[store.Row]) -> Side | None:
     """Say for which side a partner speaks, where it invited people of one alone."""
     sides = {one["side"] for one in people if one["partner_id"] == who.partner_id}
     return sides.pop() if who.is_partner and len(sides) == 1 else None
-
-
-def _by_stop(found: Sequence[Found], stops: Sequence[UUID]) -> Mapping[UUID, Any]:
-    return {
-        stop: totals(one.standing for one in found if one.outcome["stop_id"] == stop)
-        for stop in stops
-    }
 
 
 async def _names(connection: Connection, found: Sequence[Found]) -> Mapping[UUID, store.Row]:

@@ -1,6 +1,5 @@
 """Asking: those who met are asked again what came of it, in waves after a mission's last stop."""
 
-import asyncio
 from collections.abc import Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,19 +11,9 @@ from services.notify.domain.waves import wave_due
 from services.notify.store import waves, wishes
 from services.notify.store.messages import News
 from services.notify.store.waves import LastStop
-from shared.http import now
 from shared.postgres import Connection, Database
 
 LOOK_SECONDS = 60
-
-
-async def for_ever(
-    database: Database, available: Collection[ChannelName] = WITHOUT_SETTINGS
-) -> None:
-    """Ask whoever is to be asked, every minute."""
-    while True:
-        await ask(database, now(), available)
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def ask(

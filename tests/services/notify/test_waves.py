@@ -21,6 +21,7 @@ from services.notify.domain.rules import Rules, Wishes
 from services.notify.domain.waves import KEPT, OVERDUE_MAX, moment, wave_due
 from services.notify.resources import Resources
 from services.notify.store import deliveries, facts, people, waves, wishes
+from shared import sweeping
 from shared.access import Principal
 from shared.events.registration import PersonErased
 from shared.http import now
@@ -281,8 +282,8 @@ async def test_a_crash_between_noting_and_queueing_leaves_nothing_and_is_made_up
 async def test_the_loop_asks_by_itself(
     met: Any, asked: Asked, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "now", lambda: EVENING)
-    async with cancelling(asking.for_ever(database)), asyncio.timeout(10):
+    monkeypatch.setattr(sweeping, "now", lambda: EVENING)
+    async with cancelling(sweeping.for_ever(asking.ask, database)), asyncio.timeout(10):
         while await asked() != everybody(met):
             await asyncio.sleep(0.01)
 
