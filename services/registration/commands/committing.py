@@ -18,6 +18,8 @@ WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
+TOLD_AT_ONCE_MAX = 4
+"""So many are answered in one turn of the loop: meanwhile the database writes the next batch."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -38,6 +40,7 @@ class GroupCommit(Generic[Request, Result]):
         self._commit = commit
         self._size_of = size_of
         self._queue: deque[tuple[Request, asyncio.Future[Result]]] = deque()
+        self._told: deque[tuple[asyncio.Future[Result], Result | Exception]] = deque()
         self._waiting = 0
         self._rate = 0.0
         self._flusher: asyncio.Task[None] | None = None
@@ -89,13 +92,23 @@ class GroupCommit(Generic[Request, Result]):
             self._waiting -= size
             rate = size / (time.perf_counter() - started)
             self._rate += (rate - self._rate) * (SMOOTHING if self._rate else 1)
-            for (_, future), result in zip(batch, results, strict=True):
-                if future.done():
-                    continue  # Whoever asked has gone; what was written stays.
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+            is_telling = bool(self._told)
+            self._told += zip((future for _, future in batch), results, strict=True)
+            if not is_telling:
+                asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        """Tell some their results, and the others in the next turns of the loop."""
+        for _ in range(min(TOLD_AT_ONCE_MAX, len(self._told))):
+            future, result = self._told.popleft()
+            if future.done():
+                continue  # Whoever asked has gone; what was written stays.
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if self._told:
+            asyncio.get_running_loop().call_soon(self._tell)
 
     def _take(self) -> list[tuple[Request, "asyncio.Future[Result]"]]:
         batch: list[tuple[Request, asyncio.Future[Result]]] = []
