@@ -31,7 +31,7 @@ _HEADERS = "".join(f"{name.lower()}: {value}\r\n" for name, value in SECURITY_HE
 TAKE_OVER = "tradewind.take_over"
 """The extension of a scope (ASGI 3) by which a route gets the connection's socket."""
 TURN_SECONDS = 0.01
-TURNED_AWAY_A_TURN = 10
+TURNED_AWAY_A_TURN = 5
 
 Headers = Iterable[tuple[bytes, bytes]]
 

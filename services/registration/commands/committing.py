@@ -18,7 +18,7 @@ WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
-TOLD_AT_ONCE_MAX = 4
+TOLD_AT_ONCE_MAX = 2
 """So many are answered in one turn of the loop: meanwhile the database writes the next batch."""
 
 Request = TypeVar("Request")
