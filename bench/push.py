@@ -79,7 +79,7 @@ async def measured(held: Holding) -> dict[str, Figures]:
     mine = held["ours"]
     found["ours"] |= await _storm(mine) | await _stalled(mine) | await _stopped(mine)
     for name, listening in held.items():
-        found[name]["lost"] = listening.lost
+        found[name] |= {"lost": listening.lost, "refused": listening.refused}
     return found
 
 

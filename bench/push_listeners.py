@@ -22,6 +22,8 @@ class Listeners:
         self.count = len(runner.heads)
         self.lost = 0
         """Events that never came."""
+        self.refused = 0
+        """How many who asked for their stream were turned away; each asked again."""
 
     async def do(self, command: str) -> dict[str, Any]:
         """Have a command done; gives what it measured, and the server's CPU seconds meanwhile."""
@@ -40,6 +42,7 @@ class Listeners:
         found: dict[str, Any] = json.loads(line)
         assert found["in_order"], f"{command}: something came out of order"
         self.lost += int(found["lost"])
+        self.refused += int(found["refused"])
         return found
 
 

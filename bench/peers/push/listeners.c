@@ -54,7 +54,7 @@ typedef struct {
 
 static Stream *streams;
 static char **heads, **names;
-static int count, port, feed, epoll, is_redis, is_in_order = 1, opening, opened, may_end, stalled, cut;
+static int count, port, feed, epoll, is_redis, is_in_order = 1, opening, opened, may_end, stalled, cut, refused;
 static char *key, *epoch;
 static uint64_t received, lost;
 static double *samples;
@@ -162,15 +162,20 @@ static void take(Stream *stream, char *content, size_t length, uint64_t at_now) 
   }
 }
 
+static void cut_off(Stream *stream) {
+  close(stream->fd);
+  if (!stream->is_open) opening--;
+  stream->is_cut = 1;
+  cut++;
+}
+
 static void receive(Stream *stream) {
   static char content[1 << 17];
   memcpy(content, stream->tail, (size_t)stream->tail_length);
   ssize_t came = recv(stream->fd, content + stream->tail_length, sizeof content - TAIL, 0);
   if (came < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (came <= 0 && may_end) {
-    close(stream->fd);
-    stream->is_cut = 1;
-    cut++;
+    cut_off(stream);
     return;
   }
   if (came <= 0) {
@@ -178,6 +183,13 @@ static void receive(Stream *stream) {
     exit(1);
   }
   size_t length = (size_t)came + (size_t)stream->tail_length;
+  if (!stream->is_open && length > 12 && !memcmp(content, "HTTP/1.1 ", 9) && memcmp(content + 9, "200", 3)) {
+    fprintf(stderr, "stream %ld was refused: %.*s\n", (long)(stream - streams), (int)length, content);
+    refused++;
+    cut_off(stream);
+    if (!may_end) ask(stream);
+    return;
+  }
   if (!stream->is_open && memmem(content, length, "data:", 5)) {
     stream->is_open = 1;
     opening--;
@@ -376,6 +388,7 @@ int main(int argc, char **argv) {
     uint64_t start = now();
     is_in_order = 1;
     lost = 0;
+    refused = 0;
     if (!strncmp(command, "open", 4)) {
       open_all();
       printf("{\"streams\":%d,", opened);
@@ -395,7 +408,7 @@ int main(int argc, char **argv) {
       fprintf(stderr, "what is %s", command);
       return 2;
     }
-    printf("\"in_order\":%s,\"lost\":%llu,\"took_seconds\":%.3f,\"cpu_seconds\":%.3f}\n", is_in_order ? "true" : "false", (unsigned long long)lost, seconds_since(start), cpu() - used);
+    printf("\"in_order\":%s,\"lost\":%llu,\"refused\":%d,\"took_seconds\":%.3f,\"cpu_seconds\":%.3f}\n", is_in_order ? "true" : "false", (unsigned long long)lost, refused, seconds_since(start), cpu() - used);
     fflush(stdout);
   }
   return 0;
