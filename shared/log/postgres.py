@@ -69,14 +69,15 @@ class PostgresReader:
         self._cursor = cursor
         self._woken = woken
         self._positions: dict[str, int] = {}
+        self._may_have_more = True
 
     async def poll(self) -> Sequence[Record]:
         """Hand out the next records of every topic; empty after half a second without any."""
+        if not self._may_have_more:
+            await moment(self._woken, POLL_SECONDS)
         self._woken.clear()
         records = await self._read()
-        if not records:
-            await moment(self._woken, POLL_SECONDS)
-            records = await self._read()
+        self._may_have_more = bool(records)
         return records
 
     async def _read(self) -> list[Record]:
@@ -104,3 +105,4 @@ class PostgresReader:
         self._positions = dict.fromkeys(self._sources, 0) | {
             row["topic"]: row["position"] for row in rows
         }
+        self._may_have_more = True
