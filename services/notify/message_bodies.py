@@ -61,6 +61,10 @@ class RulesBody(Body):
     digest_at: Clock | None = None
     quiet_from: Clock
     quiet_until: Clock
+    asks_for_results: StrictBool = Field(
+        default=True,
+        description="Whether who met is asked afterwards, in waves, what came of it.",
+    )
 
     def rules(self) -> Rules:
         """Give the rules."""
@@ -71,6 +75,7 @@ class RulesBody(Body):
             digest_at=self.digest_at,
             quiet_from=self.quiet_from,
             quiet_until=self.quiet_until,
+            asks_for_results=self.asks_for_results,
         )
 
     @classmethod
@@ -83,6 +88,7 @@ class RulesBody(Body):
             digest_at=rules.digest_at,
             quiet_from=rules.quiet_from,
             quiet_until=rules.quiet_until,
+            asks_for_results=rules.asks_for_results,
         )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from services.notify.channels.base import Reach
 from services.notify.channels.web_push import is_allowed, read_subscription
 from services.notify.domain.rules import Rules, Wishes
-from services.notify.store import facts, subscriptions, wishes
+from services.notify.store import facts, subscriptions, waves, wishes
 from services.notify.store.wishes import MINUTE
 from shared.access import Principal
 from shared.auditing import note
@@ -74,6 +74,8 @@ async def rule(
     async with database.transaction() as connection:
         _existing(await facts.mission(connection, mission_id))
         await wishes.put_rules(connection, mission_id, rules)
+        # Switched on again, or quiet at other hours: who is due may be so at once.
+        await waves.look_anew(connection, mission_id)
         details = {
             "channels": list(rules.channels),
             "fallback": list(rules.fallback),
@@ -81,6 +83,7 @@ async def rule(
             "digest_at": rules.digest_at and rules.digest_at.isoformat("minutes"),
             "quiet_from": rules.quiet_from.isoformat("minutes"),
             "quiet_until": rules.quiet_until.isoformat("minutes"),
+            "asks_for_results": rules.asks_for_results,
         }
         await note(
             connection,

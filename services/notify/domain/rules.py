@@ -20,6 +20,9 @@ is tried out."""
 MANY: tuple[Kind, ...] = ("announcement", "results")
 """What is written to many, and what people may do without."""
 
+NEVER_PRINTED: tuple[Kind, ...] = ("results",)
+"""What is told when no desk is there any more that would hand out a sheet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -36,6 +39,8 @@ class Rules:
     quiet_from: time = time(22)
     quiet_until: time = time(7)
     """What is not urgent waits meanwhile; no quiet hours where both are the same."""
+    asks_for_results: bool = True
+    """Whether who met is asked afterwards what came of it."""
 
 
 AT_ONCE = Rules(digest_at=None, quiet_from=time(0), quiet_until=time(0))
@@ -104,7 +109,8 @@ def second(
     """Say which channel is tried when one failed for good; None: every one was."""
     if kind in MAIL_ALONE:
         return None
-    left = (name for name in rules.fallback if name in available and name not in tried)
+    out = {*tried, "print"} if kind in NEVER_PRINTED else tried
+    left = (name for name in rules.fallback if name in available and name not in out)
     return next(filter(wishes.reached_by, left), None)
 
 

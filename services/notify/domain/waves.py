@@ -11,8 +11,12 @@ OVERDUE_MAX = timedelta(days=7)
 KEPT = timedelta(days=WAVES[-1]) + OVERDUE_MAX
 """How long it stays on file who was asked: until the last wave is over, if asked at the first."""
 
+AGAIN = timedelta(hours=1)
+"""How long until a wave that was asked is looked at again, for what was noted late."""
+
 _THE_SAME_EVENING = time(18)
 _LATER = time(10)
+_DAY = timedelta(days=1)
 
 
 def moment(days: int, last_day: date, zone: ZoneInfo) -> datetime:
@@ -31,3 +35,12 @@ def wave_due(last_day: date, zone: ZoneInfo, now: datetime) -> int | None:
         ),
         None,
     )
+
+
+def last_days(now: datetime) -> dict[int, tuple[date, date]]:
+    """Say of each wave, by its days, between which last days of a mission it may be due now.
+
+    A day more on either side than by UTC: no clock on earth is further away.
+    """
+    first, last = (now - OVERDUE_MAX).date() - _DAY, now.date() + _DAY
+    return {days: (first - timedelta(days=days), last - timedelta(days=days)) for days in WAVES}

@@ -50,6 +50,7 @@ async def rule(  # noqa: PLR0913  # each is given by the framework
     digest_at: Field = "",
     quiet_from: Field,
     quiet_until: Field,
+    asks_for_results: Field = "",
 ) -> Response:
     """Take how a mission is to tell its people."""
     require(who, "messages.write", Scope(mission_id=mission_id))
@@ -60,6 +61,7 @@ async def rule(  # noqa: PLR0913  # each is given by the framework
         "digest_at": digest_at or None,
         "quiet_from": quiet_from,
         "quiet_until": quiet_until,
+        "asks_for_results": bool(asks_for_results),
     }
     try:
         body = RulesBody.model_validate(given)

@@ -13,8 +13,8 @@ MINUTE = timedelta(minutes=1)
 async def rules_of(connection: Connection, mission_id: UUID) -> Rules:
     """Read how a mission tells its people; a rehearsal tells everything at once."""
     row = await connection.fetchrow(
-        "SELECT channels, fallback, urgent_minutes, digest_at, quiet_from, quiet_until "
-        "FROM message_rules WHERE mission_id = $1",
+        "SELECT channels, fallback, urgent_minutes, digest_at, quiet_from, quiet_until, "
+        "asks_for_results FROM message_rules WHERE mission_id = $1",
         mission_id,
     )
     if row is None:
@@ -29,6 +29,7 @@ async def rules_of(connection: Connection, mission_id: UUID) -> Rules:
         digest_at=row["digest_at"],
         quiet_from=row["quiet_from"],
         quiet_until=row["quiet_until"],
+        asks_for_results=row["asks_for_results"],
     )
 
 
@@ -36,11 +37,12 @@ async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> N
     """Write how a mission tells its people."""
     await connection.execute(
         "INSERT INTO message_rules (mission_id, channels, fallback, urgent_minutes, digest_at, "
-        "quiet_from, quiet_until) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+        "quiet_from, quiet_until, asks_for_results) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
         "ON CONFLICT (mission_id) DO UPDATE SET channels = excluded.channels, "
         "fallback = excluded.fallback, urgent_minutes = excluded.urgent_minutes, "
         "digest_at = excluded.digest_at, quiet_from = excluded.quiet_from, "
-        "quiet_until = excluded.quiet_until, revision = message_rules.revision + 1",
+        "quiet_until = excluded.quiet_until, asks_for_results = excluded.asks_for_results, "
+        "revision = message_rules.revision + 1",
         mission_id,
         rules.channels,
         rules.fallback,
@@ -48,6 +50,7 @@ async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> N
         rules.digest_at,
         rules.quiet_from,
         rules.quiet_until,
+        rules.asks_for_results,
     )
 
 

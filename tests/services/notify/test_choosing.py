@@ -28,6 +28,7 @@ RULES = {
     "digest_at": None,
     "quiet_from": "23:30",
     "quiet_until": "06:00",
+    "asks_for_results": False,
 }
 
 
@@ -171,6 +172,7 @@ async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, wor
         "digest_at": "",
         "quiet_from": "22:00",
         "quiet_until": "07:30",
+        "asks_for_results": "yes",
     }
     assert (await reaching.send("POST", page, staff, data=form)).status_code == 303
     found = (await reaching.get(f"/api/v1/messages/rules/{world.mission}", staff)).json()
@@ -179,6 +181,7 @@ async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, wor
         "fallback": ["sms", "print"],
         "quiet_from": "22:00",
         "quiet_until": "07:30",
+        "asks_for_results": True,
     }
     shown = (await reaching.get(page, staff)).text
     assert 'value="1.5"' in shown

@@ -13,6 +13,7 @@ from services.notify.domain.mail import ChannelName, Kind
 from services.notify.domain.rules import (
     AT_ONCE,
     MAIL_ALONE,
+    NEVER_PRINTED,
     OWN_CHOICE,
     Rules,
     Wishes,
@@ -126,6 +127,9 @@ def test_what_fails_everywhere_is_tried_everywhere_once(
         assert other in available
         tried.append(other)
     able = {name for name in rules.fallback if name in available} - {"sms", "web_push"}
+    if kind in NEVER_PRINTED:
+        assert "print" not in tried
+        able -= {"print"}
     assert kind in MAIL_ALONE or able <= set(tried)
 
 

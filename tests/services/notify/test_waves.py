@@ -18,7 +18,7 @@ from services.notify.commands.asking import ask
 from services.notify.commands.sending import Sender
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import Rules, Wishes
-from services.notify.domain.waves import KEPT, OVERDUE_MAX, moment, wave_due
+from services.notify.domain.waves import AGAIN, KEPT, OVERDUE_MAX, last_days, moment, wave_due
 from services.notify.resources import Resources
 from services.notify.store import deliveries, facts, people, waves, wishes
 from shared import sweeping
@@ -149,6 +149,29 @@ def test_what_is_due_has_come_and_is_not_long_over(
         assert local.date() - last_day > timedelta(days) or local.hour >= (10 if days else 18)
 
 
+@given(
+    st.dates(date(2020, 1, 1), date(2030, 1, 1)),
+    st.sampled_from([ZoneInfo(f"Etc/GMT{hours:+d}") for hours in (-14, -8, 0, 5, 12)]),
+    st.sampled_from(WAVES),
+    st.timedeltas(timedelta(0), OVERDUE_MAX),
+)
+def test_what_is_due_by_any_clock_is_looked_for(
+    last_day: date, zone: ZoneInfo, days: int, since: timedelta
+) -> None:
+    first, last = last_days(moment(days, last_day, zone) + since)[days]
+    assert first <= last_day <= last
+
+
+async def test_of_two_stops_on_the_last_day_the_later_evening_counts(
+    met: Any, move: Any, database: Database
+) -> None:
+    for here, there in ((met.stop, met.other_stop), (met.other_stop, met.stop)):
+        await move(met, here, LAST_DAY, "America/New_York")
+        await move(met, there, LAST_DAY)
+        assert await ask(database, EVENING) == 0
+    assert await ask(database, datetime(2023, 4, 12, 18, tzinfo=NEW_YORK)) == 2
+
+
 async def test_both_sides_are_asked_at_the_hour_of_the_last_stop_and_once(
     met: Any, move: Any, asked: Asked, database: Database
 ) -> None:
@@ -223,7 +246,7 @@ async def test_a_last_stop_that_moves_has_nobody_asked_twice(
     newcomer = uuid4()
     meeting = met.meeting(parties=met.parties(met.delegate, newcomer), stop_id=met.other_stop)
     await stored(meeting)
-    assert await ask(database, due) == 1
+    assert await ask(database, due + AGAIN) == 1
     assert (await asked())[2:] == [(newcomer, "email")]
 
 
@@ -234,6 +257,42 @@ async def test_a_last_stop_that_moves_far_back_leaves_its_wave_out(
         await move(met, stop, LAST_DAY - OVERDUE_MAX - timedelta(days=1))
     assert await ask(database, EVENING) == 0
     assert await asked() == []
+
+
+@pytest.fixture
+async def looked(notify_database: str) -> AsyncIterator[tuple[Database, list[str]]]:
+    """A database over one connection, and what is asked of it."""
+    asked: list[str] = []
+    async with Database.connect(notify_database, size=1) as database:
+        async with database.reading() as connection:
+            connection.add_query_logger(lambda query: asked.append(query.query))
+        yield database, asked
+
+
+async def test_meetings_are_read_only_where_somebody_can_still_be_due(
+    met: Any, move: Any, stored: Any, looked: tuple[Database, list[str]]
+) -> None:
+    database, statements = looked
+
+    async def reads(at: datetime) -> tuple[int, int]:
+        statements.clear()
+        await ask(database, at)
+        ours = [one for one in statements if " stop " in one or "message_rules" in one]
+        return len(ours), sum("live_meeting" in one for one in ours)
+
+    begins = EVENING + timedelta(minutes=30)
+    await stored(met.meeting(number=1, starts_at=begins, ends_at=begins + timedelta(minutes=25)))
+    assert await reads(EVENING - SECOND) == (1, 0)
+    assert (await reads(EVENING))[1] > 0
+    minutes = [EVENING + timedelta(minutes=number) for number in range(1, 180)]
+    read = [at for at in minutes if (await reads(at))[1]]
+    assert read == [begins, begins + AGAIN, begins + 2 * AGAIN]
+    assert {await reads(at) for at in minutes} == {(1, 0)}
+    # A last day that moves is another wave.
+    for stop in (met.stop, met.other_stop):
+        await move(met, stop, LAST_DAY - timedelta(days=1))
+    assert (await reads(minutes[-1]))[1] > 0
+    assert await reads(EVENING + timedelta(days=30)) == (1, 0)
 
 
 async def test_who_asks_at_once_waits_for_the_other_and_asks_nobody_twice(
@@ -319,6 +378,63 @@ async def test_nobody_is_asked_who_was_erased_and_who_was_asked_is_forgotten(
     async with database.reading() as connection:
         assert set(await people.everything(connection, met.local)) == {"erased_person"}
     assert await ask(database, moment(90, LAST_DAY, SHANGHAI)) == 0
+
+
+async def test_a_mission_that_asks_nobody_does_so_until_it_is_switched_on_again(
+    met: Any, asked: Asked, staff: Principal, browser: Any, database: Database
+) -> None:
+    page, rules = (
+        f"/desk/missions/{met.mission}/messages",
+        f"/api/v1/messages/rules/{met.mission}",
+    )
+
+    async def switch(*, on: bool) -> None:
+        body = (await browser.get(rules, staff)).json() | {"asks_for_results": on}
+        assert (await browser.send("PUT", rules, staff, json=body)).status_code == 204
+
+    await switch(on=False)
+    assert 'name="asks_for_results" value="yes">' in (await browser.get(page, staff)).text
+    due = moment(90, LAST_DAY, SHANGHAI)
+    assert [await ask(database, at) for at in (EVENING, due)] == [0, 0]
+    await switch(on=True)
+    assert 'name="asks_for_results" value="yes" checked>' in (await browser.get(page, staff)).text
+    assert [await ask(database, due + late * SECOND) for late in (1, 2)] == [2, 0]
+    await switch(on=False)
+    await switch(on=True)
+    assert await ask(database, due + 3 * SECOND) == 0
+    assert await asked() == everybody(met)
+    trail = (await browser.get(f"/api/v1/messages/audit/{met.mission}", staff)).json()["items"]
+    assert [one["details"]["asks_for_results"] for one in trail] == [True, False, True, False]
+    assert "nobody is asked what came of it" in (await browser.get(f"{page}/audit", staff)).text
+    assert "不征询成果" in (await browser.get(f"{page}/audit", staff, "zh")).text
+
+
+async def test_a_switch_stops_one_mission_alone_and_is_its_staffs(
+    met: Any, browser: Any, person: Any, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        other = uuid4()
+        await facts.put_mission(
+            connection, met.mission_announced().model_copy(update={"mission_id": other}), 1
+        )
+        await wishes.put_rules(connection, other, Rules(asks_for_results=False))
+    path = f"/api/v1/messages/rules/{met.mission}"
+    body = {
+        "channels": ["email"],
+        "fallback": [],
+        "urgent_minutes": 0,
+        "quiet_from": "00:00",
+        "quiet_until": "00:00",
+        "asks_for_results": False,
+    }
+    for who in (
+        Principal("mission_staff", uuid4(), other),
+        person("partner_staff"),
+        person("door_staff"),
+        person("delegate", met.delegate),
+    ):
+        assert (await browser.send("PUT", path, who, json=body)).status_code == 403
+    assert await ask(database, EVENING) == 2
 
 
 async def test_an_erased_id_that_a_late_write_brought_back_is_not_asked(
