@@ -6,16 +6,11 @@ line above them, as a meeting's do to its time. Styles stand in the tags and fra
 Outlook lays out as Word does, and 163 drops style sheets.
 """
 
-import re
 from html import escape
 
 from services.notify.channels.base import Letter
+from services.notify.domain.links import host_of, parts
 
-_LINK = re.compile(
-    r"https?://[^\s<>\"，。；：！？、（）【】]*[^\s<>\"，。；：！？、（）【】.,;:!?)\]]"
-)
-"""Without the mark that ends a sentence behind it."""
-_HOST = re.compile(r"(?<=://)[^/?#]+")
 _FONT = "-apple-system,'Segoe UI','PingFang SC','Microsoft YaHei',Arial,sans-serif"
 _TABLE = '<table role="presentation" cellspacing="0" cellpadding="0" border="0"'
 
@@ -72,11 +67,9 @@ def _block(block: str, letter: Letter) -> str:
 
 
 def _line(line: str) -> str:
-    line, written, end = line.strip(), [], 0
-    for found in _LINK.finditer(line):
-        written += [_text(line[end : found.start()]), _anchor(found[0])]
-        end = found.end()
-    return "".join((*written, _text(line[end:])))
+    return "".join(
+        _anchor(part) if is_link else _text(part) for part, is_link in parts(line.strip())
+    )
 
 
 def _text(text: str) -> str:
@@ -85,6 +78,4 @@ def _text(text: str) -> str:
 
 def _anchor(link: str) -> str:
     """Lead on; a long address with a secret in it is not for reading."""
-    host = _HOST.search(link)
-    named = escape(host[0] if host else link)
-    return f'<a href="{escape(link)}" style="color:#0b5563">{named}</a>'
+    return f'<a href="{escape(link)}" style="color:#0b5563">{escape(host_of(link))}</a>'

@@ -48,6 +48,7 @@ def several(kind: str, parts: Sequence[Part], boundary: str) -> Part:
 
 def header(name: str, value: str) -> str:
     """Write a header of free text, encoded (RFC 2047) and folded where it must be."""
-    charset = "us-ascii" if value.isascii() else "utf-8"
+    # What looks encoded already would be read as something else.
+    charset = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
     written = Header(value, charset, header_name=name).encode(linesep="\r\n")
     return f"{name}: {written}"

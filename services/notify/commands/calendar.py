@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from services.notify.domain.icalendar import moment, parameter, text, written
+from services.notify.domain.links import as_a_name
 from services.notify.domain.mail import Method
 
 HEAD = ("BEGIN:VCALENDAR", "PRODID:-//Tradewind//notify//EN", "VERSION:2.0")
@@ -27,8 +28,8 @@ class Appointment:
     ends_at: datetime
     delay_minutes: int
     point: str
-    counterparts: tuple[tuple[str, str | None], ...]
-    """Each other company: name and native name. An interpreter has two."""
+    counterparts: tuple[tuple[str, str], ...]
+    """Each other company: name and native name, which may be empty. An interpreter has two."""
     has_interpreter: bool
 
     @classmethod
@@ -46,7 +47,7 @@ class Appointment:
             delay_minutes=live["delay_minutes"],
             point=live["point"],
             counterparts=tuple(
-                (party["organization"], party["native_organization"])
+                (as_a_name(party["organization"]), as_a_name(party["native_organization"] or ""))
                 for party in live["parties"]
                 if party["participant_id"] != str(person_id)
             ),

@@ -21,6 +21,7 @@ from services.notify.commands.calendar import (
 )
 from services.notify.commands.knowing import Known
 from services.notify.commands.letterhead import Letterhead
+from services.notify.domain.links import as_a_name
 from services.notify.domain.mail import Kind, Message, NothingNew, NotYet
 from services.notify.domain.templates import Template, TemplateName
 from services.notify.store.facts import Facts
@@ -84,7 +85,7 @@ class _About:
 
     def person(self, page: str) -> dict[str, str]:
         return {
-            "name": self.contact.name_in(self.language),
+            "name": as_a_name(self.contact.name_in(self.language)),
             "mission": self.known.missions[self.message.mission_id]["title"].in_(self.language),
             "link": self.head.link(self.contact, page),
         }

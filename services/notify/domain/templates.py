@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from services.notify.domain.links import without_marks
 from services.notify.domain.mail import Kind
 from shared.events.base import Language
 
@@ -84,14 +85,16 @@ def filled(template: Template, values: Mapping[str, str]) -> Template:
     """Fill a template in; raises `KeyError` for a name without a value.
 
     Values are not looked at again: what looks like a place in one stays as it is. Where a value is
-    empty, no gap is left.
+    empty, no gap is left. What is invisible, or turns a line round, is left out.
     """
 
     def value(found: re.Match[str]) -> str:
         return values[found[1]]
 
-    body = _GAP.sub("\n\n", _PLACE.sub(value, template.body))
-    return Template(" ".join(_PLACE.sub(value, template.subject).split()), body.strip() + "\n")
+    subject, body = (
+        without_marks(_PLACE.sub(value, text)) for text in (template.subject, template.body)
+    )
+    return Template(" ".join(subject.split()), _GAP.sub("\n\n", body).strip() + "\n")
 
 
 def troubles(name: TemplateName, texts: Texts) -> list[Trouble]:

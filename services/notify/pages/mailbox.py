@@ -1,13 +1,12 @@
 """The embedded mailbox: every mail of a process that keeps its mail instead of sending it."""
 
-import re
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.notify.commands import mailbox
+from services.notify.domain.links import parts
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
 from shared.access import Principal, Scope, require
@@ -16,7 +15,6 @@ from shared.http import Caller
 
 PAGE_LENGTH = 50
 ID_MAX = 2**63 - 1
-_LINK = re.compile(r"https?://[^\s<>\"]+")
 
 AS_MAIL_PROGRAMS = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"
 """Its styles stand in its tags, and nothing is run or loaded."""
@@ -46,7 +44,7 @@ async def mail(id_: Id, request: Request, held: Held, who: Caller) -> Response:
     """Show a mail."""
     _require(held, who)
     opened = await mailbox.opened(held.database, id_)
-    return pages.render(request, "mail.html", mail=opened, parts=list(_parts(opened.text)))
+    return pages.render(request, "mail.html", mail=opened, parts=list(parts(opened.text)))
 
 
 @router.get("/mailbox/{id_}/page")
@@ -74,13 +72,3 @@ def _require(held: Resources, who: Principal) -> None:
     if not held.has_mailbox:
         raise NotFound("This process sends its mail; it keeps none.")
     require(who, "mailbox.read", Scope())
-
-
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """Split a text into what is a link and what is not."""
-    end = 0
-    for found in _LINK.finditer(text):
-        yield text[end : found.start()], False
-        yield found[0], True
-        end = found.end()
-    yield text[end:], False

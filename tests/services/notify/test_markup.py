@@ -1,7 +1,10 @@
 """A letter as HTML says what its text says, and nothing that is written in it becomes a tag."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
+from email.parser import HeaderParser
+from email.policy import default
 from html.parser import HTMLParser
 from uuid import uuid4
 
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 
 from services.notify.channels.base import Letter
 from services.notify.channels.markup import page_of
+from services.notify.channels.mime import header
+from services.notify.domain.links import as_a_name, parts
+from services.notify.domain.templates import Template, filled
 
 LINK = "https://mission.example.org/sign-in?token=abc&next=%2Fday%3Fstop%3D1"
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;b&gt;", "</p>")
@@ -100,3 +106,60 @@ def test_nothing_is_loaded_from_anywhere() -> None:
     for _, attributes in read.tags:
         assert not attributes.keys() & {"src", "srcset", "background"}
         assert "url" not in (attributes.get("style") or "")
+
+
+RIGHT_TO_LEFT, NO_ROOM = "\N{RIGHT-TO-LEFT OVERRIDE}", "\N{ZERO WIDTH SPACE}"
+
+
+@given(st.text(max_size=80))
+@example("https://a.example/\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe")
+def test_a_link_has_only_what_its_reader_sees_and_every_letter_is_kept(text: str) -> None:
+    found = list(parts(f"{text} https://example.net/{text}."))
+    assert "".join(part for part, _ in found) == f"{text} https://example.net/{text}."
+    for link in (part for part, is_link in found if is_link):
+        assert link.startswith(("http://", "https://"))
+        assert not {unicodedata.category(letter) for letter in link} & {"Cc", "Zs", "Zl", "Zp"}
+        assert not {RIGHT_TO_LEFT, NO_ROOM, "<", '"'} & {*link}
+
+
+def test_a_link_is_called_by_where_it_leads() -> None:
+    for link, host in (
+        ("https://mission.example.org@evil.example/sign-in", "evil.example"),
+        ("https://mission.example.org:x@evil.example", "evil.example"),
+        ("https://evil.example?mission.example.org@a", "evil.example"),
+        (f"https://evil.example{RIGHT_TO_LEFT}gro", "evil.example"),
+        ("https://例子.example/页", "例子.example"),
+    ):
+        read = Read(page_of(letter(f"See {link} now")))
+        (leads,) = read.links
+        assert leads == link.partition(RIGHT_TO_LEFT)[0]
+        assert f"See {host}" in "".join(read.texts)
+
+
+def test_nothing_but_the_web_is_linked() -> None:
+    text = "javascript:alert(1) data:text/html,x HTTPS: //a.example ftp://a.example https:// x"
+    assert Read(page_of(letter(text, link=""))).links == []
+
+
+NAMES = ("Acme https://evil.example/x", f"Acme\r\n\n{LINK}\n", f"{RIGHT_TO_LEFT}emcA", "A\x1b[1mB")
+
+
+@given(st.one_of(st.sampled_from(NAMES), st.text(max_size=40)))
+def test_a_name_is_one_line_and_leads_nowhere(name: str) -> None:
+    assert as_a_name(name).split("\n") == [as_a_name(name)]
+    words = filled(
+        Template("{name}", "Dear {name},\n{link}"), {"name": as_a_name(name), "link": LINK}
+    )
+    assert words.body.split("\n")[1:] == [LINK, ""]
+    assert Read(page_of(letter(words.body))).links == [LINK]
+    assert RIGHT_TO_LEFT not in words.subject + words.body
+
+
+@given(st.one_of(st.sampled_from(("=?utf-8?q?closed?= now", *NAMES)), st.text(max_size=300)))
+def test_a_subject_is_read_as_it_was_written_and_is_no_other_header(subject: str) -> None:
+    shown = filled(Template("{subject}", ""), {"subject": subject}).subject
+    written = header("Subject", shown)
+    assert "\n" not in written.replace("\r\n ", "")
+    read = HeaderParser(policy=default).parsestr(f"{written}\r\n\r\n")
+    assert read.keys() == ["Subject"]
+    assert str(read["Subject"]).split() == shown.split()
