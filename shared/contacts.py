@@ -13,6 +13,7 @@ from uuid import UUID
 import httpx2
 
 from shared.access import Role, Tokens
+from shared.authorities import authorities
 from shared.events.base import Facts, Language
 
 CACHE_SECONDS = 120
@@ -52,7 +53,7 @@ class Contacts:
     @asynccontextmanager
     async def connect(cls, base_url: str, tokens: Tokens) -> AsyncIterator[Self]:
         """Open the client and close it at the end."""
-        async with httpx2.AsyncClient(base_url=base_url, timeout=5) as client:
+        async with httpx2.AsyncClient(base_url=base_url, timeout=5, verify=authorities()) as client:
             yield cls(client, tokens)
 
     async def of(self, ids: Iterable[UUID]) -> dict[UUID, Contact]:

@@ -22,6 +22,7 @@ from uuid import UUID
 import httpx2
 
 from shared.access import KeyScope, Principal, Tokens
+from shared.authorities import authorities
 from shared.errors import Busy, Unauthenticated
 from shared.events.base import Facts
 
@@ -114,7 +115,7 @@ class Keyring:
     @asynccontextmanager
     async def connect(cls, base_url: str, tokens: Tokens) -> AsyncIterator[Self]:
         """Ask registration at `base_url`; closes the client at the end."""
-        async with httpx2.AsyncClient(base_url=base_url, timeout=5) as client:
+        async with httpx2.AsyncClient(base_url=base_url, timeout=5, verify=authorities()) as client:
             yield cls(_asking(client, tokens))
 
     async def holder(self, text: str) -> Principal:

@@ -15,9 +15,8 @@ from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Any, Self
 
-import httpx2
-
 from shared.addresses import Address, Allowed, Target
+from shared.authorities import authorities
 from shared.wire import Answer, NoAnswer, Wire, request
 
 SECONDS_MAX = 15.0
@@ -51,7 +50,7 @@ class Outward:
         self._allowed = allowed
         self._resolve = resolve
         self._seconds_max = seconds_max
-        self._trusted = trusted or httpx2.create_ssl_context()
+        self._trusted = trusted or authorities()
         self._idle: dict[Origin, list[tuple[Wire, asyncio.TimerHandle]]] = {}
 
     @classmethod

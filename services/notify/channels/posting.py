@@ -7,6 +7,7 @@ import httpx2
 
 from services.notify.channels.base import Away, Deferred, Refused, Unknown
 from services.notify.domain.mail import without_addresses
+from shared.authorities import authorities
 
 SECONDS_MAX = 10
 NOT_NOW = (408, 425, 429)
@@ -15,7 +16,9 @@ NOT_NOW = (408, 425, 429)
 @asynccontextmanager
 async def posting_client() -> AsyncIterator[httpx2.AsyncClient]:
     """Open a client that follows no redirect: it could lead into our own network."""
-    async with httpx2.AsyncClient(timeout=SECONDS_MAX, follow_redirects=False) as client:
+    async with httpx2.AsyncClient(
+        timeout=SECONDS_MAX, follow_redirects=False, verify=authorities()
+    ) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ import httpx2
 import structlog
 
 from shared.access import Tokens
+from shared.authorities import authorities
 
 ASK_SECONDS_MAX = 5
 
@@ -30,7 +31,7 @@ class Elsewhere:
         async with AsyncExitStack() as stack:
             clients = {
                 name: await stack.enter_async_context(
-                    httpx2.AsyncClient(base_url=url, timeout=ASK_SECONDS_MAX)
+                    httpx2.AsyncClient(base_url=url, timeout=ASK_SECONDS_MAX, verify=authorities())
                 )
                 for name, url in urls.items()
             }
