@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from bench.house import SECRET, database, running
 from services.embedded.servers.child import free_port
 from services.embedded.servers.postgres import postgres
 from shared.postgres import migrate
+
+MIGRATIONS = Path(__file__).parents[1] / "services" / "matching" / "migrations"
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,10 @@ class MatchingHouse:
 
 
 @asynccontextmanager
-async def matching_house() -> AsyncIterator[MatchingHouse]:
-    """Start PostgreSQL and matching; stop both."""
+async def matching_house(
+    fill: Callable[[str], Awaitable[None]] | None = None,
+) -> AsyncIterator[MatchingHouse]:
+    """Start PostgreSQL and matching; stop both. `fill` is what is done to the database between."""
     folder = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
     folder.chmod(0o711)
     try:
@@ -37,6 +41,9 @@ async def matching_house() -> AsyncIterator[MatchingHouse]:
             # Registration's log, which says nothing.
             heard = await database(server.url, "registration")
             await migrate(heard, [])
+            if fill:
+                await migrate(url, [MIGRATIONS])
+                await fill(url)
             port = free_port()
             command = [sys.executable, "-m", "services.matching"]
             served = running(command, port, _environment(url, heard, port))

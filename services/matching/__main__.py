@@ -21,6 +21,7 @@ from services.matching.api import (
     wishes,
 )
 from services.matching.commands.erasing import sweep
+from services.matching.commands.foreseeing import foresee_for_ever
 from services.matching.commands.recommending import place_for_ever
 from services.matching.commands.requesting import expire
 from services.matching.commands.scheduling import solve_for_ever
@@ -124,6 +125,7 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
                 "sweeper": lambda: for_ever(sweep, database),
                 "expirer": lambda: for_ever(expire, database),
                 "placer": lambda: place_for_ever(database),
+                "foreseer": lambda: foresee_for_ever(database, resources.repair.days),
                 "solver": lambda: solve_for_ever(database, resources.asked),
             },
             checks={"matching database": answers},

@@ -1,16 +1,13 @@
 """The repairer: finds a repair in a thread, while the service answers others."""
 
 import asyncio
-import sys
 import time
 from datetime import datetime
 
+from services.matching.commands.aside import aside
 from services.matching.commands.keeping import Days, Kept
 from services.matching.domain.repair.day import Disturbance
 from services.matching.domain.repair.proposal import Proposal, repair
-
-SWITCH_SECONDS = 0.0005
-"""How long others wait for their turn while a repair is searched; usually it is ten times that."""
 
 
 class Repairer:
@@ -23,12 +20,7 @@ class Repairer:
     async def __call__(self, kept: Kept, disturbance: Disturbance, now: datetime) -> Proposal:
         """Find a repair of a day that is up to date; the caller has its turn."""
         async with self._turn:
-            usual = sys.getswitchinterval()
-            sys.setswitchinterval(SWITCH_SECONDS)
-            try:
-                return await asyncio.to_thread(_repaired, kept, disturbance, now)
-            finally:
-                sys.setswitchinterval(usual)
+            return await aside(_repaired, kept, disturbance, now)
 
 
 def _repaired(kept: Kept, disturbance: Disturbance, now: datetime) -> Proposal:

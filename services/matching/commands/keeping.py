@@ -6,12 +6,13 @@ kept, and before each repair what has changed since is read, and nothing else.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from uuid import UUID
 
+from services.matching.commands.aside import aside
 from services.matching.commands.surveying import Survey, away, day_of, survey
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Taken
@@ -20,9 +21,11 @@ from services.matching.domain.repair.day import Day, Pair
 from services.matching.domain.wishes import Wishes
 from services.matching.store import facts, marks, meetings, wishes
 from services.matching.store.marks import Marks
-from shared.postgres import Connection
+from shared.postgres import Connection, Database, own_connection
 
 STOPS_MAX = 4
+NEWS_MAX = 500
+"""Where more meetings have changed all is read anew, which holds up nobody else."""
 NOTICE = timedelta(minutes=5)
 """A meeting that begins sooner stays: its parties are on their way."""
 
@@ -58,19 +61,21 @@ class Kept:
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.guard = Lock()
+        self.readings = 0
+        """How often all of it was read."""
         self._state: _State | None = None
 
-    async def renew(self, connection: Connection, stop: facts.Row) -> Survey:
+    async def renew(self, database: Database, stop: facts.Row) -> Survey:
         """Bring it up to date, and give what is known."""
-        now, before = await marks.look(connection, stop), self._state
-        if before is not None and now.parts == before.marks.parts:
-            return before.known
-        news = await _news(connection, stop, before, now) if before is not None else None
+        async with database.reading() as connection:
+            now, before = await marks.look(connection, stop), self._state
+            if before is not None and now.parts == before.marks.parts:
+                return before.known
+            news = await _news(connection, stop, before, now) if before is not None else None
         if before is None or news is None:
-            found = await survey(connection, stop)
-            state = await asyncio.to_thread(self._begin, now, found)
+            state = await aside(self._begin, now, database.dsn, stop)
         else:
-            state = await asyncio.to_thread(self._go_on, before, news)
+            state = await aside(self._go_on, before, news)
         return state.known
 
     def day(self, wanted: Iterable[tuple[UUID, UUID]], now: datetime) -> tuple[Day, Chart]:
@@ -93,9 +98,12 @@ class Kept:
         )
         return day, state.chart
 
-    def _begin(self, now: Marks, known: Survey) -> _State:
+    def _begin(self, now: Marks, dsn: str, stop: facts.Row) -> _State:
+        # Held while it is read as well: nothing older takes the place of what is newer.
         with self.guard:
+            known = asyncio.run(_surveyed(dsn, stop))
             self._state = state = _begun(now, known)
+            self.readings += 1
             return state
 
     def _go_on(self, before: _State, news: _News) -> _State:
@@ -107,7 +115,7 @@ class Kept:
 
 
 class Days:
-    """The days of the last stops that were repaired."""
+    """The days of the last stops that were repaired, and of those that may soon be."""
 
     def __init__(self) -> None:
         self._stops: OrderedDict[UUID, Kept] = OrderedDict()
@@ -120,6 +128,26 @@ class Days:
             self._stops.popitem(last=False)
         return kept
 
+    def ahead(self, stop_ids: Sequence[UUID]) -> Mapping[UUID, Kept]:
+        """Give those of stops that there is room for; none of them takes another's place."""
+        for stop_id in stop_ids:
+            if len(self._stops) == STOPS_MAX and stop_id not in self._stops:
+                others = (one for one in self._stops if one not in stop_ids)
+                if (other := next(others, None)) is None:
+                    break
+                del self._stops[other]
+            self._stops.setdefault(stop_id, Kept())
+        return {one: self._stops[one] for one in stop_ids if one in self._stops}
+
+
+async def _surveyed(dsn: str, stop: facts.Row) -> Survey:
+    """Read all in a loop of a thread, by a connection of its own: it takes half a second."""
+    connection = await own_connection(dsn)
+    try:
+        return await survey(connection, stop)
+    finally:
+        connection.terminate()
+
 
 async def _news(
     connection: Connection, stop: facts.Row, before: _State, now: Marks
@@ -130,7 +158,10 @@ async def _news(
         return None
     changed: Sequence[Meeting] = ()
     if is_new["meetings"]:
-        changed = await marks.changed_meetings(connection, stop["id"], before.marks)
+        most = NEWS_MAX + 1
+        changed = await marks.changed_meetings(connection, stop["id"], before.marks, most)
+        if len(changed) == most:
+            return None
     if len(before.known.ids.union(one.id for one in changed)) != now.count:
         # Some are gone, or came after the look.
         return None

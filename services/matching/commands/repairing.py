@@ -77,8 +77,7 @@ async def propose(
         stop = await looking.existing_stop(connection, stop_id)
     kept = repair.days.of(stop_id)
     async with kept.turn:
-        async with database.reading() as connection:
-            known = await kept.renew(connection, stop)
+        known = await kept.renew(database, stop)
         told = what if isinstance(what, Happened) else happened(what, known, now)
         record = Record.of(await repair(kept, told.disturbance(known.at_sessions), now))
     decision = Decision(uuid4(), asking.who, now)

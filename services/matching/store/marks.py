@@ -78,13 +78,19 @@ async def look(connection: Connection, stop: Row) -> Marks:
     return Marks(row["horizon"], row["count"], {"meetings": row["writers"], **parts})
 
 
-async def changed_meetings(connection: Connection, stop_id: UUID, since: Marks) -> list[Meeting]:
-    """List the meetings of a stop, cancelled ones too, that were written since; and maybe more."""
+async def changed_meetings(
+    connection: Connection, stop_id: UUID, since: Marks, limit: int
+) -> list[Meeting]:
+    """List the meetings of a stop, cancelled ones too, that were written since; and maybe more.
+
+    At most `limit`.
+    """
     rows = await connection.fetch(
         f"SELECT {MEETING} FROM meeting "  # noqa: S608
-        "WHERE stop_id = $1 AND age(xmin) <= age($2::text::xid)",
+        "WHERE stop_id = $1 AND age(xmin) <= age($2::text::xid) LIMIT $3",
         stop_id,
         since.horizon,
+        limit,
     )
     return [read(row) for row in rows]
 

@@ -1,7 +1,7 @@
 """Repairs: what was proposed, what became of it, and which are taken by rule."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import asyncpg
 
 from services.matching.domain.repair.record import Happened, Record
 from services.matching.domain.requests import Author
+from services.matching.store import facts
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -121,6 +122,17 @@ async def people_at(connection: Connection, stop_id: UUID) -> Sequence[Row]:
         "FROM participation AS place JOIN participant AS p ON p.id = place.participant_id "
         "WHERE place.stop_id = $1 AND place.is_confirmed",
         stop_id,
+    )
+
+
+async def stops_of_days(connection: Connection, first: date, last: date) -> Sequence[Row]:
+    """List the stops of these days at which somebody is to meet, in order of their days."""
+    return await connection.fetch(
+        f"SELECT {facts.STOP} FROM stop WHERE held_on BETWEEN $1 AND $2 AND EXISTS "  # noqa: S608
+        "(SELECT FROM meeting WHERE stop_id = stop.id AND state <> 'cancelled') "
+        "ORDER BY held_on, id",
+        first,
+        last,
     )
 
 

@@ -144,7 +144,8 @@ async def add_other_stop(house: "House") -> None:
 
 async def renewed(database: Database, kept: Kept, stop_id: UUID) -> Survey:
     async with database.reading() as connection:
-        return await kept.renew(connection, await stop(connection, stop_id))
+        row = await stop(connection, stop_id)
+    return await kept.renew(database, row)
 
 
 async def anew(database: Database, stop_id: UUID) -> Survey:

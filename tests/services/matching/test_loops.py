@@ -17,7 +17,7 @@ from shared.sweeping import KEPT
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-LOOPS = {"sequencer", "publisher", "consumer", "sweeper", "expirer", "solver", "placer"}
+LOOPS = {"sequencer", "publisher", "consumer", "sweeper", "expirer", "solver", "placer", "foreseer"}
 
 
 @asynccontextmanager
