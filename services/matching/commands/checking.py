@@ -1,6 +1,5 @@
 """Checking: what came between a proposal and its acceptance that the walls do not see."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting, Spot
 from services.matching.domain.options import Point
 from services.matching.domain.problem import Pair, Quota
-from services.matching.domain.quotas import effective, exceeding
+from services.matching.domain.quotas import effective, exceeding, used
 from services.matching.domain.wishes import Wishes
 from services.matching.store import (
     absences,
@@ -185,7 +184,7 @@ async def _full(
     if not added:
         return set()
     now = [m for m in await meetings.of_stop(connection, stop_id) if m.state != "cancelled"]
-    counts = Counter(person for one in (*now, *added) for person in one.people)
+    counts = used([*now, *added])
     limits: Mapping[UUID, Quota] = effective(
         await quotas.sides(connection, stop_id), await quotas.parts(connection, stop_id), sides
     )

@@ -196,7 +196,7 @@ def _gone_on(before: _State, news: _News) -> _State:
     has_same_pairs = (
         news.wishes is None
         and all(one.id in before.known.meetings for one in news.changed)
-        and not any(one.state == "cancelled" for one in news.changed)
+        and not any(one.state in ("cancelled", "no_show") for one in news.changed)
         and known.met_elsewhere == before.known.met_elsewhere
     )
     return _State(news.marks, known, day, chart, before.waiting if has_same_pairs else None)

@@ -1,6 +1,5 @@
 """Limiting: how many meetings each side, or one person, has at a stop."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,7 @@ from uuid import UUID
 from services.matching.commands import looking
 from services.matching.domain.ground import SIDES
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
-from services.matching.domain.quotas import Part, effective, exceeding, of_person
+from services.matching.domain.quotas import Part, effective, exceeding, of_person, used
 from services.matching.store import meetings
 from services.matching.store import quotas as store
 from shared.errors import Fault, Invalid
@@ -62,7 +61,7 @@ async def limits(connection: Connection, stop_id: UUID) -> dict[str, Any]:
 async def exceeded(connection: Connection, stop_id: UUID) -> dict[UUID, tuple[int, int]]:
     """Give who has more meetings than the quota allows now: how many, and how many are allowed."""
     held = [one for one in await meetings.of_stop(connection, stop_id) if one.state != "cancelled"]
-    counts = Counter(person for one in held for person in one.people)
+    counts = used(held)
     people = {person: side for one in held for person, side in zip(one.people, SIDES, strict=True)}
     parts = await store.parts(connection, stop_id)
     limits = effective(await _sides(connection, stop_id), parts, people)

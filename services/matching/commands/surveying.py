@@ -12,7 +12,7 @@ from services.matching.domain.barring import Barred
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Point, Taken
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
-from services.matching.domain.quotas import effective
+from services.matching.domain.quotas import effective, used
 from services.matching.domain.repair.day import Day, Pair, Place
 from services.matching.domain.ways import Ways
 from services.matching.domain.wishes import Wishes
@@ -66,8 +66,8 @@ class Survey:
 
     @cached_property
     def counts(self) -> Counter[UUID]:
-        """How many meetings each has here."""
-        return Counter(person for one in self.meetings.values() for person in one.people)
+        """How many meetings each has here, by what a quota counts."""
+        return used(self.meetings.values())
 
     @cached_property
     def _rules(self) -> Rules:

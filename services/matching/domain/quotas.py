@@ -1,8 +1,10 @@
 """Quotas: how many meetings each of a side has at least and at most."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from services.matching.domain.meetings import Meeting
 from services.matching.domain.problem import DEFAULT_QUOTAS, Placed, Problem, Quota
 from shared.events.base import Side
 
@@ -28,6 +30,19 @@ def of_person(side: Quota, part: Part | None) -> Quota:
     most = side.maximum if maximum is None else maximum
     least = side.minimum if minimum is None else minimum
     return Quota(minimum=least if most is None else min(least, most), maximum=most)
+
+
+def used(meetings: Iterable[Meeting]) -> Counter[UUID]:
+    """Count everybody's meetings; one that the other missed is none for whoever was there."""
+    return Counter(
+        person
+        for one in meetings
+        for person, attendance in (
+            (one.delegate_id, one.delegate_attendance),
+            (one.local_id, one.local_attendance),
+        )
+        if one.state != "no_show" or attendance == "absent"
+    )
 
 
 def exceeding(

@@ -101,6 +101,11 @@ CHANGES: dict[str, Change] = {
         "UPDATE participation SET is_confirmed = false WHERE participant_id = $1",
         [house.people["luo"]],
     ),
+    "somebody misses a meeting": lambda house: (
+        "UPDATE meeting SET state = 'no_show', delegate_attendance = 'absent', "
+        "local_attendance = 'present' WHERE delegate_id = $1",
+        [house.people["dora"]],
+    ),
     "a meeting is cancelled": lambda house: (
         "WITH gone AS (DELETE FROM booking USING meeting WHERE meeting_id = meeting.id "
         "AND delegate_id = $1) UPDATE meeting SET state = 'cancelled' WHERE delegate_id = $1",

@@ -11,7 +11,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.matching.commands import repairing
+from services.matching.commands import limiting, repairing
 from services.matching.commands.erasing import DISTURBANCES_KEPT, TRAIL_KEPT, sweep
 from services.matching.commands.repairing import Decision
 from services.matching.domain.versions import Entry
@@ -272,6 +272,30 @@ async def test_nobody_is_placed_against_a_no_an_exclusion_or_a_quota(day: Tomorr
     full = await day.report(**placement | {"counterpart_ids": [people["lin"]]})
     assert full.status_code == 422
     assert [fault["pointer"] for fault in full.json()["errors"]] == ["/happened/counterpart_ids/0"]
+
+
+async def test_whoever_was_let_down_may_meet_somebody_else_instead(day: Tomorrow) -> None:
+    """Nobody may have more than one meeting. Dora does not come: Lin's is none, hers is one."""
+    house, people = day.house, day.house.people
+    await day.publish(day.entry("dora lin", 1, "T1", "ivy"))
+    await wish(house, "dave", "lin", "meet")
+    for side in ("delegation", "local"):
+        quota = {"stop_id": str(house.stop), "side": side, "maximum": 1}
+        assert (await house.ask("PUT", "/api/v1/quotas", body=quota)).status_code == 200
+    full = await day.report(kind="placement", participant_id=people["lin"], counterpart_ids=[])
+    assert full.status_code == 422
+
+    missed = {"absent": [str(people["dora"])]}
+    meeting = await house.meeting("dora lin")
+    assert (await house.order(meeting, "no-show", 1, missed)).status_code == 200
+    repair = await day.repair(kind="placement", participant_id=people["lin"], counterpart_ids=[])
+    await day.accept(repair)
+    assert set(await day.plan()) == {"dora lin", "dave lin"}
+    async with house.database.reading() as connection:
+        assert await limiting.exceeded(connection, house.stop) == {}
+    dora, luo = people["dora"], people["luo"]
+    hers = await day.report(kind="placement", participant_id=dora, counterpart_ids=[luo])
+    assert hers.status_code == 422
 
 
 async def test_what_became_free_is_offered_to_wishes_one_by_one(day: Tomorrow) -> None:
