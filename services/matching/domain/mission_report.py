@@ -81,8 +81,11 @@ def waves(
     """Say how the ledger stood at each wave that has come; `stops` are days with their zones."""
     if not stops:
         return ()
-    last, zone_name = max(stops)
-    zone = ZoneInfo(zone_name)
+    # Of several on the last day, the one where it ends last, as who asks in waves counts too.
+    last, zone = max(
+        ((on, ZoneInfo(name)) for on, name in stops),
+        key=lambda stop: (stop[0], datetime.combine(stop[0], time.max, stop[1])),
+    )
     days = [(days, last + timedelta(days=days)) for days in WAVES]
     return tuple(
         Wave(days=number, on=on, deals=totals_at(deals, datetime.combine(on, time.max, zone)))

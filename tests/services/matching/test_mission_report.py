@@ -1,14 +1,16 @@
 """The mission report: everything once, by what was noted, stated and confirmed."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.matching.domain.mission_report import totals_at, waves
 from services.matching.domain.outcomes import Act, Deal, Speaker, Statement
 from shared.access import Role
+from shared.events.registration import PersonErased
 from shared.waves import WAVES
 from tests.services.matching.browsing import page, words
 
@@ -50,6 +52,15 @@ def test_each_wave_knows_what_had_been_said_by_its_evening() -> None:
         (1, 0),
     ]
     assert totals_at([deal], EVENING - timedelta(days=1)).deals == 0
+
+
+@pytest.mark.parametrize("zones", [("Asia/Shanghai", "America/New_York"), ("UTC", "Asia/Tokyo")])
+def test_of_two_stops_on_the_last_day_the_one_that_ends_last_counts(zones: tuple[str, str]) -> None:
+    ends = max(datetime.combine(ENDED, time.max, ZoneInfo(zone)) for zone in zones)
+    deal = [statement("report", ends.astimezone(UTC))]
+    for stops in ([(ENDED, zone) for zone in zones], [(ENDED, zone) for zone in zones[::-1]]):
+        (found,) = waves(stops, [deal], ends + timedelta(hours=1))
+        assert (found.on, found.deals.deals) == (ENDED, 1)
 
 
 async def told(house: "House") -> Any:
@@ -139,3 +150,73 @@ async def test_the_report_is_for_mission_staff(over: "House") -> None:
     everywhere, unknown = house.someone("mission_staff", mission_id=None), uuid4()
     missing = f"/api/v1/outcomes/report?mission_id={unknown}"
     assert (await house.ask("GET", missing, everywhere)).status_code == 404
+
+
+async def test_no_mission_reads_the_report_of_another(over: "House") -> None:
+    house, other = over, over.someone("mission_staff", mission_id=uuid4())
+    path = f"/outcomes/report?mission_id={house.mission}"
+    assert (await house.ask("GET", f"/api/v1{path}", other)).status_code == 403
+    await page(house, other, path, status=403)
+    # Nor does who asks learn whether there is such a mission.
+    unknown = f"/api/v1/outcomes/report?mission_id={uuid4()}"
+    assert (await house.ask("GET", unknown, other)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "seen"), [("en", "Nobody has stated a deal yet"), ("zh", "尚无申报成果")]
+)
+async def test_a_mission_without_a_stop_has_a_report(
+    bare: "House", language: str, seen: str
+) -> None:
+    async with bare.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO mission (id, title, sectors, version) VALUES ($1, $2, '{}', 1)",
+            bare.mission,
+            {"en": "<b>Bare</b>", "zh": "<b>空</b>"},
+        )
+    found = await told(bare)
+    assert found["stops"] == found["waves"] == found["felt"] == []
+    assert found["met"] == dict.fromkeys(found["met"], 0)
+    path = f"/outcomes/report?mission_id={bare.mission}"
+    shown = await page(bare, bare.boss, path, language=language)
+    assert seen in words(shown)
+    assert "<b>" not in shown
+
+
+async def test_deals_in_several_currencies_stand_apart_and_stay_when_people_are_erased(
+    over: "House",
+) -> None:
+    house = over
+    for local, value, currency in (("liu", "0.40", "EUR"), ("luo", "1000000000.99", "JPY")):
+        people = {"delegate_id": str(house.people["dora"]), "local_id": str(house.people[local])}
+        deal = people | {"stop_id": str(house.stop), "kind": "contract"}
+        stated = await house.ask(
+            "POST",
+            "/api/v1/outcomes",
+            house.person("dora"),
+            body=deal | {"value": value, "currency": currency},
+            Idempotency_Key=uuid4().hex,
+        )
+        assert stated.status_code == 201, stated.text
+    before = await told(house)
+    assert [(one["currency"], one["stated"]) for one in before["deals"]["values"]] == [
+        ("EUR", "0.40"),
+        ("JPY", "1000000000.99"),
+    ]
+    shown = words(await page(house, house.boss, f"/outcomes/report?mission_id={house.mission}"))
+    for said in ("EUR 0.40", "JPY 1,000,000,000.99"):
+        assert said in shown, shown
+
+    for number, name in enumerate(("dora", "liu"), 100):
+        erased = PersonErased(
+            person_id=house.people[name],
+            mission_id=house.mission,
+            erased_at=datetime(2023, 12, 1, tzinfo=UTC),
+        )
+        await house.hear((erased, number))
+    after = await told(house)
+    kept = ("held", "no_show", "hours", "contacts", "companies", "interpreted")
+    assert {name: after["met"][name] for name in kept} == {
+        name: before["met"][name] for name in kept
+    }
+    assert after["deals"] == before["deals"]
