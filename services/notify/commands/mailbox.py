@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.policy import default
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -75,16 +76,21 @@ class Opened:
     calendar: bytes | None
 
 
-async def find(database: Database, address: str, after: int, limit: int) -> list[asyncpg.Record]:
-    """List mails to addresses that contain `address`, newest first; `after` is an id or 0."""
+async def find(
+    database: Database, address: str, after: int, limit: int, mission_id: UUID | None = None
+) -> list[asyncpg.Record]:
+    """List mails to addresses that contain `address`, newest first; `after` is an id or 0.
+
+    Those of one mission, or where that is None of all.
+    """
     async with database.reading() as connection:
-        return await mailbox.find(connection, address, after, limit)
+        return await mailbox.find(connection, mission_id, address, after, limit)
 
 
-async def opened(database: Database, id_: int) -> Opened:
-    """Read a mail; raises `NotFound`."""
+async def opened(database: Database, id_: int, mission_id: UUID | None = None) -> Opened:
+    """Read a mail, of one mission or of any; raises `NotFound`."""
     async with database.reading() as connection:
-        row = await mailbox.read(connection, id_)
+        row = await mailbox.read(connection, mission_id, id_)
     if row is None:
         raise NotFound("There is no such mail.")
     mail = message_from_bytes(row["content"], policy=default)

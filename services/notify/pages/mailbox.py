@@ -1,4 +1,7 @@
-"""The embedded mailbox: every mail of a process that keeps its mail instead of sending it."""
+"""The embedded mailbox: every mail of a process that keeps its mail instead of sending it.
+
+Mails sign their readers in: whoever works for one mission reads the mails of that one alone.
+"""
 
 from typing import Annotated
 
@@ -34,7 +37,7 @@ async def mails(
 ) -> Response:
     """List mails, newest first, those to some addresses alone when `q` has a part of one."""
     _require(held, who)
-    found = await mailbox.find(held.database, q.strip(), after, PAGE_LENGTH + 1)
+    found = await mailbox.find(held.database, q.strip(), after, PAGE_LENGTH + 1, who.mission_id)
     older = found[PAGE_LENGTH - 1]["id"] if len(found) > PAGE_LENGTH else None
     return pages.render(request, "mailbox.html", mails=found[:PAGE_LENGTH], q=q, older=older)
 
@@ -43,7 +46,7 @@ async def mails(
 async def mail(id_: Id, request: Request, held: Held, who: Caller) -> Response:
     """Show a mail."""
     _require(held, who)
-    opened = await mailbox.opened(held.database, id_)
+    opened = await mailbox.opened(held.database, id_, who.mission_id)
     return pages.render(request, "mail.html", mail=opened, parts=list(parts(opened.text)))
 
 
@@ -51,7 +54,7 @@ async def mail(id_: Id, request: Request, held: Held, who: Caller) -> Response:
 async def page(id_: Id, held: Held, who: Caller) -> Response:
     """Show a mail as a mail program does."""
     _require(held, who)
-    opened = await mailbox.opened(held.database, id_)
+    opened = await mailbox.opened(held.database, id_, who.mission_id)
     if opened.page is None:
         raise NotFound("This mail has no page.")
     return HTMLResponse(opened.page, headers={"Content-Security-Policy": AS_MAIL_PROGRAMS})
@@ -61,7 +64,7 @@ async def page(id_: Id, held: Held, who: Caller) -> Response:
 async def calendar(id_: Id, held: Held, who: Caller) -> Response:
     """Give a mail's calendar file."""
     _require(held, who)
-    opened = await mailbox.opened(held.database, id_)
+    opened = await mailbox.opened(held.database, id_, who.mission_id)
     if opened.calendar is None:
         raise NotFound("This mail has no calendar.")
     headers = {"Content-Disposition": f'attachment; filename="meetings-{id_}.ics"'}

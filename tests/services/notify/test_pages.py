@@ -5,8 +5,12 @@ from uuid import uuid4
 
 import pytest
 
+from services.notify.commands import planning
 from services.notify.store import mailbox
 from services.notify.store.live import Live
+from services.notify.store.messages import News
+from shared.access import Principal
+from shared.http import now
 from shared.postgres import Database
 from shared.redis import command_client
 
@@ -32,10 +36,20 @@ END:VCALENDAR
 
 
 @pytest.fixture
-async def mail(database: Database) -> int:
+async def message_id(database: Database, world: Any) -> str:
+    """What names a mail of the world's mission."""
+    async with database.transaction() as connection:
+        news = News.of("sign_in", world.delegate, world.mission)
+        await planning.tell(connection, [news], now())
+        found = await connection.fetchval("SELECT message_id FROM message")
+    return f"<{found}@example.org>"
+
+
+@pytest.fixture
+async def mail(database: Database, message_id: str) -> int:
     """The id of a mail in the mailbox."""
     async with database.transaction() as connection:
-        received = mailbox.Received(("delegate@example.org",), "Synthetic", "<1@example.org>", MAIL)
+        received = mailbox.Received(("delegate@example.org",), "Synthetic", message_id, MAIL)
         await mailbox.put(connection, received)
         found: int = await connection.fetchval("SELECT id FROM mailbox_message")
     return found
@@ -301,10 +315,26 @@ async def test_the_mailbox_lists_mail_and_finds_it_by_address(
     assert "没有发往该地址的邮件" in (await browser.get("/mailbox?q=nobody", staff, "zh")).text
 
 
-async def test_a_long_mailbox_has_pages(browser: Any, person: Any, database: Database) -> None:
+async def test_staff_of_another_mission_reads_none_of_these_mails(
+    browser: Any, mail: int, person: Any
+) -> None:
+    other = Principal("mission_staff", uuid4(), uuid4())
+    assert f"/mailbox/{mail}" not in (await browser.get("/mailbox", other)).text
+    for path in (f"/mailbox/{mail}", f"/mailbox/{mail}/calendar", f"/mailbox/{mail}/page"):
+        assert (await browser.get(path, other)).status_code == 404
+    for who in (person("mission_staff"), Principal("mission_staff", uuid4())):
+        assert f"/mailbox/{mail}" in (await browser.get("/mailbox", who)).text
+        assert (await browser.get(f"/mailbox/{mail}", who)).status_code == 200
+
+
+async def test_a_long_mailbox_has_pages(
+    browser: Any, person: Any, database: Database, message_id: str
+) -> None:
     async with database.transaction() as connection:
         for number in range(51):
-            received = mailbox.Received((f"p{number}@example.org",), f"No {number}", "", MAIL)
+            received = mailbox.Received(
+                (f"p{number}@example.org",), f"No {number}", message_id, MAIL
+            )
             await mailbox.put(connection, received)
     staff = person("mission_staff")
     page = (await browser.get("/mailbox", staff)).text
@@ -331,11 +361,11 @@ async def test_a_mail_has_links_and_a_calendar_and_no_markup_of_its_own(
 
 
 async def test_a_mail_is_shown_as_mail_programs_do_and_runs_nothing(
-    browser: Any, person: Any, database: Database
+    browser: Any, person: Any, database: Database, message_id: str
 ) -> None:
     content = b"Content-Type: text/html; charset=utf-8\n\n<p>Hello<script>alert(1)</script>"
     async with database.transaction() as connection:
-        received = mailbox.Received(("delegate@example.org",), "Page", "<2@example.org>", content)
+        received = mailbox.Received(("delegate@example.org",), "Page", message_id, content)
         await mailbox.put(connection, received)
         found = await connection.fetchval("SELECT id FROM mailbox_message")
     staff = person("mission_staff")
