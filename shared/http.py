@@ -202,11 +202,13 @@ def create_app(services: Sequence[Service], tokens: Tokens) -> App:
     app = App(title="Tradewind", version="1", docs_url=None, redoc_url=None)
     every = [route for service in services for router in service.routers for route in router.routes]
     install_problems(app, every)
-    app.include_router(_health())
+    # The routes themselves: a router that is included has every route understood a second time, by
+    # the first request, and is searched twice by each that it answers.
+    app.router.routes.extend(_health().routes)
     app.mount("/static/shared", StaticFiles(directory=STATIC))
     for service in services:
         for router in service.routers:
-            app.include_router(router)
+            app.router.routes.extend(router.routes)
         if service.static:
             app.mount(f"/static/{service.name}", StaticFiles(directory=service.static))
     bodies = {path: most for service in services for path, most in service.bodies.items()}
