@@ -27,6 +27,7 @@ def consumer(database: Database) -> Consumer:
         on(r.ParticipantRejected, _without_place),
         on(r.ParticipantCancelled, _without_place),
         on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),
+        on(r.CheckInRetracted, _not_arrived),
         on(r.StaffEngaged, _engaged),
         on(r.ConsentGranted, _versioned(erasing.withhold)),
         on(r.ConsentRevoked, _versioned(erasing.withhold)),
@@ -46,6 +47,12 @@ async def _without_place(
     connection: Connection, event: learning.WithoutPlace, envelope: Envelope
 ) -> None:
     await learning.has_no_place(connection, event, envelope.sequence, now())
+
+
+async def _not_arrived(
+    connection: Connection, event: r.CheckInRetracted, envelope: Envelope
+) -> None:
+    await learning.has_not_arrived(connection, event, envelope.sequence, now())
 
 
 async def _engaged(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:

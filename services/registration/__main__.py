@@ -60,6 +60,7 @@ from services.registration.pages import (
     public,
     scanner,
     selecting,
+    taking_back,
     walk_in,
 )
 from services.registration.pages import connectors as connector_pages
@@ -142,6 +143,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         edit.router,
                         form_builder.router,
                         desk.router,
+                        taking_back.router,
                         place_pages.router,
                         walk_in.router,
                         list_pages.router,

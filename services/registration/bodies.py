@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from services.registration.domain.people import Organization, Person, SignUp, Source, StaffRole
+from services.registration.domain.taking_back import Mistake
 from shared.access import Role
 from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
 from shared.events.registration import Listing
@@ -278,6 +279,13 @@ class RegistrationBody(Body):
             consents=tuple(dict.fromkeys(self.consents)),
             answers=self.answers,
         )
+
+
+class TakeBackBody(Body):
+    """Why a check-in is taken back. With `checked_in_at`, as it was read, no newer one is."""
+
+    reason: Mistake
+    checked_in_at: Moment | None = None
 
 
 class SessionBody(Body):

@@ -17,6 +17,7 @@ EVENTS: tuple[type[Event], ...] = (
     registration.ParticipantRejected,
     registration.ParticipantCancelled,
     registration.ParticipantCheckedIn,
+    registration.CheckInRetracted,
     registration.StaffEngaged,
     registration.SignInRequested,
     registration.SessionEnded,

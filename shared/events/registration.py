@@ -153,6 +153,17 @@ class ParticipantCheckedIn(ParticipantEvent):
     checked_in_at: datetime
 
 
+class CheckInRetracted(ParticipantEvent):
+    """A check-in was a mistake and is taken back: the person has not arrived."""
+
+    TYPE = "registration.check_in.retracted.v1"
+    checked_in_at: datetime
+    """When the person was held to have arrived."""
+    undone_at: datetime
+    has_place: bool
+    """Whether the place is still there; it may have been cancelled since."""
+
+
 class StaffEngaged(_Registration):
     """A member of staff or an interpreter works at these stops."""
 

@@ -34,6 +34,7 @@ WITHOUT_REVISION = {
     "POST /registrations/{registration_id}/approve": OWN_STATE,
     "POST /registrations/{registration_id}/cancel": OWN_STATE,
     "POST /registrations/{registration_id}/check-in": OWN_STATE,
+    "POST /registrations/{registration_id}/check-in/undo": "it names the check-in that is meant",
     "POST /registrations/{registration_id}/reinstate": OWN_STATE,
     "POST /registrations/{registration_id}/reject": OWN_STATE,
     "POST /schedules/{schedule_id}/cancel": "a search is ended, whatever it has found",

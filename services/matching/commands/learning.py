@@ -7,6 +7,7 @@ from services.matching.commands.telling import tell
 from services.matching.store import facts, meetings
 from shared.events.matching import MeetingCancelled
 from shared.events.registration import (
+    CheckInRetracted,
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
@@ -22,6 +23,7 @@ WithoutPlace = (
     ParticipantCancelled
     | ParticipantOffered
     | ParticipantLapsed
+    | CheckInRetracted
     | ParticipantPending
     | ParticipantRejected
     | ParticipantWaitlisted
@@ -40,6 +42,18 @@ async def has_arrived(connection: Connection, event: ParticipantCheckedIn, versi
     about = (event.participant_id, event.programme_item_id, event.stop_id)
     if await facts.put_participation(connection, about, is_confirmed=True, version=version):
         await facts.check_in(connection, *about[:2], event.checked_in_at)
+
+
+async def has_not_arrived(
+    connection: Connection, event: CheckInRetracted, version: int, now: datetime
+) -> None:
+    """Take in that an arrival was a mistake, and pass over what is older than that."""
+    if not event.has_place:
+        await has_no_place(connection, event, version, now)
+        return
+    about = (event.participant_id, event.programme_item_id, event.stop_id)
+    if await facts.put_participation(connection, about, is_confirmed=True, version=version):
+        await facts.check_in(connection, *about[:2], None)
 
 
 async def has_no_place(

@@ -140,9 +140,9 @@ async def put_participation(
 
 
 async def check_in(
-    connection: Connection, participant_id: UUID, programme_item_id: UUID, at: datetime
+    connection: Connection, participant_id: UUID, programme_item_id: UUID, at: datetime | None
 ) -> None:
-    """Note when somebody arrived."""
+    """Note when somebody arrived; None: not yet."""
     await connection.execute(
         "UPDATE participation SET checked_in_at = $3 "
         "WHERE participant_id = $1 AND programme_item_id = $2",

@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from services.registration.answers import Registered
-from services.registration.bodies import RegistrationBody
+from services.registration.bodies import RegistrationBody, TakeBackBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.commands.questions import answered
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
+from services.registration.commands.taking_back import take_back
 from services.registration.domain.people import role_of
 from services.registration.domain.places import Decision
+from services.registration.domain.taking_back import Undoing
 from services.registration.front import Knock, Knocking
 from services.registration.resources import Held, Resources
 from services.registration.seeing import hosts_of
@@ -27,7 +29,7 @@ from shared.errors import Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
-from shared.idempotency import Answer, Key, RequiredKey, key_of_call
+from shared.idempotency import Answer, Key, OptionalKey, RequiredKey, key_of_call
 from shared.ids import read_id
 
 LIMIT_MAX = 500
@@ -155,6 +157,16 @@ async def check_in(registration_id: UUID, held: Held, who: Caller, now: Now) -> 
     """Note that somebody arrived; a second time changes nothing."""
     await _require(held, who, "check_in", registration_id)
     return (await deciding.check_in(held.database, registration_id, who, now)).content
+
+
+@router.post("/registrations/{registration_id}/check-in/undo", response_model=dict[str, Any])
+async def undo_check_in(
+    registration_id: UUID, body: TakeBackBody, held: Held, who: Caller, key: OptionalKey, now: Now
+) -> Response:
+    """Take a check-in back; a second time changes nothing."""
+    await _require(held, who, "check_in", registration_id)
+    undoing = Undoing(body.reason, body.checked_in_at)
+    return (await take_back(held.database, registration_id, undoing, who, key, now)).response()
 
 
 async def _decide(

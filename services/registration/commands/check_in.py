@@ -66,7 +66,11 @@ class Door:
 async def check_in(
     database: Database, door: Door, scans: Sequence[Scan], now: datetime
 ) -> list[dict[str, Any]]:
-    """Answer scans in the order given. A nonce that was answered before gets the same answer."""
+    """Answer scans in the order given. A nonce that was answered before gets the same answer.
+
+    That has no effect a second time, also where the check-in was taken back meanwhile; and a scan
+    of before that, which comes late with a nonce that is new, is refused (`take_back`).
+    """
 
     async def effect(connection: Connection) -> Answer:
         batch = _Batch(door, now)
@@ -248,6 +252,7 @@ def _holding(row: Row) -> Holding:
         starts_at=row["starts_at"],
         ends_at=row["ends_at"],
         checked_in_at=row["checked_in_at"],
+        check_in_undone_at=row["check_in_undone_at"],
     )
 
 

@@ -55,7 +55,7 @@ async def decide_within(
     now: datetime,
 ) -> Answer:
     """Decide as `decide` does, as a part of a transaction."""
-    registration, item = await _locked(connection, registration_id)
+    registration, item = await locked(connection, registration_id)
     before = Status(registration["status"])
     if decision is Decision.ACCEPT:
         still_held(registration["hold_until"], now)
@@ -68,7 +68,7 @@ async def decide_within(
     await places.save(connection, [(item.id, item.line)], now)
     facts = {"from": before.value, "to": after.value}
     await _note(connection, who, f"registration.{decision}", registration, facts, now)
-    return Answer(_content(registration, after), status=200)
+    return Answer(content(registration, after), status=200)
 
 
 async def _move(
@@ -123,7 +123,7 @@ async def check_in_within(
     connection: Connection, registration_id: UUID, who: Principal | None, now: datetime
 ) -> Answer:
     """Check in as `check_in` does, as a part of a transaction."""
-    registration, _ = await _locked(connection, registration_id)
+    registration, _ = await locked(connection, registration_id)
     status = Status(registration["status"])
     arrived(status)
     at = registration["checked_in_at"]
@@ -132,7 +132,7 @@ async def check_in_within(
         await store.check_in(connection, registration_id, now)
         await tell_arrival(connection, registration, now)
         await _note(connection, who, "registration.check_in", registration, {}, now)
-    return Answer(_content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
+    return Answer(content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
 
 
 async def existing(connection: Connection, registration_id: UUID) -> Row:
@@ -143,7 +143,7 @@ async def existing(connection: Connection, registration_id: UUID) -> Row:
     return registration
 
 
-async def _locked(connection: Connection, registration_id: UUID) -> tuple[Row, Held]:
+async def locked(connection: Connection, registration_id: UUID) -> tuple[Row, Held]:
     """Read a registration once its item is locked: what was read before may have changed."""
     item_id = (await existing(connection, registration_id))["programme_item_id"]
     item = await held(connection, item_id)
@@ -170,7 +170,8 @@ async def _note(
     )
 
 
-def _content(registration: Row, status: Status) -> dict[str, Any]:
+def content(registration: Row, status: Status) -> dict[str, Any]:
+    """Give what is answered about a registration, as JSON holds it."""
     at = registration["checked_in_at"]
     return {
         "id": str(registration["id"]),

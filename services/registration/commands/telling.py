@@ -12,6 +12,7 @@ from services.registration.domain.places import Status
 from services.registration.store import people, rush
 from shared.events.base import Event
 from shared.events.registration import (
+    CheckInRetracted,
     Listing,
     OrganizationFacts,
     ParticipantCancelled,
@@ -129,6 +130,18 @@ async def tell_arrival(connection: Connection, registration: Row, now: datetime)
     """Announce that somebody was checked in; locks the person."""
     version = await people.next_version(connection, registration["person_id"])
     event = ParticipantCheckedIn(**_facts(registration), checked_in_at=now)
+    await outbox.append(connection, event, sequence=version, now=now)
+
+
+async def tell_no_arrival(connection: Connection, registration: Row, now: datetime) -> None:
+    """Announce that a check-in was taken back; locks the person."""
+    version = await people.next_version(connection, registration["person_id"])
+    event = CheckInRetracted(
+        **_facts(registration),
+        checked_in_at=registration["checked_in_at"],
+        undone_at=now,
+        has_place=Status(registration["status"]) is Status.CONFIRMED,
+    )
     await outbox.append(connection, event, sequence=version, now=now)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic_core import to_json
 
 from services.registration.domain.places import IS_OVER, Status
+from services.registration.domain.taking_back import counts
 
 Cursor = Mapping[str, Any]
 """How far was read, as the connector says it; empty at first."""
@@ -184,6 +185,7 @@ class Link:
     revision: int | None
     has_ended: bool
     takes_theirs: bool = False
+    has_arrived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ class Ours:
     status: Status
     revision: int
     has_arrived: bool
+    check_in_undone_at: datetime | None = None
 
 
 Step = Literal["register", "cancel", "edit", "check_in"]
@@ -212,7 +215,7 @@ def plan(record: Record, facts: bytes, link: Link | None, ours: Ours | None) -> 
     What is as it should be gives no step, so what came from here and is read back does nothing.
     """
     if link is None or ours is None:
-        return Plan() if record.has_ended else Plan(_with_arrival(record, ("register",)))
+        return Plan() if record.has_ended else Plan(_registered(is_there=bool(record.arrived_at)))
     if record.has_ended:
         return _ended(ours)
     if ours.status in IS_OVER:
@@ -222,7 +225,7 @@ def plan(record: Record, facts: bytes, link: Link | None, ours: Ours | None) -> 
         if link.revision != ours.revision and not link.takes_theirs:
             return Plan(conflict="changed_on_both_sides")
         steps = ("edit",)
-    return Plan(steps if ours.has_arrived else _with_arrival(record, steps))
+    return Plan((*steps, "check_in") if _arrives(record, link, ours) else steps)
 
 
 def _ended(ours: Ours) -> Plan:
@@ -234,12 +237,20 @@ def _ended(ours: Ours) -> Plan:
 def _came_back(record: Record, link: Link, ours: Ours) -> Plan:
     """Register again who had ended there before; else it ended here alone, and is not undone."""
     if (link.has_ended or link.takes_theirs) and ours.status is not Status.REJECTED:
-        return Plan(_with_arrival(record, ("register",)))
+        return Plan(_registered(is_there=_arrives(record, link, ours)))
     return Plan(conflict="ended_here")
 
 
-def _with_arrival(record: Record, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    return (*steps, "check_in") if record.arrived_at else steps
+def _registered(*, is_there: bool) -> tuple[Step, ...]:
+    return ("register", "check_in") if is_there else ("register",)
+
+
+def _arrives(record: Record, link: Link, ours: Ours) -> bool:
+    """Say whether an arrival there is news here; one that was taken back here is not."""
+    if ours.has_arrived or record.arrived_at is None:
+        return False
+    undone_at = ours.check_in_undone_at
+    return undone_at is None or (not link.has_arrived and counts(record.arrived_at, undone_at))
 
 
 def pause_of(failures: int, asked_for: float | None, jitter: float) -> timedelta:

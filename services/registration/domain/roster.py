@@ -32,6 +32,7 @@ def people(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "programme_item_id": row["programme_item_id"],
                 "status": row["status"],
                 "checked_in_at": row["checked_in_at"],
+                "check_in_undone_at": row["check_in_undone_at"],
             }
         )
     return list(found.values())

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from services.registration.domain.taking_back import counts
+
 OPENS_BEFORE = timedelta(hours=3)
 """How long before an item begins people may arrive."""
 AGE_MAX = timedelta(days=14)
@@ -35,6 +37,8 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     NOT_YET_OPEN = "not_yet_open"
+    CHECK_IN_UNDONE = "check_in_undone"
+    """Scanned before a check-in was taken back, and heard of after it: look, and scan again."""
     NONCE_REUSED = "nonce_reused"
 
 
@@ -60,6 +64,8 @@ class Holding:
     starts_at: datetime
     ends_at: datetime
     checked_in_at: datetime | None = None
+    check_in_undone_at: datetime | None = None
+    """When a check-in was last taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +108,17 @@ def judge(shown: Shown, item_id: UUID | None, at: datetime) -> Verdict:
         return Verdict(Outcome.REFUSED, Reason.OTHER_ITEM)
     if holding.status != "confirmed":
         return Verdict(Outcome.REFUSED, _BY_STATUS[holding.status], holding)
+    return _arrival(holding, at)
+
+
+def _arrival(holding: Holding, at: datetime) -> Verdict:
+    stands = counts(at, holding.check_in_undone_at)
     if holding.checked_in_at is not None:
-        return Verdict(Outcome.ALREADY, None, holding, min(holding.checked_in_at, at))
+        # One that was taken back does not become the time of the one that stands.
+        arrived_at = min(holding.checked_in_at, at) if stands else holding.checked_in_at
+        return Verdict(Outcome.ALREADY, None, holding, arrived_at)
+    if not stands:
+        return Verdict(Outcome.REFUSED, Reason.CHECK_IN_UNDONE, holding)
     if at < holding.starts_at - OPENS_BEFORE:
         return Verdict(Outcome.REFUSED, Reason.NOT_YET_OPEN, holding)
     return Verdict(Outcome.ACCEPTED, None, holding, at)

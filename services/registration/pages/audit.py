@@ -16,6 +16,7 @@ from services.registration.domain.bulk import OUTCOMES, allows, is_there
 from services.registration.domain.names import displayed
 from services.registration.domain.places import IS_OVER, Decision, Status
 from services.registration.domain.questions import Question
+from services.registration.domain.taking_back import MISTAKES
 from services.registration.pages.lists import BADGES
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
@@ -27,7 +28,7 @@ from shared.access import Action, Principal, Scope, may, require
 from shared.errors import Forbidden, NotFound
 from shared.http import Caller, Day
 from shared.postgres import Connection
-from shared.web.pages import bilingual, language_of
+from shared.web.pages import bilingual, language_of, local
 
 PAGE_LENGTH = 50
 TRAIL_LENGTH_MAX = 200
@@ -137,6 +138,8 @@ async def registration(
             else []
         ),
         refused=refused,
+        mistakes=MISTAKES,
+        can_take_back=may(who, "check_in", scope),
         can_see_privacy=who.role == "mission_staff" and may(who, "privacy.export", scope),
         **_answers(asked.questions, language_of(request)),
         **_words(request),
@@ -207,7 +210,7 @@ def _words(request: Request) -> dict[str, Any]:
         "actor": lambda row: _actor(row, language, text),
         "subject": lambda row: _subject(row, language),
         "done": lambda action: text(f"audit_{action.replace('.', '_')}") or action,
-        "detail": lambda name, value: _detail(name, value, text),
+        "detail": lambda name, value, zone: _detail(name, _at_place(name, value, zone), text),
     }
 
 
@@ -240,10 +243,17 @@ def _subject(row: asyncpg.Record, language: str) -> str:
     return " · ".join(parts)
 
 
+def _at_place(name: str, value: object, zone: str) -> object:
+    """Write a time as the clock at the place shows it."""
+    if name != "checked_in_at" or not isinstance(value, str):
+        return value
+    return local(datetime.fromisoformat(value), zone)
+
+
 def _detail(name: str, value: object, text: Callable[[str], str]) -> str:
     """Write one detail: states, roles and decisions in words, the rest as it is."""
     if isinstance(value, str):
-        for key in (f"list_{value}", f"audit_role_{value}", f"list_do_{value}"):
+        for key in (f"list_{value}", f"audit_role_{value}", f"list_do_{value}", f"mistake_{value}"):
             if found := text(key):
                 value = found
                 break

@@ -8,11 +8,13 @@ from uuid import UUID, uuid4
 import asyncpg
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
 
 from services.registration.commands import deciding, signing_in
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.names import query_terms
 from services.registration.domain.places import Decision
+from services.registration.domain.taking_back import MISTAKES
 from services.registration.pages.moments import on_day
 from services.registration.pages.naming import naming
 from services.registration.pages.rendering import pages
@@ -26,6 +28,13 @@ from shared.http import Caller, Now
 from shared.postgres import Connection
 
 router = APIRouter(include_in_schema=False)
+
+
+class Asked(BaseModel):
+    """Whom somebody looks for at a stop, and what became of a check-in to be taken back."""
+
+    q: str = Field(default="", max_length=100)
+    undo: str = Field(default="", max_length=10)
 
 
 @router.get("/desk")
@@ -92,7 +101,7 @@ async def stop_desk(
     held: Held,
     who: Caller,
     now: Now,
-    q: Annotated[str, Query(max_length=100)] = "",
+    asked: Annotated[Asked, Query()],
 ) -> Response:
     """Show a stop: numbers, who waits for approval, and a search for the door."""
     async with held.database.reading() as connection:
@@ -104,9 +113,9 @@ async def stop_desk(
         items = await store.numbers(connection, stop_id, counted)
         found: Sequence[asyncpg.Record] = []
         pending: Sequence[asyncpg.Record] = []
-        if q.strip() and may(who, "check_in", own):
+        if asked.q.strip() and may(who, "check_in", own):
             found = await search.registrations(
-                connection, stop_id, query_terms(q), partner_id=partner_id
+                connection, stop_id, query_terms(asked.q), partner_id=partner_id
             )
         if may(who, "registration.decide", own):
             pending = await registrations.pending(connection, stop_id, partner_id)
@@ -117,7 +126,9 @@ async def stop_desk(
         items=items,
         found=found,
         pending=pending,
-        q=q,
+        q=asked.q,
+        undo=asked.undo,
+        mistakes=MISTAKES,
         room=None if counted else await held.waiting.overview(stop_id, now),
         is_counted_whole=counted is None,
         can_make_links=may(who, "mission.write", scope),
@@ -142,7 +153,7 @@ async def decide(
     """Decide, and go back to where that was decided: the registration's own page, or the stop."""
     # Partner staff takes back whom it brought, as by the API.
     action: Action = "registration.cancel" if decision is Decision.CANCEL else "registration.decide"
-    stop_id = await _require(held, who, registration_id, action)
+    stop_id = await require_about(held, who, registration_id, action)
     own = f"/desk/registrations/{registration_id}"
     try:
         await deciding.decide(held.database, registration_id, decision, who, now)
@@ -160,12 +171,13 @@ async def arrive(
     q: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """Check somebody in, and go back to what was searched for: it shows who arrived."""
-    stop_id = await _require(held, who, registration_id, "check_in")
+    stop_id = await require_about(held, who, registration_id, "check_in")
     await deciding.check_in(held.database, registration_id, who, now)
     return RedirectResponse(f"/desk/stops/{stop_id}?{urlencode({'q': q})}", 303)
 
 
-async def _require(held: Held, who: Principal, registration_id: UUID, action: Action) -> UUID:
+async def require_about(held: Held, who: Principal, registration_id: UUID, action: Action) -> UUID:
+    """Let somebody do something about a registration, and give its stop."""
     async with held.database.reading() as connection:
         found = await deciding.existing(connection, registration_id)
         hosts = await hosts_of(connection, who, found["stop_id"])

@@ -97,6 +97,8 @@ async def registrations(
         stop_time=about["items"][0]["starts_at"] if about["items"] else now,
         decisions=_decisions(who, about["stop"]),
         can_export=may(who, "list.export", scope_of(about["stop"])),
+        # Partners see their own people alone here.
+        can_take_back=may(who, "check_in", scope_of(about["stop"], who.seen_partner)),
         next=_end(asked, rows, path, "next", found),
         prev=_end(asked, rows, path, "prev", found),
         **_words(request),

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from services.registration.domain.taking_back import MISTAKES
 from services.registration.door import stop_at_the_door
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held
@@ -41,6 +42,7 @@ async def scanner(stop_id: UUID, request: Request, held: Held, who: Caller) -> R
         items=items,
         page=_page(stop_id),
         decoder=decoder(),
+        mistakes=MISTAKES,
         words=words,
     )
     if decoder():

@@ -167,7 +167,7 @@ async def registrations(
     """List what people are registered for at a stop, in order of time."""
     return await connection.fetch(
         "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.partner_id, r.checked_in_at, "
-        "item.starts_at, item.ends_at, item.kind AS item_kind, person.role "
+        "r.check_in_undone_at, item.starts_at, item.ends_at, item.kind AS item_kind, person.role "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "WHERE item.stop_id = $1 AND r.person_id = ANY($2::uuid[]) "
@@ -238,7 +238,8 @@ async def roster(
 ) -> Sequence[Row]:
     """List who is registered at a stop, once for each registration; or one partner's people."""
     return await connection.fetch(
-        "SELECT r.person_id, r.programme_item_id, r.status, r.checked_in_at, person.role, "
+        "SELECT r.person_id, r.programme_item_id, r.status, r.checked_in_at, "
+        "r.check_in_undone_at, person.role, "
         "person.full_name, person.native_name, person.latin_name, badge.digest, "
         "organization.name AS organization, organization.native_name AS native_organization "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "

@@ -30,7 +30,7 @@ async def links(
     """Read links with the registrations they lead to, by the id there."""
     rows = await connection.fetch(
         "SELECT link.*, r.status, r.revision AS our_revision, r.checked_in_at, "
-        "r.programme_item_id, person.erased_at IS NOT NULL AS is_erased "
+        "r.check_in_undone_at, r.programme_item_id, person.erased_at IS NOT NULL AS is_erased "
         "FROM connector_link AS link LEFT JOIN registration AS r ON r.id = link.registration_id "
         "LEFT JOIN person ON person.id = r.person_id "
         "WHERE link.connector_id = $1 AND link.remote_id = ANY($2)",

@@ -12,7 +12,8 @@ Row = asyncpg.Record
 
 _SELECT = (
     "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.source, r.partner_id, r.rank, "
-    "r.registered_at, r.checked_in_at, r.allotment_id, r.group_id, r.hold_until, "
+    "r.registered_at, r.checked_in_at, r.check_in_undone_at, r.allotment_id, r.group_id, "
+    "r.hold_until, "
     "item.stop_id, item.kind AS item_kind, "
     "person.mission_id, person.role, person.languages, person.organization_id, "
     "person.partner_id AS person_partner_id "
@@ -44,6 +45,15 @@ async def check_in(connection: Connection, registration_id: UUID, now: datetime)
     """Note when somebody arrived."""
     await connection.execute(
         "UPDATE registration SET checked_in_at = $2 WHERE id = $1", registration_id, now
+    )
+
+
+async def undo_check_in(connection: Connection, registration_id: UUID, now: datetime) -> None:
+    """Note that somebody is not there, and that what was scanned up to now says nothing else."""
+    await connection.execute(
+        "UPDATE registration SET checked_in_at = NULL, check_in_undone_at = $2 WHERE id = $1",
+        registration_id,
+        now,
     )
 
 

@@ -29,6 +29,15 @@ def arrived(house: "House", name: str) -> r.ParticipantCheckedIn:
     return r.ParticipantCheckedIn(**house.about(name), checked_in_at=at)
 
 
+def not_arrived(house: "House", name: str, *, has_place: bool = True) -> Event:
+    return r.CheckInRetracted(
+        **house.about(name),
+        checked_in_at=house.slot(1),
+        undone_at=house.slot(2),
+        has_place=has_place,
+    )
+
+
 async def test_people_stops_and_interpreters_are_learned_from_events(house: "House") -> None:
     async with house.database.reading() as connection:
         people = {p.id: p for p in await facts.profiles(connection, house.stop)}
@@ -175,6 +184,39 @@ async def test_who_cancels_is_not_here_any_more_and_comes_back_as_not_arrived(
     await house.hear((house.confirmed("lin"), 4), (arrived(house, "lin"), 2))
     row = await place(house, "lin")
     assert (row["is_confirmed"], row["checked_in_at"]) == (True, None)
+
+
+async def test_a_check_in_that_is_taken_back_is_none_whatever_comes_again(
+    house: "House", written: Callable[[Event, int], Record]
+) -> None:
+    await house.day()
+    there = written(arrived(house, "lin"), 2)
+    undone = written(not_arrived(house, "lin"), 3)
+    await house.hear_records(there, undone, undone, there)
+
+    row = await place(house, "lin")
+    assert (row["is_confirmed"], row["checked_in_at"], row["version"]) == (True, None, 3)
+    assert (await house.states())["dora lin"] == "scheduled"
+
+    await house.hear((arrived(house, "lin"), 4))
+    await house.hear_records(undone)
+    assert (await place(house, "lin"))["checked_in_at"] == house.slot(1)
+
+
+async def test_a_check_in_that_is_taken_back_before_it_is_heard_of_is_none(house: "House") -> None:
+    await house.hear((not_arrived(house, "lin"), 3), (arrived(house, "lin"), 2))
+
+    row = await place(house, "lin")
+    assert (row["is_confirmed"], row["checked_in_at"]) == (True, None)
+
+
+async def test_what_is_taken_back_after_a_cancellation_gives_no_place_back(house: "House") -> None:
+    await house.day()
+    await house.hear((not_arrived(house, "lin", has_place=False), 4))
+    await house.hear((r.ParticipantCancelled(**house.about("lin")), 3))
+
+    assert (await place(house, "lin"))["is_confirmed"] is False
+    assert (await house.states())["dora lin"] == "cancelled"
 
 
 async def test_who_cancels_loses_the_meetings_to_come_and_all_are_told(house: "House") -> None:

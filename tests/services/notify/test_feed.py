@@ -216,6 +216,24 @@ async def test_who_is_told_late_whom_a_partner_brought_misses_nothing_and_hears_
     assert len(await supporter.rest()) == 1
 
 
+async def test_partners_hear_of_a_check_in_and_that_it_was_taken_back_in_that_order(
+    mission: Mission, tell: Tell, browser: Any
+) -> None:
+    await tell(*mission.stops())
+    supporter = await latest(browser, mission.as_partner(mission.supporter, mission.world.stop))
+    about = mission.somebody(r.ParticipantPending, mission.supporter).model_dump()
+    there = r.ParticipantCheckedIn(**about, checked_in_at=NOW)
+    undone = r.CheckInRetracted(
+        **about, checked_in_at=NOW, undone_at=NOW + timedelta(minutes=1), has_place=True
+    )
+    told = await tell(there, undone)
+
+    events = await supporter.rest()
+    assert ids(events) == [str(one.event_id) for one in told]
+    assert events[1]["type"] == "registration.check_in.retracted.v1"
+    assert r.CheckInRetracted.model_validate(events[1]["data"]) == undone
+
+
 async def test_types_are_chosen_and_the_cursor_moves_past_the_others(
     mission: Mission, tell: Tell, browser: Any
 ) -> None:

@@ -35,6 +35,7 @@ ROUTES: dict[str, set[str]] = {
     "POST /registrations/{registration}/reject": STAFF,
     "POST /registrations/{registration}/cancel": STAFF,
     "POST /registrations/{registration}/check-in": STAFF | {"door_staff"},
+    "POST /registrations/{registration}/check-in/undo": STAFF | {"door_staff"},
     "POST /sessions/links": STAFF,
 }
 """Who may call what, with this mission's staff and strangers' registrations."""
@@ -49,6 +50,7 @@ async def answers(house: "House", lines: "Lines", route: str, who: Principal | N
         "partners": {"name": {"en": "Sample", "zh": "示例"}, "kind": "company"},
         "stops": lines.stop,
         "programme-items": lines.item,
+        "undo": {"reason": "trial"},
         "links": {"role": "screen", "mission_id": str(house.mission)},
         "staff": {
             "role": "mission_staff",

@@ -53,6 +53,30 @@ def test_an_earlier_scan_that_comes_later_says_the_earlier_time() -> None:
     assert (verdict.outcome, verdict.checked_in_at) == (Outcome.ALREADY, NINE - HOUR)
 
 
+@pytest.mark.parametrize("minutes", [-30, 0])
+def test_a_scan_of_before_a_check_in_was_taken_back_is_no_arrival(minutes: int) -> None:
+    undone = replace(FORUM, check_in_undone_at=NINE)
+    at = NINE + timedelta(minutes=minutes)
+
+    verdict = judge(shown(undone), None, at)
+    assert (verdict.outcome, verdict.reason) == (Outcome.REFUSED, Reason.CHECK_IN_UNDONE)
+
+    anew = replace(undone, checked_in_at=NINE + HOUR)
+    verdict = judge(shown(anew), None, at)
+    assert (verdict.outcome, verdict.checked_in_at) == (Outcome.ALREADY, NINE + HOUR)
+
+
+def test_a_scan_after_a_check_in_was_taken_back_is_a_new_arrival() -> None:
+    undone = replace(FORUM, check_in_undone_at=NINE)
+
+    verdict = judge(shown(undone), None, NINE + timedelta(seconds=1))
+
+    assert (verdict.outcome, verdict.checked_in_at) == (
+        Outcome.ACCEPTED,
+        NINE + timedelta(seconds=1),
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [

@@ -178,8 +178,19 @@ def _planned(reading: Reading, link: Row | None, *, tells_ends: bool) -> Plan:
     if link["is_erased"]:
         # Who asked to be forgotten here is not brought back from there.
         return Plan(conflict=None if reading.record.has_ended else "erased")
-    known = Link(link["facts"], link["revision"], link["has_ended"], link["takes_theirs"])
-    ours = Ours(Status(link["status"]), link["our_revision"], link["checked_in_at"] is not None)
+    known = Link(
+        link["facts"],
+        link["revision"],
+        link["has_ended"],
+        link["takes_theirs"],
+        link["has_arrived"],
+    )
+    ours = Ours(
+        Status(link["status"]),
+        link["our_revision"],
+        link["checked_in_at"] is not None,
+        link["check_in_undone_at"],
+    )
     planned = plan(reading.record, reading.facts, known, ours)
     if planned.conflict == "ended_here" and tells_ends:
         # It is told there in a moment.

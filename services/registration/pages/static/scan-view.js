@@ -1,8 +1,8 @@
 // What the scanning page shows and sounds like.
 
-const ICONS = { accepted: "✓", already: "↺", refused: "✕", unknown: "?", checking: "…" };
-const TONES = { accepted: [880, 1320], already: [660, 660], refused: [220, 165], unknown: [440] };
-const SHAKES = { accepted: 60, already: [60, 60, 60], refused: 400, unknown: [60, 60, 200] };
+const ICONS = { accepted: "✓", already: "↺", refused: "✕", unknown: "?", checking: "…", undone: "↩" };
+const TONES = { accepted: [880, 1320], already: [660, 660], refused: [220, 165], unknown: [440], undone: [660, 440] };
+const SHAKES = { accepted: 60, already: [60, 60, 60], refused: 400, unknown: [60, 60, 200], undone: [60, 60] };
 const TONE_SECONDS = 0.13;
 
 export class View {
@@ -65,6 +65,11 @@ export class View {
 
   checking(scan) {
     this.#show({ kind: "checking", isVerified: true, title: this.text("scan_checking"), person: scan.person, note: "" }, false);
+  }
+
+  undone(scan) {
+    const person = scan.answer.participant ?? scan.person;
+    this.#show({ kind: "undone", isVerified: true, title: this.text("scan_undo_done"), person, note: this.text("scan_undo_done_hint") });
   }
 
   notBadge() {
@@ -211,22 +216,30 @@ export class View {
     });
   }
 
-  /** List the last scans, the latest first. */
-  recent(scans) {
+  /** List the last scans, the latest first; `undo` takes one of them back. */
+  recent(shown, undo) {
     const list = document.getElementById("recent");
+    const template = document.getElementById("recent-one");
     list.replaceChildren(
-      ...scans.map((scan) => {
-        const { outcome, reason } = scan.answer ?? scan.guess;
-        const person = scan.answer ? scan.answer.participant : scan.person;
-        const line = document.createElement("li");
-        line.dataset.kind = outcome;
-        const said = outcome === "refused" ? this.text(`scan_reason_${reason}`) : this.text(`scan_short_${outcome}`);
-        const who = person ? this.name(person) : this.text("scan_somebody");
-        const waits = scan.answer ? "" : ` · ${this.text("scan_not_sent")}`;
-        line.textContent = `${this.clock(scan.scanned_at)} ${ICONS[outcome]} ${who} · ${said}${waits}`;
-        return line;
+      ...shown.map(({ scan, isUndone, canUndo }) => {
+        const row = template.content.cloneNode(true).firstElementChild;
+        row.dataset.kind = isUndone ? "undone" : (scan.answer ?? scan.guess).outcome;
+        row.querySelector('[data-slot="text"]').textContent = this.#line(scan, row.dataset.kind);
+        const button = row.querySelector("[data-undo]");
+        button.hidden = !canUndo;
+        button.addEventListener("click", () => undo(scan));
+        return row;
       }),
     );
-    list.closest("details").hidden = !scans.length;
+    list.closest("details").hidden = !shown.length;
+  }
+
+  #line(scan, kind) {
+    const person = scan.answer ? scan.answer.participant : scan.person;
+    const { reason } = scan.answer ?? scan.guess;
+    const said = kind === "refused" ? this.text(`scan_reason_${reason}`) : this.text(`scan_short_${kind}`);
+    const who = person ? this.name(person) : this.text("scan_somebody");
+    const waits = scan.answer ? "" : ` · ${this.text("scan_not_sent")}`;
+    return `${this.clock(scan.scanned_at)} ${ICONS[kind]} ${who} · ${said}${waits}`;
   }
 }

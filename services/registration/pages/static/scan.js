@@ -6,6 +6,7 @@ import { follow } from "/static/registration/scan-headcount.js";
 import { indexed, judge, search } from "/static/registration/scan-judge.js";
 import { Sender } from "/static/registration/scan-sender.js";
 import { Store, forgetAtSignOut, forgetThoseOver } from "/static/registration/scan-store.js";
+import { Undo, arrivalOf, canUndo, isUndone } from "/static/registration/scan-undo.js";
 import { View } from "/static/registration/scan-view.js";
 
 const ROSTER_MILLISECONDS = 60_000;
@@ -13,6 +14,7 @@ const ANSWER_MILLISECONDS_MAX = 1_500;
 const SAME_BADGE_MILLISECONDS = 4_000;
 const KEY_MILLISECONDS_MAX = 500;
 const FOUND_MAX = 8;
+const RECENT_MAX = 6;
 
 const page = document.getElementById("scanner");
 const field = document.getElementById("typed");
@@ -51,10 +53,9 @@ const sender = new Sender(stop, store, {
 async function arrivals() {
   const found = new Map();
   for (const scan of await store.scans()) {
-    const { outcome, at, item: where } = scan.answer
-      ? { outcome: scan.answer.outcome, at: scan.answer.checked_in_at, item: scan.answer.programme_item_id }
-      : scan.guess;
-    if (scan.person && outcome !== "refused" && at) found.set(`${scan.person.id} ${where}`, at);
+    const where = scan.answer ? scan.answer.programme_item_id : scan.guess.item;
+    const at = arrivalOf(scan);
+    if (scan.person && at && !isUndone(scan, roster)) found.set(`${scan.person.id} ${where}`, at);
   }
   return found;
 }
@@ -89,6 +90,8 @@ function brief({ id, full_name, native_name, organization, native_organization }
 }
 
 function seen(text) {
+  // Who is asked something about one person has not seen the next one.
+  if (undo.isOpen) return;
   const code = readCode(text);
   const now = Date.now();
   const isSame = lastSeen.code === text && now - lastSeen.at < SAME_BADGE_MILLISECONDS;
@@ -100,8 +103,33 @@ function seen(text) {
 
 async function drawRecent() {
   arrived = await arrivals();
-  view.recent((await store.scans()).slice(-6).reverse());
+  const scans = (await store.scans()).slice(-RECENT_MAX).reverse();
+  const latest = new Set();
+  const shown = scans.map((scan) => {
+    const id = scan.answer?.registration_id;
+    const isLatest = !latest.has(id);
+    latest.add(id);
+    return { scan, isUndone: isUndone(scan, roster), canUndo: isLatest && canUndo(scan, roster) };
+  });
+  view.recent(shown, (scan) => undo.ask(scan));
 }
+
+// ---- taking back ------------------------------------------------------------------------------
+
+const undo = new Undo(document.getElementById("undo"), view, async (scan, undone) => {
+  for (const one of await store.scans()) {
+    if (one.answer?.registration_id === scan.answer.registration_id) await store.keepScan({ ...one, undone_at: undone });
+  }
+  // The same badge, shown at once, is not the same look at it.
+  Object.assign(lastSeen, { code: null, at: 0 });
+  shown = null;
+  clearTimeout(impatient);
+  view.undone(scan);
+  headcount.soon();
+  await drawRecent();
+  await refreshRoster();
+  await drawRecent();
+});
 
 // ---- typing, and scanners that type ------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """What a partner's system holds appears here, and what happens here is told there."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -109,6 +110,36 @@ async def test_a_check_in_there_is_one_here_and_is_not_sent_back(room: Room) -> 
     assert (await room.links())["ANA-1"]["checked_in_at"] is not None
     assert (await room.house.told())[-1] == "participant.checked_in"
     assert room.peer.sent == []
+
+
+async def test_a_check_in_there_does_not_bring_back_one_that_was_taken_back_here(
+    room: Room,
+) -> None:
+    def entered(at: str) -> list[dict[str, Any]]:
+        return [{"list": 5, "type": "entry", "datetime": at}]
+
+    room.peer.order("ANA", checkins=entered("2026-11-07T02:20:00Z"))
+    await room.sync()
+    (link,) = (await room.links()).values()
+    assert link["checked_in_at"] is not None
+    path = f"/api/v1/registrations/{link['registration_id']}/check-in/undo"
+    undone = await room.house.post(path, {"reason": "wrong_person"}, room.house.boss)
+    assert undone.status_code == 200
+
+    # There it is as it was, whatever else changes.
+    room.peer.order("ANA", attendee_name="Sample Anna", checkins=entered("2026-11-07T02:20:00Z"))
+    await room.sync()
+    (link,) = (await room.links()).values()
+    assert (link["full_name"], link["checked_in_at"]) == ("Sample Anna", None)
+
+    # Taken back there too, and entered anew.
+    room.peer.order("ANA", checkins=[])
+    await room.sync()
+    later = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    room.peer.order("ANA", checkins=entered(later))
+    await room.sync()
+    assert (await room.links())["ANA-1"]["checked_in_at"] is not None
+    assert (await room.house.told()).count("participant.checked_in") == 2
 
 
 async def test_an_end_here_is_told_there_and_is_no_conflict(room: Room) -> None:
