@@ -20,18 +20,18 @@ def consumer(database: Database) -> Consumer:
         on(r.StopPlanned, _versioned(facts.put_stop)),
         on(r.ProgrammeItemPlanned, _versioned(facts.put_item)),
         on(r.ParticipantConfirmed, _versioned(learning.has_place)),
-        on(r.ParticipantPending, _without_place),
-        on(r.ParticipantWaitlisted, _without_place),
-        on(r.ParticipantOffered, _without_place),
-        on(r.ParticipantLapsed, _without_place),
-        on(r.ParticipantRejected, _without_place),
-        on(r.ParticipantCancelled, _without_place),
+        on(r.ParticipantPending, _versioned_now(learning.has_no_place)),
+        on(r.ParticipantWaitlisted, _versioned_now(learning.has_no_place)),
+        on(r.ParticipantOffered, _versioned_now(learning.has_no_place)),
+        on(r.ParticipantLapsed, _versioned_now(learning.has_no_place)),
+        on(r.ParticipantRejected, _versioned_now(learning.has_no_place)),
+        on(r.ParticipantCancelled, _versioned_now(learning.has_no_place)),
         on(r.ParticipantCheckedIn, _versioned(learning.has_arrived)),
-        on(r.CheckInRetracted, _not_arrived),
+        on(r.CheckInRetracted, _versioned_now(learning.has_not_arrived)),
         on(r.StaffEngaged, _engaged),
         on(r.ConsentGranted, _versioned(erasing.withhold)),
         on(r.ConsentRevoked, _versioned(erasing.withhold)),
-        on(r.PersonErased, _erased),
+        on(r.PersonErased, _versioned_now(erasing.erase)),
     )
     return Consumer("matching", database, routes)
 
@@ -43,22 +43,13 @@ def _versioned(put: Any) -> Handler[Any]:
     return handle
 
 
-async def _without_place(
-    connection: Connection, event: learning.WithoutPlace, envelope: Envelope
-) -> None:
-    await learning.has_no_place(connection, event, envelope.sequence, now())
+def _versioned_now(put: Any) -> Handler[Any]:
+    async def handle(connection: Connection, event: Any, envelope: Envelope) -> None:
+        await put(connection, event, envelope.sequence, now())
 
-
-async def _not_arrived(
-    connection: Connection, event: r.CheckInRetracted, envelope: Envelope
-) -> None:
-    await learning.has_not_arrived(connection, event, envelope.sequence, now())
+    return handle
 
 
 async def _engaged(connection: Connection, event: r.StaffEngaged, envelope: Envelope) -> None:
     if event.role == "interpreter":
         await facts.put_interpreter(connection, event, envelope.sequence)
-
-
-async def _erased(connection: Connection, event: r.PersonErased, envelope: Envelope) -> None:
-    await erasing.erase(connection, event, envelope.sequence, now())

@@ -5,7 +5,6 @@ Nothing depends on it: a repair reads what is not kept yet.
 
 import asyncio
 import time
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -39,10 +38,11 @@ async def foresee(database: Database, days: Days, at: datetime) -> None:
         # No clock is further than a day from any other.
         first, last = (at - timedelta(days=1)).date(), (at + AHEAD + timedelta(days=1)).date()
         stops = await repairs.stops_of_days(connection, first, last)
-    for kept, stop in _kept(days, [stop for stop in stops if _is_near(stop, at)]):
+    near = {stop["id"]: stop for stop in stops if _is_near(stop, at)}
+    for stop_id, kept in days.ahead([*near]).items():
         # Whoever has its turn reads the same.
         if not kept.turn.locked():
-            await _renew(database, kept, stop)
+            await _renew(database, kept, near[stop_id])
 
 
 async def _renew(database: Database, kept: Kept, stop: facts.Row) -> None:
@@ -54,11 +54,6 @@ async def _renew(database: Database, kept: Kept, stop: facts.Row) -> None:
             raise
         # Whoever asks for a repair of it is told; others go on.
         log.exception("day not read ahead", stop_id=str(stop["id"]))
-
-
-def _kept(days: Days, stops: Sequence[facts.Row]) -> Sequence[tuple[Kept, facts.Row]]:
-    found = days.ahead([stop["id"] for stop in stops])
-    return [(found[stop["id"]], stop) for stop in stops if stop["id"] in found]
 
 
 def _is_near(stop: facts.Row, at: datetime) -> bool:

@@ -67,7 +67,7 @@ async def decide_within(
     await call_up(connection, item, now)
     await places.save(connection, [(item.id, item.line)], now)
     facts = {"from": before.value, "to": after.value}
-    await _note(connection, who, f"registration.{decision}", registration, facts, now)
+    await note_about(connection, who, f"registration.{decision}", registration, facts, now)
     return Answer(content(registration, after), status=200)
 
 
@@ -131,7 +131,7 @@ async def check_in_within(
         at = now
         await store.check_in(connection, registration_id, now)
         await tell_arrival(connection, registration, now)
-        await _note(connection, who, "registration.check_in", registration, {}, now)
+        await note_about(connection, who, "registration.check_in", registration, {}, now)
     return Answer(content(registration, status) | {"checked_in_at": at.isoformat()}, 200)
 
 
@@ -150,7 +150,7 @@ async def locked(connection: Connection, registration_id: UUID) -> tuple[Row, He
     return await existing(connection, registration_id), item
 
 
-async def _note(
+async def note_about(
     connection: Connection,
     who: Principal | None,
     action: str,
@@ -158,6 +158,7 @@ async def _note(
     details: Mapping[str, Any],
     now: datetime,
 ) -> None:
+    """Note that `who` did something to a registration, as `note` does."""
     await note(
         connection,
         who,

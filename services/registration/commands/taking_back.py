@@ -3,13 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from services.registration.commands.deciding import content, locked
+from services.registration.commands.deciding import content, locked, note_about
 from services.registration.commands.telling import tell_no_arrival
 from services.registration.domain.places import Status
 from services.registration.domain.taking_back import Undoing, is_to_be_undone
 from services.registration.store import registrations as store
 from shared.access import Principal
-from shared.auditing import note
 from shared.idempotency import Answer, Key, once
 from shared.postgres import Connection, Database
 
@@ -41,15 +40,9 @@ async def take_back(
             undone_at = max(now, at)
             await store.undo_check_in(connection, registration_id, undone_at)
             await tell_no_arrival(connection, registration, now)
-            await note(
-                connection,
-                who,
-                "registration.undo_check_in",
-                subject_id=registration_id,
-                mission_id=registration["mission_id"],
-                stop_id=registration["stop_id"],
-                details={"mistake": undoing.mistake, "checked_in_at": at},
-                now=now,
+            details = {"mistake": undoing.mistake, "checked_in_at": at}
+            await note_about(
+                connection, who, "registration.undo_check_in", registration, details, now
             )
         more = {
             "checked_in_at": None,

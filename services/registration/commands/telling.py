@@ -18,6 +18,7 @@ from shared.events.registration import (
     ParticipantCancelled,
     ParticipantCheckedIn,
     ParticipantConfirmed,
+    ParticipantEvent,
     ParticipantLapsed,
     ParticipantOffered,
     ParticipantPending,
@@ -128,20 +129,23 @@ async def _profiles(connection: Connection, ids: set[UUID]) -> dict[UUID, Profil
 
 async def tell_arrival(connection: Connection, registration: Row, now: datetime) -> None:
     """Announce that somebody was checked in; locks the person."""
-    version = await people.next_version(connection, registration["person_id"])
     event = ParticipantCheckedIn(**_facts(registration), checked_in_at=now)
-    await outbox.append(connection, event, sequence=version, now=now)
+    await _announce(connection, event, now)
 
 
 async def tell_no_arrival(connection: Connection, registration: Row, now: datetime) -> None:
     """Announce that a check-in was taken back; locks the person."""
-    version = await people.next_version(connection, registration["person_id"])
     event = CheckInRetracted(
         **_facts(registration),
         checked_in_at=registration["checked_in_at"],
         undone_at=now,
         has_place=Status(registration["status"]) is Status.CONFIRMED,
     )
+    await _announce(connection, event, now)
+
+
+async def _announce(connection: Connection, event: ParticipantEvent, now: datetime) -> None:
+    version = await people.next_version(connection, event.participant_id)
     await outbox.append(connection, event, sequence=version, now=now)
 
 
