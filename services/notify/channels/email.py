@@ -20,6 +20,7 @@ from services.notify.channels.markup import page_of
 from services.notify.channels.mime import Part, header, several, text
 from services.notify.domain.bounces import return_path
 from services.notify.domain.mail import ChannelName, without_addresses
+from services.notify.domain.templates import Template
 
 REPLY_SECONDS_MAX = 20
 PERMANENT = 500
@@ -152,7 +153,10 @@ def _body(letter: Letter) -> Part:
     """Write the text in two forms, what a calendar takes in (RFC 6047), and files after them."""
     is_english = letter.language == "en"
     language = f"Content-Language: {letter.language}"
-    kinds = (("plain", letter.body), ("html", page_of(letter)))
+    page = page_of(
+        Template(letter.subject, letter.body), letter.language, (letter.link, letter.link_words)
+    )
+    kinds = (("plain", letter.body), ("html", page))
     # The last that a program can show is the one it shows (RFC 2046, 5.1.4).
     read = [
         text(f"{kind}; charset=utf-8", content.encode(), language, is_mostly_ascii=is_english)

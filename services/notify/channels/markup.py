@@ -8,8 +8,12 @@ Outlook lays out as Word does, and 163 drops style sheets.
 
 from html import escape
 
-from services.notify.channels.base import Letter
 from services.notify.domain.links import host_of, parts
+from services.notify.domain.templates import Template
+from shared.events.base import Language
+
+Link = tuple[str, str]
+"""Where a letter leads its reader, empty for nowhere, and what that is called."""
 
 _FONT = "-apple-system,'Segoe UI','PingFang SC','Microsoft YaHei',Arial,sans-serif"
 _TABLE = '<table role="presentation" cellspacing="0" cellpadding="0" border="0"'
@@ -37,14 +41,14 @@ _BUTTON = (
 )
 
 
-def page_of(letter: Letter) -> str:
+def page_of(text: Template, language: Language, link: Link) -> str:
     """Write a letter as a page of HTML that loads nothing."""
-    language = "zh-Hans" if letter.language == "zh" else letter.language
-    subject = escape(letter.subject)
-    blocks = (_block(block, letter) for block in letter.body.strip("\n").split("\n\n"))
+    lang = "zh-Hans" if language == "zh" else language
+    subject = escape(text.subject)
+    blocks = (_block(block, link) for block in text.body.strip("\n").split("\n\n"))
     return "".join(
         (
-            f'<!doctype html><html lang="{language}"><head>{_BEGIN}<title>{subject}</title></head>',
+            f'<!doctype html><html lang="{lang}"><head>{_BEGIN}<title>{subject}</title></head>',
             f"{_FRAME}{_HEADING}{subject}</h1>",
             *blocks,
             _END,
@@ -52,12 +56,13 @@ def page_of(letter: Letter) -> str:
     )
 
 
-def _block(block: str, letter: Letter) -> str:
+def _block(block: str, link: Link) -> str:
     lines = block.split("\n")
+    address, words = link
     button = ""
-    if letter.link and letter.link in lines:
-        lines.remove(letter.link)
-        button = _BUTTON % (escape(letter.link), escape(letter.link_words))
+    if address and address in lines:
+        lines.remove(address)
+        button = _BUTTON % (escape(address), escape(words))
     if not any(lines):
         return button
     if any(line.startswith("  ") for line in lines):

@@ -29,6 +29,14 @@ from shared.contacts import Contact
 from shared.events.base import Language
 from shared.web.pages import day, local, on_day, zone_name
 
+SAMPLE_PAGES: Mapping[TemplateName, str] = {
+    "schedule": "/day",
+    "schedule_changed": "/day",
+    "announcement": "/day",
+    "results": "/outcomes",
+}
+"""Where a made-up mail leads; the others: to their reader's own page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -102,9 +110,8 @@ class _About:
 
     def trial(self) -> Content:
         name, language, template = self.known.trials[self.message.id]
-        samples = wording.samples(language)
         mission = self.known.missions[self.message.mission_id]["title"].in_(language)
-        return Content(name, samples | {"mission": mission}, words=template)
+        return replace(sample_of(name, mission, language), words=template)
 
     def registration(self) -> Content:
         stop = self.stop()
@@ -210,6 +217,12 @@ class _About:
             for number, one in enumerate(later, 1)
         )
         return replace(content, files=(whole, *alone))
+
+
+def sample_of(name: TemplateName, mission: str, language: Language) -> Content:
+    """Make up what a mail of a mission has to say, by its title."""
+    page = SAMPLE_PAGES.get(name, "/")
+    return Content(name, wording.samples(language) | {"mission": mission}, page)
 
 
 def stop_values(stop: Facts, moment: datetime, language: Language) -> dict[str, str]:

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from services.notify.commands.contents import content_of
+from services.notify.channels.markup import page_of
+from services.notify.commands.contents import content_of, sample_of
 from services.notify.commands.knowing import known
 from services.notify.commands.letterhead import Letterhead
-from services.notify.commands.wording import BUILT_IN, samples
+from services.notify.commands.wording import BUILT_IN, link_words
 from services.notify.domain.mail import Kind, Message, NothingNew, NotYet
 from services.notify.domain.templates import (
     PLACES,
@@ -46,6 +47,14 @@ class Edited:
     """0: nobody ever changed it."""
     is_own: bool
     versions: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A mail as it reads, as text and as the page of HTML that most mail programs show."""
+
+    text: Template
+    page: str
 
 
 def existing_name(name: str) -> TemplateName:
@@ -151,7 +160,7 @@ async def preview(
     texts: Texts,
     example: tuple[Letterhead, Message, Contact] | None,
     now: datetime,
-) -> dict[Language, Template]:
+) -> dict[Language, Preview]:
     """Fill a mail in with made-up values, or with those of a message to somebody.
 
     Raises `NotFound`, or `Invalid` naming each wrong line.
@@ -161,20 +170,22 @@ async def preview(
     async with database.reading() as connection:
         mission = await _existing(connection, mission_id)
         facts_known = await known(connection, [example[1]]) if example else None
-    found: dict[Language, Template] = {}
+    found: dict[Language, Preview] = {}
     for language, template in texts.items():
-        sample = samples(language)
-        values = sample | {"mission": mission["title"].in_(language)}
+        content = sample = sample_of(name, mission["title"].in_(language), language)
         if example and facts_known:
             head, message, contact = example
             spoken = contact.model_copy(update={"language": language})
             told = replace(message, is_lead=False)
             # What is not known yet, the sample says.
             with suppress(NotYet, NothingNew):
-                values |= content_of(facts_known, head, told, spoken, now).values
-            # Whoever has its reader's links can do what he or she can: they stay the sample's.
-            values |= {place: sample[place] for place in ("link", "unsubscribe")}
-        found[language] = filled(template, values)
+                content = content_of(facts_known, head, told, spoken, now)
+        # Whoever has its reader's links can do what he or she can: they stay the sample's.
+        own = {place: sample.values[place] for place in ("link", "unsubscribe")}
+        values = {**sample.values, **content.values, **own}
+        text = filled(template, values)
+        link = (values["link"], link_words(content.page, language))
+        found[language] = Preview(text, page_of(text, language, link))
     return found
 
 

@@ -18,12 +18,24 @@ from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
 from shared.access import Principal, Scope, require
 from shared.contacts import Contact
+from shared.edge import SECURITY_HEADERS
 from shared.errors import Stale
 from shared.http import Caller, Now
 
 VERSION_MAX = 2**31 - 1
 Do = Literal["preview", "test", "save", "reset"]
 BASE = "/desk/missions/{mission_id}/messages/templates"
+
+POLICY = "Content-Security-Policy"
+WITH_STYLES = f"{SECURITY_HEADERS[POLICY]}; style-src 'self' 'unsafe-inline'"
+"""Of a page with a mail in it, as a frame without an address of its own is under its page's rules:
+a mail's styles stand in its tags."""
+GUARDED = (
+    f'<head><meta http-equiv="{POLICY}" content="default-src \'none\'; '
+    'style-src \'unsafe-inline\'"><base target="_blank">'
+)
+"""How a mail in a frame begins: it loads nothing, and its links, which would open beside it, lead
+nowhere, as its frame may open nothing."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -138,7 +150,7 @@ async def _page(
     writers = {row["written_by"] for row in found.versions}
     readers = {message.person_id for message in examples}
     wrong: list[Trouble] = said.get("troubles", [])
-    return pages.render(
+    response = pages.render(
         request,
         "template.html",
         status=422 if wrong or said.get("wrong") else 200,
@@ -154,8 +166,12 @@ async def _page(
         zone=await zone_of(held.database, place[0]),
         contacts=await contacts_of(held.contacts, writers | readers),
         troubles=wrong,
+        framed=lambda page: page.replace("<head>", GUARDED, 1),
         said={"said": "", "wrong": "", "preview": None, "shown": None} | said,
     )
+    if said.get("preview"):
+        response.headers[POLICY] = WITH_STYLES
+    return response
 
 
 def _place(who: Principal, mission_id: UUID, name: str) -> Place:

@@ -64,6 +64,10 @@ def letter(body: str, subject: str = "Your day", link: str = LINK) -> Letter:
     )
 
 
+def page_for(one: Letter) -> str:
+    return page_of(Template(one.subject, one.body), one.language, (one.link, one.link_words))
+
+
 LINES = st.lists(
     st.one_of(
         st.sampled_from(("", "  ", "09:30-09:55  T1", "    with interpreter", *HOSTILE)),
@@ -78,7 +82,7 @@ def test_the_words_are_those_of_the_text_and_the_tags_are_ours(
     lines: list[str], subject: str
 ) -> None:
     body = "\n".join(lines)
-    read = Read(page_of(letter(body, subject)))
+    read = Read(page_for(letter(body, subject)))
     if "://" not in body + subject:
         assert read.words == [*subject.split(), *subject.split(), *body.split()]
     assert {tag for tag, _ in read.tags} <= TAGS
@@ -87,7 +91,7 @@ def test_the_words_are_those_of_the_text_and_the_tags_are_ours(
 
 def test_the_readers_link_is_a_button_and_others_lead_on_by_their_host() -> None:
     read = Read(
-        page_of(letter(f"See {HOSTILE[0]}, or https://example.net/a?b=1&c=2.\n{LINK}\n\nBye"))
+        page_for(letter(f"See {HOSTILE[0]}, or https://example.net/a?b=1&c=2.\n{LINK}\n\nBye"))
     )
     assert read.links == ["https://example.net/a?b=1&c=2", LINK]
     assert "example.net" in read.words
@@ -96,13 +100,15 @@ def test_the_readers_link_is_a_button_and_others_lead_on_by_their_host() -> None
 
 
 def test_a_meeting_stands_apart_with_its_time_in_bold() -> None:
-    page = page_of(letter("Dear Sample,\n\n09:30-09:55  T1\n    Sample Wind\n    with interpreter"))
+    page = page_for(
+        letter("Dear Sample,\n\n09:30-09:55  T1\n    Sample Wind\n    with interpreter")
+    )
     (bold,) = re.findall(r"<b>(.*?)</b>", page)
     assert bold == "09:30-09:55 \N{NO-BREAK SPACE}T1"
 
 
 def test_nothing_is_loaded_from_anywhere() -> None:
-    read = Read(page_of(letter(f"{HOSTILE[1]}\n{LINK}")))
+    read = Read(page_for(letter(f"{HOSTILE[1]}\n{LINK}")))
     for _, attributes in read.tags:
         assert not attributes.keys() & {"src", "srcset", "background"}
         assert "url" not in (attributes.get("style") or "")
@@ -130,7 +136,7 @@ def test_a_link_is_called_by_where_it_leads() -> None:
         (f"https://evil.example{RIGHT_TO_LEFT}gro", "evil.example"),
         ("https://例子.example/页", "例子.example"),
     ):
-        read = Read(page_of(letter(f"See {link} now")))
+        read = Read(page_for(letter(f"See {link} now")))
         (leads,) = read.links
         assert leads == link.partition(RIGHT_TO_LEFT)[0]
         assert f"See {host}" in "".join(read.texts)
@@ -138,7 +144,7 @@ def test_a_link_is_called_by_where_it_leads() -> None:
 
 def test_nothing_but_the_web_is_linked() -> None:
     text = "javascript:alert(1) data:text/html,x HTTPS: //a.example ftp://a.example https:// x"
-    assert Read(page_of(letter(text, link=""))).links == []
+    assert Read(page_for(letter(text, link=""))).links == []
 
 
 NAMES = ("Acme https://evil.example/x", f"Acme\r\n\n{LINK}\n", f"{RIGHT_TO_LEFT}emcA", "A\x1b[1mB")
@@ -151,7 +157,7 @@ def test_a_name_is_one_line_and_leads_nowhere(name: str) -> None:
         Template("{name}", "Dear {name},\n{link}"), {"name": as_a_name(name), "link": LINK}
     )
     assert words.body.split("\n")[1:] == [LINK, ""]
-    assert Read(page_of(letter(words.body))).links == [LINK]
+    assert Read(page_for(letter(words.body))).links == [LINK]
     assert RIGHT_TO_LEFT not in words.subject + words.body
 
 

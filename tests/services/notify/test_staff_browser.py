@@ -129,6 +129,24 @@ async def test_a_mistake_in_a_mail_is_told_at_its_field(
         await fits(page)
 
 
+async def is_shown_as_a_mail_and_leads_nowhere(page: Page) -> None:
+    mail = page.frame_locator("section article iframe").first
+    button = mail.get_by_role("link", name="Open my page")
+    await expect(button).to_have_css("color", "rgb(255, 255, 255)")
+    await button.click()
+    await expect(button).to_be_visible()
+    assert len(page.context.pages) == 1
+    # Not even what no mail of ours has is run or loaded.
+    await page.locator("section article iframe").first.evaluate(
+        "frame => { frame.srcdoc = frame.srcdoc.replace('</h1>', '</h1><img src="
+        '"/static/icon.svg"><script>document.body.textContent = ""</script>\') }'
+    )
+    image = mail.locator("h1 + img")
+    await expect(image).to_have_count(1)
+    await expect(button).to_be_visible()
+    assert await image.evaluate("image => image.decode().then(() => true, () => false)") is False
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 async def test_a_mail_is_worded_looked_at_tried_out_and_saved(
     language: str, address: str, session: str, resources: Resources
@@ -149,6 +167,7 @@ async def test_a_mail_is_worded_looked_at_tried_out_and_saved(
         await expect(shown.first).to_contain_text("Dear Alex Sample,\nsee you soon")
         await expect(shown.last).to_contain_text("期待与您见面")
         await fits(page)
+        await is_shown_as_a_mail_and_leads_nowhere(page)
 
         await page.locator("button[value=test]").click()
         await expect(page.get_by_role("status")).to_have_text(said("template_said_test"))
