@@ -102,7 +102,7 @@ def _by_cookie(request: Request) -> Principal | None:
     cookie = request.cookies.get(SESSION_COOKIE)
     if not cookie:
         return None
-    if request.method not in SAFE_METHODS and not _is_from_our_pages(request):
+    if request.method not in SAFE_METHODS and not is_from_our_pages(request):
         raise Forbidden("A request signed in by cookie must come from this site's own pages.")
     tokens: Tokens = request.app.state.tokens
     try:
@@ -119,7 +119,7 @@ def signed_in(who: Principal | None) -> Principal:
     return who
 
 
-def _is_from_our_pages(request: Request) -> bool:
+def is_from_our_pages(request: Request) -> bool:
     """Compare the Origin header with the address called (OWASP: verifying origin)."""
     return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
 

@@ -60,6 +60,7 @@ from services.registration.pages import (
     public,
     scanner,
     selecting,
+    signing_in,
     taking_back,
     walk_in,
 )
@@ -140,6 +141,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
                         badges.router,
                         scanner.router,
                         public.router,
+                        signing_in.router,
                         edit.router,
                         form_builder.router,
                         desk.router,

@@ -56,6 +56,8 @@ async def page(browser: Browser, address: str, language: str = "en-US") -> Page:
     context = await browser.new_context(locale=language, viewport={"width": 390, "height": 844})
     opened = await context.new_page()
     await opened.goto(address)
+    if asked := await opened.locator("form[action='/sign-in/continue'] button").all():
+        await asked[0].click()
     return opened
 
 

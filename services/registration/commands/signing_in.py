@@ -1,7 +1,10 @@
 """Signing in: links that are sent or handed out become sessions."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import asyncpg
 
 from services.registration.store import people
 from shared.access import Principal, Tokens
@@ -12,32 +15,51 @@ from shared.log import outbox
 from shared.postgres import Connection, Database
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Whom a link signs in; `person` is None for a screen and for the operator."""
+
+    who: Principal
+    person: asyncpg.Record | None = None
+
+
 async def principal_of(connection: Connection, person_id: UUID) -> Principal | None:
     """Say what a person may be, from what is on file now."""
+    found = await on_file(connection, person_id)
+    return found.who if found else None
+
+
+async def on_file(connection: Connection, person_id: UUID) -> Opened | None:
+    """Say whom a link of a person signs in now; None for somebody who is not on file."""
     person = await people.person(connection, person_id)
     if person is None:
         return None
-    return Principal(
+    who = Principal(
         role=person["role"],
         subject=person_id,
         mission_id=person["mission_id"],
         stop_ids=await people.stops_of(connection, person_id),
         partner_id=person["partner_id"],
     )
+    return Opened(who, person)
+
+
+async def opened(database: Database, tokens: Tokens, link: str) -> Opened:
+    """Say whom a link's token signs in, from what is on file now; raises `Unauthenticated`."""
+    claimed = tokens.read(link, "link")
+    async with database.reading() as connection:
+        found = await on_file(connection, claimed.subject)
+    if found is None and not _may_be_nobody(claimed):
+        raise Unauthenticated("The person this link was made for is not here any more.")
+    return found or Opened(claimed)
 
 
 async def redeem(
     database: Database, tokens: Tokens, link: str, now: datetime
 ) -> tuple[Principal, str]:
     """Turn a link's token into a session; raises `Unauthenticated`."""
-    claimed = tokens.read(link, "link")
-    async with database.reading() as connection:
-        who = await principal_of(connection, claimed.subject)
-    if who is None:
-        if not _may_be_nobody(claimed):
-            raise Unauthenticated("The person this link was made for is not here any more.")
-        who = claimed
-    return who, tokens.sign(who, "session", now)
+    found = await opened(database, tokens, link)
+    return found.who, tokens.sign(found.who, "session", now)
 
 
 def _may_be_nobody(claimed: Principal) -> bool:

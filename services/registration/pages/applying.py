@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -13,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 
-from services.registration.commands import signing_in
 from services.registration.commands.applications import applying, calls, deciding
 from services.registration.commands.applications.deciding import Decision
 from services.registration.domain.applications import (
@@ -30,6 +28,8 @@ from services.registration.pages import applying_form
 from services.registration.pages.form import given as sent
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
+from services.registration.pages.signing_in import sent as link_sent
+from services.registration.pages.signing_in import welcomed
 from services.registration.pages.visit import NONE, Trouble, Visit
 from services.registration.resources import Held, Resources
 from services.registration.store import applications as store
@@ -104,13 +104,10 @@ async def begin(slug: str, request: Request, held: Held, who: Visitor, now: Now)
     if "id" not in answer.content:
         # Whoever types an address that is on file has not shown that it is theirs.
         await mail_link(held, mission["id"], body.email, now)
-        return pages.render(request, "sent.html", mission=mission)
-    async with held.database.reading() as connection:
-        person = await signing_in.principal_of(connection, UUID(answer.content["contact_id"]))
-    assert person is not None
-    onward = quote(f"/applications/{answer.content['id']}?new=1", safe="")
-    path = signing_in.sign_in_path(held.tokens, person, now)
-    return RedirectResponse(f"{path}&next={onward}", 303)
+        return link_sent(request, held, mission, body.email)
+    contact_id = UUID(answer.content["contact_id"])
+    onward = f"/applications/{answer.content['id']}?new=1"
+    return await welcomed(request, held, contact_id, onward, now)
 
 
 def _key(given: FormData, mission: asyncpg.Record) -> Key:

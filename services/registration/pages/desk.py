@@ -15,6 +15,7 @@ from services.registration.commands.missions import existing_mission, existing_s
 from services.registration.domain.names import query_terms
 from services.registration.domain.places import Decision
 from services.registration.domain.taking_back import MISTAKES
+from services.registration.pages import browsers
 from services.registration.pages.moments import on_day
 from services.registration.pages.naming import naming
 from services.registration.pages.rendering import pages
@@ -195,4 +196,6 @@ async def open_screen(stop_id: UUID, held: Held, who: Caller, now: Now) -> Respo
     require(who, "mission.write", Scope(stop["mission_id"], stop_id))
     screen = Principal("screen", uuid4(), stop["mission_id"], (stop_id,))
     path = await signing_in.hand_out(held.database, held.tokens, screen, who, now)
-    return RedirectResponse(path, 303)
+    response = RedirectResponse(path, 303)
+    browsers.know(held, response, str(screen.subject))
+    return response

@@ -14,6 +14,7 @@ from services.registration.commands import retention
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.consents import Basis, ConsentText
 from services.registration.domain.retention import RULES
+from services.registration.pages import browsers
 from services.registration.pages.rendering import pages
 from services.registration.resources import Held, Resources
 from services.registration.store import consents, registrations
@@ -21,7 +22,7 @@ from services.registration.store import privacy as store
 from shared.access import Action, Principal, Scope, require
 from shared.errors import Fault, Invalid, Malformed
 from shared.events.base import Language
-from shared.http import SESSION_COOKIE, Caller, Now
+from shared.http import Caller, Now
 from shared.web.pages import language_of
 
 router = APIRouter(include_in_schema=False)
@@ -113,7 +114,7 @@ async def erase_me(
     _be_sure(sure)
     await commands.erase(held.database, who.subject, who, now)
     response = RedirectResponse("/", 303)
-    response.delete_cookie(SESSION_COOKIE)
+    browsers.forget(response)
     return response
 
 

@@ -1,46 +1,31 @@
-"""The public mission, the registration form, one's own status, signing in."""
+"""The public mission, the registration form, one's own status."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.registration.commands import deciding, files, signing_in
+from services.registration.commands import deciding, files
 from services.registration.commands.privacy import texts
 from services.registration.domain.names import displayed
 from services.registration.domain.places import Decision
-from services.registration.front import count_link_request, mail_link
+from services.registration.front import mail_link
 from services.registration.pages import form, form_questions, waiting_room
 from services.registration.pages.form_view import form_context
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import pages
+from services.registration.pages.signing_in import sent, welcomed
 from services.registration.resources import Held, Resources
 from services.registration.store import calls, registrations
 from services.registration.store import missions as store
-from shared.access import Principal, Role, Scope, require
+from shared.access import Principal, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.base import Language
-from shared.http import SESSION_COOKIE, Caller, Now, Visitor
-from shared.limits import client_of
+from shared.http import Caller, Now
 from shared.web.pages import language_of
-
-WEEK_SECONDS = 7 * 24 * 3600
-
-HOMES: dict[Role, str] = {
-    "mission_staff": "/desk",
-    "partner_staff": "/desk",
-    "door_staff": "/desk",
-    "delegate": "/day",
-    "local": "/day",
-    "interpreter": "/day",
-    "applicant": "/applications",
-}
-
-SCANNING: frozenset[Role] = frozenset({"mission_staff", "partner_staff", "door_staff"})
-"""Whose browser may hold scans that are not sent yet; the scanning page forgets the rest itself."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -125,14 +110,10 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
     if not any(answer.content["is_new"] for answer in answers):
         # Whoever types an address that is on file has not shown that it is theirs.
         await mail_link(held, mission_id, sign_up.person.email, now)
-        return passage.leave(pages.render(request, "sent.html", mission=facts["mission"]))
+        return passage.leave(sent(request, held, facts["mission"], sign_up.person.email))
     person_id = UUID(answers[0].content["participant_id"])
     await files.claim(held.database, sheet.answers, person_id)
-    async with held.database.reading() as connection:
-        who = await signing_in.principal_of(connection, person_id)
-    assert who is not None
-    session = held.tokens.sign(who, "session", now)
-    return passage.leave(_signed_in(held, session, "/status?new=1"))
+    return passage.leave(await welcomed(request, held, person_id, "/status?new=1", now))
 
 
 async def _stop(held: Resources, slug: str, stop_slug: str) -> form.StopFacts:
@@ -215,73 +196,3 @@ async def _decide(
         # The page was older than the registration: it says itself what is true now.
         return RedirectResponse("/status?late=1", 303)
     return RedirectResponse("/status", 303)
-
-
-@router.get("/sign-in")
-async def sign_in(
-    request: Request,
-    held: Held,
-    now: Now,
-    token: str | None = None,
-    next: str | None = None,  # noqa: A002
-) -> Response:
-    """Sign in by a link; without one, ask for the address to send it to."""
-    if token is None:
-        async with held.database.reading() as connection:
-            missions = await store.missions(connection, with_rehearsals=False)
-        return pages.render(request, "sign_in.html", missions=missions)
-    who, session = await signing_in.redeem(held.database, held.tokens, token, now)
-    is_ours = next is not None and next.startswith("/") and not next.startswith(("//", "/\\"))
-    return _signed_in(held, session, next if is_ours and next else _home(who))
-
-
-@router.post("/sign-in")
-async def ask_for_link(
-    request: Request,
-    held: Held,
-    now: Now,
-    mission_id: Annotated[UUID, Form()],
-    email: Annotated[str, Form(max_length=320)],
-) -> Response:
-    """Have a sign-in link sent to the address on file."""
-    count_link_request(held, client_of(request), email)
-    await signing_in.ask_for_link(held.database, mission_id, email, now)
-    return pages.render(request, "sent.html", mission=None)
-
-
-@router.post("/sign-out")
-async def sign_out(held: Held, who: Visitor, now: Now) -> Response:
-    """Forget who is signed in on this browser, and what its pages kept there."""
-    response = RedirectResponse("/", 303)
-    # Another site's form comes without the cookie, and must not sign anybody out.
-    if who is not None:
-        await signing_in.end(held.database, who, now)
-        kept = '"cache"' if who.role in SCANNING else '"cache", "storage"'
-        response.headers["Clear-Site-Data"] = kept
-        response.delete_cookie(SESSION_COOKIE)
-    return response
-
-
-@router.get("/home")
-async def home(who: Visitor) -> Response:
-    """Lead to the page that somebody's role works with."""
-    return RedirectResponse(_home(who) if who else "/sign-in", 303)
-
-
-def _home(who: Principal) -> str:
-    if who.role == "screen" and who.stop_ids:
-        return f"/screen/{who.stop_ids[0]}"
-    return HOMES.get(who.role, "/")
-
-
-def _signed_in(held: Resources, session: str, to: str) -> Response:
-    response = RedirectResponse(to, 303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=WEEK_SECONDS,
-        httponly=True,
-        secure=held.is_secure,
-        samesite="lax",
-    )
-    return response

@@ -37,6 +37,8 @@ OPEN = {
     "POST /missions/{slug}/apply",
     "POST /missions/{slug}/stops/{stop_slug}/register",
     "POST /sign-in",
+    # Brings the link with it.
+    "POST /sign-in/continue",
     "POST /sign-out",
     "POST /api/v1/connectors/{connector_id}/webhooks/{secret}",
     "POST /api/v1/missions/{mission_id}/applications",

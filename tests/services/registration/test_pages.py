@@ -1,6 +1,5 @@
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -225,7 +224,7 @@ async def test_an_address_on_file_gets_a_mail_and_its_typist_no_session(
     answer = await house.send(REGISTER, filled(house))
 
     assert answer.status_code == 200
-    assert "set-cookie" not in answer.headers
+    assert SESSION_COOKIE not in answer.headers["set-cookie"]
     assert "Look into your mailbox" in answer.text
     assert (await house.told(known["participant_id"]))[-1] == "sign_in.requested"
 
@@ -364,88 +363,6 @@ async def test_home_is_where_a_role_works(house: "House", role: Role, home: str)
     headers = house.browser(house.someone(role))
     assert (await house.client.get("/home", headers=headers)).headers["location"] == home
     assert (await house.client.get("/home")).headers["location"] == "/sign-in"
-
-
-async def test_a_link_signs_in_and_out_again(house: "House") -> None:
-    ana = await house.registered("ana")
-
-    answer = await house.client.get(ana["sign_in_path"] + "&next=/status")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/status")
-    signed_in = cookie(answer)
-    assert "Morning talks" in (await house.client.get("/status", headers=signed_in)).text
-
-    out = await house.client.post("/sign-out", headers=signed_in)
-    assert out.headers["location"] == "/"
-    told = await house.rows("SELECT key::text, type FROM outbox ORDER BY id DESC LIMIT 1")
-    assert [dict(row) for row in told] == [
-        {"key": ana["participant_id"], "type": "registration.session.ended.v1"}
-    ]
-    assert f'{SESSION_COOKIE}=""; expires=' in out.headers["set-cookie"].replace("Max-Age=0; ", "")
-
-
-async def test_another_sites_form_signs_nobody_out(house: "House") -> None:
-    # The browser leaves the cookie out of what another site sends.
-    answer = await house.client.post("/sign-out")
-    assert (answer.status_code, "set-cookie" in answer.headers) == (303, False)
-
-
-@pytest.mark.parametrize(
-    "to",
-    [
-        "https://elsewhere.example/",
-        "//elsewhere.example",
-        "/\\elsewhere.example",
-        "/%09/elsewhere.example",
-        "/%0A/elsewhere.example",
-        "\\\\elsewhere.example",
-        "javascript:alert(1)",
-        "%20//elsewhere.example",
-    ],
-)
-async def test_a_link_leads_nowhere_else(house: "House", to: str) -> None:
-    ana = await house.registered("ana")
-    location = (await house.client.get(f"{ana['sign_in_path']}&next={to}")).headers["location"]
-
-    # What a browser makes of it: it drops tabs and line ends, and reads \ as /.
-    seen = re.sub(r"[\t\r\n]", "", location).strip().replace("\\", "/")
-    assert seen.startswith("/")
-    assert not seen.startswith("//")
-
-
-async def test_an_old_link_leads_to_a_page_that_offers_a_new_one(house: "House") -> None:
-    old = datetime.now(UTC) - timedelta(days=31)
-    token = house.tokens.sign(house.boss, "link", old)
-
-    page = await house.page(f"/sign-in?token={token}", status=401)
-
-    assert "your link has expired" in page
-    assert 'href="/sign-in"' in page
-    assert token not in page
-
-
-async def test_an_old_cookie_does_not_lock_anybody_out(house: "House") -> None:
-    headers = {
-        "Cookie": f"{SESSION_COOKIE}=old",
-        "Accept": "text/html",
-        "Origin": "http://testserver",
-    }
-    assert (await house.client.get("/missions/sample", headers=headers)).status_code == 200
-    assert (await house.client.get("/status", headers=headers)).status_code == 401
-    form = {"mission_id": str(house.mission), "email": "ana@example.com"}
-    assert (await house.client.post("/sign-in", data=form, headers=headers)).status_code == 200
-
-
-async def test_asking_for_a_link_looks_the_same_for_everybody(house: "House") -> None:
-    ana = await house.registered("ana")
-    forms = [
-        {"mission_id": str(house.mission), "email": email}
-        for email in ("ana@example.com", "nobody@example.com", "nonsense")
-    ]
-    pages = [await house.send("/sign-in", form) for form in forms]
-
-    assert [page.status_code for page in pages] == [200] * 3
-    assert len({page.text for page in pages}) == 1
-    assert (await house.told(ana["participant_id"]))[-1] == "sign_in.requested"
 
 
 async def test_a_page_is_kept_in_no_shared_cache(house: "House") -> None:

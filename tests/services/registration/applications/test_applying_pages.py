@@ -111,16 +111,26 @@ async def test_who_begins_is_led_to_the_draft_signed_in(selection: "Selection") 
     answer = await selection.house.send(APPLY, beginning())
 
     assert answer.status_code == 303
-    signed_in = await selection.house.client.get(answer.headers["location"])
     (row,) = await selection.house.rows("SELECT id FROM application")
-    assert signed_in.headers["location"] == f"/applications/{row['id']}?new=1"
-    assert "no-store" in signed_in.headers.get("cache-control", "no-store")
-    cookie = signed_in.headers["set-cookie"].partition(";")[0]
+    assert answer.headers["location"] == f"/applications/{row['id']}?new=1"
+    cookie = answer.headers["set-cookie"].partition(";")[0]
     page = await selection.house.client.get(
-        signed_in.headers["location"], headers={"Cookie": cookie, "Accept-Language": "en"}
+        answer.headers["location"], headers={"Cookie": cookie, "Accept-Language": "en"}
     )
     assert "Your application is begun" in page.text
     assert 'value="Ana Inc."' in page.text
+
+
+async def test_another_sites_form_begins_a_draft_but_signs_nobody_in(
+    selection: "Selection",
+) -> None:
+    headers = {"Origin": "http://elsewhere.example"}
+    answer = await selection.house.client.post(APPLY, data=beginning(), headers=headers)
+
+    assert answer.status_code == 303
+    assert "set-cookie" not in answer.headers
+    asked = await selection.house.client.get(answer.headers["location"])
+    assert "Continue as Sample Ana" in asked.text
 
 
 async def test_an_address_on_file_opens_nothing(selection: "Selection") -> None:
