@@ -62,8 +62,7 @@ class RulesBody(Body):
     quiet_from: Clock
     quiet_until: Clock
     asks_for_results: StrictBool = Field(
-        default=True,
-        description="Whether who met is asked afterwards, in waves, what came of it.",
+        description="Whether who met is asked afterwards, in waves, what came of it."
     )
 
     def rules(self) -> Rules:

@@ -4,7 +4,7 @@ from datetime import time
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from services.notify.commands import announcing, choosing
 from services.notify.commands.looking import existing_stop
@@ -12,7 +12,7 @@ from services.notify.domain.rules import OWN_CHOICE
 from services.notify.message_bodies import AnnouncementBody, RulesBody, SubscriptionBody, WishesBody
 from services.notify.resources import Held
 from shared.access import Principal, Scope, require
-from shared.http import Caller, Now
+from shared.http import Caller, IfMatch, Now, etag
 
 ENDPOINT_LENGTH_MAX = 1000
 
@@ -61,10 +61,12 @@ async def unsubscribe(
 
 
 @router.get("/rules/{mission_id}")
-async def rules(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Say how a mission tells its people."""
+async def rules(mission_id: UUID, held: Held, who: Caller, response: Response) -> dict[str, Any]:
+    """Say how a mission tells its people; 0 is the revision that nobody changed."""
     require(who, "messages.write", Scope(mission_id=mission_id))
-    found = RulesBody.of(await choosing.rules_of(held.database, mission_id))
+    present, revision = await choosing.rules_of(held.database, mission_id)
+    response.headers.update(etag(revision))
+    found = RulesBody.of(present)
     return {
         name: value.isoformat("minutes") if isinstance(value, time) else value
         for name, value in found.model_dump().items()
@@ -72,10 +74,20 @@ async def rules(mission_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
 
 
 @router.put("/rules/{mission_id}", status_code=204)
-async def rule(mission_id: UUID, body: RulesBody, held: Held, who: Caller, now: Now) -> None:
+async def rule(  # noqa: PLR0913  # each is given by the framework
+    *,
+    mission_id: UUID,
+    body: RulesBody,
+    held: Held,
+    who: Caller,
+    now: Now,
+    seen: IfMatch,
+    response: Response,
+) -> None:
     """Say how to tell a mission's people; what waits already keeps its turn."""
     require(who, "messages.write", Scope(mission_id=mission_id))
-    await choosing.rule(held.database, who, mission_id, body.rules(), now)
+    revision = await choosing.rule(held.database, who, mission_id, (seen, body.rules()), now)
+    response.headers.update(etag(revision))
 
 
 @router.put("/announcements/{announcement_id}")

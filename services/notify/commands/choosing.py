@@ -6,12 +6,14 @@ from uuid import UUID
 from services.notify.channels.base import Reach
 from services.notify.channels.web_push import is_allowed, read_subscription
 from services.notify.domain.rules import Rules, Wishes
-from services.notify.store import facts, subscriptions, waves, wishes
+from services.notify.store import audit, facts, subscriptions, waves, wishes
 from services.notify.store.wishes import MINUTE
 from shared.access import Principal
 from shared.auditing import note
-from shared.errors import Fault, Invalid, NotFound
+from shared.errors import Fault, Invalid, NotFound, Stale
 from shared.postgres import Database
+
+RULED = "rules.changed"
 
 
 async def wishes_of(database: Database, person_id: UUID) -> Wishes:
@@ -60,20 +62,40 @@ async def unsubscribe(database: Database, person_id: UUID, endpoint: str) -> Non
         await subscriptions.forget(connection, endpoint, person_id)
 
 
-async def rules_of(database: Database, mission_id: UUID) -> Rules:
-    """Read how a mission tells its people; raises `NotFound`."""
+async def rules_of(database: Database, mission_id: UUID) -> tuple[Rules, int]:
+    """Read how a mission tells its people, and the rules' revision; raises `NotFound`.
+
+    Revision 0: nobody ever changed them.
+    """
     async with database.reading() as connection:
         _existing(await facts.mission(connection, mission_id))
-        return await wishes.rules_of(connection, mission_id)
+        revision = await wishes.revision_of(connection, mission_id)
+        return await wishes.rules_of(connection, mission_id), revision
+
+
+async def ruled_by(database: Database, mission_id: UUID) -> UUID | None:
+    """Say who changed a mission's rules last."""
+    async with database.reading() as connection:
+        last = await audit.latest(connection, mission_id, RULED)
+    return last["actor_id"] if last else None
 
 
 async def rule(
-    database: Database, who: Principal, mission_id: UUID, rules: Rules, now: datetime
-) -> None:
-    """Write how a mission tells its people; raises `NotFound`."""
+    database: Database,
+    who: Principal,
+    mission_id: UUID,
+    change: tuple[int, Rules],
+    now: datetime,
+) -> int:
+    """Write how a mission tells its people, given the revision it was decided on.
+
+    Gives the new one. Raises `NotFound` or `Stale`.
+    """
+    seen, rules = change
     async with database.transaction() as connection:
         _existing(await facts.mission(connection, mission_id))
-        await wishes.put_rules(connection, mission_id, rules)
+        if not await wishes.put_rules(connection, mission_id, rules, seen):
+            raise Stale("These rules were changed meanwhile: read them again.")
         # Switched on again, or quiet at other hours: who is due may be so at once.
         await waves.look_anew(connection, mission_id)
         details = {
@@ -88,12 +110,13 @@ async def rule(
         await note(
             connection,
             who,
-            "rules.changed",
+            RULED,
             subject_id=mission_id,
             mission_id=mission_id,
             details=details,
             now=now,
         )
+    return seen + 1
 
 
 def _existing(mission: object) -> None:

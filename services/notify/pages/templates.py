@@ -24,6 +24,7 @@ from shared.http import Caller, Now
 
 VERSION_MAX = 2**31 - 1
 Do = Literal["preview", "test", "save", "reset"]
+STALE = "template_wrong_stale"
 BASE = "/desk/missions/{mission_id}/messages/templates"
 
 POLICY = "Content-Security-Policy"
@@ -116,7 +117,7 @@ async def edit(  # noqa: PLR0913  # each is given by the framework
         try:
             await templating.save(held.database, who, place, (typed.version, texts), now)
         except Stale:
-            return await _page(request, held, place, edited, wrong="template_wrong_stale")
+            return await _page(request, held, place, edited, wrong=STALE)
         return RedirectResponse(f"{_path(place)}?said={typed.do}", 303)
     assert texts is not None
     if typed.do == "test":
@@ -153,7 +154,7 @@ async def _page(
     response = pages.render(
         request,
         "template.html",
-        status=422 if wrong or said.get("wrong") else 200,
+        status=409 if said.get("wrong") == STALE else 422 if wrong or said.get("wrong") else 200,
         mission_id=place[0],
         name=place[1],
         path=_path(place),

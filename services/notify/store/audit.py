@@ -23,6 +23,16 @@ async def page(
     )
 
 
+async def latest(connection: Connection, mission_id: UUID, action: str) -> asyncpg.Record | None:
+    """Read who did something for a mission last, and when."""
+    return await connection.fetchrow(
+        "SELECT actor_id, at FROM audit_entry WHERE mission_id = $1 AND action = $2 "
+        "ORDER BY at DESC, id DESC LIMIT 1",
+        mission_id,
+        action,
+    )
+
+
 async def end(connection: Connection, before: datetime) -> None:
     """Delete the entries that are older."""
     await connection.execute("SELECT end_audit_before($1)", before)

@@ -33,16 +33,31 @@ async def rules_of(connection: Connection, mission_id: UUID) -> Rules:
     )
 
 
-async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> None:
-    """Write how a mission tells its people."""
-    await connection.execute(
+async def revision_of(connection: Connection, mission_id: UUID) -> int:
+    """Give the revision of a mission's rules; 0: nobody ever wrote any."""
+    return (
+        await connection.fetchval(
+            "SELECT revision FROM message_rules WHERE mission_id = $1", mission_id
+        )
+        or 0
+    )
+
+
+async def put_rules(connection: Connection, mission_id: UUID, rules: Rules, seen: int) -> bool:
+    """Write how a mission tells its people; False: `seen` is not the present revision.
+
+    Who comes second waits until the first has committed.
+    """
+    written = await connection.fetchval(
         "INSERT INTO message_rules (mission_id, channels, fallback, urgent_minutes, digest_at, "
-        "quiet_from, quiet_until, asks_for_results) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
+        "quiet_from, quiet_until, asks_for_results) SELECT $1, $2, $3, $4, $5, $6, $7, $8 "
+        "WHERE $9 = 0 OR EXISTS (SELECT FROM message_rules WHERE mission_id = $1) "
         "ON CONFLICT (mission_id) DO UPDATE SET channels = excluded.channels, "
         "fallback = excluded.fallback, urgent_minutes = excluded.urgent_minutes, "
         "digest_at = excluded.digest_at, quiet_from = excluded.quiet_from, "
         "quiet_until = excluded.quiet_until, asks_for_results = excluded.asks_for_results, "
-        "revision = message_rules.revision + 1",
+        "revision = message_rules.revision + 1 WHERE message_rules.revision = $9 "
+        "RETURNING true",
         mission_id,
         rules.channels,
         rules.fallback,
@@ -51,7 +66,9 @@ async def put_rules(connection: Connection, mission_id: UUID, rules: Rules) -> N
         rules.quiet_from,
         rules.quiet_until,
         rules.asks_for_results,
+        seen,
     )
+    return written is True
 
 
 async def of_people(connection: Connection, people: Iterable[UUID]) -> dict[UUID, Wishes]:

@@ -360,9 +360,10 @@ class Browser:
         return await self.client.get(path, headers=headers)
 
     async def send(self, method: str, path: str, who: Principal, **content: Any) -> httpx2.Response:
-        """Send a form (`data`) or a body (`json`)."""
+        """Send a form (`data`) or a body (`json`), perhaps with more `headers`."""
         token = self.tokens.sign(who, "session", datetime.now(UTC))
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
+        headers |= content.pop("headers", {})
         return await self.client.request(method, path, headers=headers, **content)
 
 

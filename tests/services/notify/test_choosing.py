@@ -1,11 +1,13 @@
 """How people and missions choose how to tell, by API and on pages."""
 
+import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -147,6 +149,16 @@ async def test_a_browser_is_kept_and_forgotten_by_its_owner_alone(
     assert await kept() == []
 
 
+async def rule(
+    browser: Any, who: Principal, path: str, seen: int | None, **changed: Any
+) -> httpx2.Response:
+    headers = {} if seen is None else {"If-Match": f'"{seen}"'}
+    answer: httpx2.Response = await browser.send(
+        "PUT", path, who, json=RULES | changed, headers=headers
+    )
+    return answer
+
+
 @pytest.mark.usefixtures("planned")
 async def test_staff_says_how_its_mission_tells_and_nobody_else_does(
     reaching: Any, person: Any, world: Any, delegate: Principal
@@ -154,16 +166,48 @@ async def test_staff_says_how_its_mission_tells_and_nobody_else_does(
     path, staff = f"/api/v1/messages/rules/{world.mission}", person("mission_staff")
     found = (await reaching.get(path, staff)).json()
     assert found["urgent_minutes"] == Rules().urgent.total_seconds() / 60
-    assert (await reaching.send("PUT", path, staff, json=RULES)).status_code == 204
+    assert (await rule(reaching, staff, path, 0)).status_code == 204
     assert (await reaching.get(path, staff)).json() == RULES
-    assert (await reaching.send("PUT", path, delegate, json=RULES)).status_code == 403
+    assert (await rule(reaching, delegate, path, 1)).status_code == 403
     other = f"/api/v1/messages/rules/{uuid4()}"
     everywhere = Principal("mission_staff", uuid4())
-    assert (await reaching.send("PUT", other, everywhere, json=RULES)).status_code == 404
+    assert (await rule(reaching, everywhere, other, 0)).status_code == 404
 
 
 @pytest.mark.usefixtures("planned")
-async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, world: Any) -> None:
+async def test_rules_are_changed_on_the_revision_that_was_seen(
+    reaching: Any, person: Any, world: Any
+) -> None:
+    path, staff = f"/api/v1/messages/rules/{world.mission}", person("mission_staff")
+    assert (await rule(reaching, staff, path, None)).status_code == 428
+    assert (await rule(reaching, staff, path, 1)).status_code == 412
+    both = await asyncio.gather(*(rule(reaching, staff, path, 0) for _ in range(2)))
+    assert sorted(answer.status_code for answer in both) == [204, 412]
+    for seen in (1, 2):
+        assert (await reaching.get(path, staff)).headers["etag"] == f'"{seen}"'
+        assert (await rule(reaching, staff, path, seen)).headers["etag"] == f'"{seen + 1}"'
+    late = await rule(reaching, staff, path, 1, urgent_minutes=5)
+    assert (late.status_code, late.json()["code"]) == (412, "stale_revision")
+    assert (await reaching.get(path, staff)).json() == RULES
+
+
+@pytest.mark.usefixtures("planned")
+async def test_who_leaves_a_switch_out_does_not_switch_it_on(
+    reaching: Any, person: Any, world: Any
+) -> None:
+    path, staff = f"/api/v1/messages/rules/{world.mission}", person("mission_staff")
+    await rule(reaching, staff, path, 0)
+    without = {name: value for name, value in RULES.items() if name != "asks_for_results"}
+    answer = await reaching.send("PUT", path, staff, json=without, headers={"If-Match": '"1"'})
+    assert answer.status_code == 422
+    assert "asks_for_results" in answer.text
+    assert (await reaching.get(path, staff)).json()["asks_for_results"] is False
+
+
+@pytest.mark.usefixtures("planned")
+async def test_the_form_of_the_rules_writes_them_and_no_colleagues_over(
+    reaching: Any, person: Any, world: Any, registration: Any
+) -> None:
     page, staff = f"/desk/missions/{world.mission}/messages", person("mission_staff")
     form = {
         "channels": ["email"],
@@ -173,6 +217,7 @@ async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, wor
         "quiet_from": "22:00",
         "quiet_until": "07:30",
         "asks_for_results": "yes",
+        "revision": "0",
     }
     assert (await reaching.send("POST", page, staff, data=form)).status_code == 303
     found = (await reaching.get(f"/api/v1/messages/rules/{world.mission}", staff)).json()
@@ -188,3 +233,15 @@ async def test_the_form_of_the_rules_writes_them(reaching: Any, person: Any, wor
     assert 'value="07:30"' in shown
     wrong = await reaching.send("POST", page, staff, data=form | {"channels": []})
     assert wrong.status_code == 422
+    registration.know(staff.subject, "staff@example.org", name="Sample Staff")
+    other = person("mission_staff")
+    late = await reaching.send("POST", page, other, data=form | {"urgent_hours": "3"})
+    assert late.status_code == 409
+    assert "Changed meanwhile by Sample Staff" in late.text
+    assert 'value="3"' in late.text
+    kept = (await reaching.get(f"/api/v1/messages/rules/{world.mission}", staff)).json()
+    assert kept == found
+    # Whoever has read that may decide again, on what is there now.
+    assert 'name="revision" value="1"' in late.text
+    again = form | {"urgent_hours": "3", "revision": "1"}
+    assert (await reaching.send("POST", page, other, data=again)).status_code == 303

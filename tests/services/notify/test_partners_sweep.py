@@ -138,7 +138,7 @@ def bodies(ids: dict[str, object]) -> dict[str, Any]:
         },
         "PUT /messages/rules/{mission_id}": {
             **{"channels": ["email"], "fallback": [], "urgent_minutes": 60},
-            **{"quiet_from": "22:00", "quiet_until": "07:00"},
+            **{"quiet_from": "22:00", "quiet_until": "07:00", "asks_for_results": True},
         },
         "PUT /messages/settings": {"channels": ["email"]},
         "PUT /messages/subscriptions": {

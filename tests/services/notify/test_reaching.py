@@ -246,8 +246,11 @@ async def test_what_staff_does_is_on_the_trail_and_nobody_changes_that(
         "urgent_minutes": 60,
         "quiet_from": "22:00",
         "quiet_until": "07:00",
+        "asks_for_results": True,
     }
-    await browser.send("PUT", f"/api/v1/messages/rules/{lost.mission}", staff, json=rules)
+    path, seen = f"/api/v1/messages/rules/{lost.mission}", {"If-Match": '"0"'}
+    ruled = await browser.send("PUT", path, staff, json=rules, headers=seen)
+    assert ruled.status_code == 204
     await announce(browser, staff, lost, side="local")
     async with resources.database.transaction() as connection:
         id_ = await connection.fetchval(

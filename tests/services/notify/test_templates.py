@@ -175,8 +175,8 @@ async def test_who_decided_on_another_version_changes_nothing(
     await put(browser, staff, api(planned), 0)
     assert (await put(browser, staff, api(planned), 0)).status_code == 412
     late = await browser.send("POST", page(planned), staff, data=form("save"))
-    assert late.status_code == 422
-    assert "Somebody else saved" in late.text
+    assert late.status_code == 409
+    assert "Changed meanwhile by Sample Staff" in late.text
     again = await browser.send("POST", page(planned), staff, data=form("save", 1))
     assert again.headers["location"].endswith("?said=save")
 

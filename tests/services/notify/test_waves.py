@@ -355,7 +355,7 @@ async def test_what_is_made_up_for_waits_for_the_morning(
     assert await ask(database, night.replace(hour=7)) == 2
     rules = Rules(quiet_from=time(9), quiet_until=time(12))
     async with database.transaction() as connection:
-        await wishes.put_rules(connection, met.mission, rules)
+        await wishes.put_rules(connection, met.mission, rules, 0)
     due = moment(90, LAST_DAY, SHANGHAI)
     assert [await ask(database, due + timedelta(hours=h)) for h in (0, 2)] == [0, 2]
 
@@ -388,8 +388,10 @@ async def test_a_mission_that_asks_nobody_does_so_until_it_is_switched_on_again(
     )
 
     async def switch(*, on: bool) -> None:
-        body = (await browser.get(rules, staff)).json() | {"asks_for_results": on}
-        assert (await browser.send("PUT", rules, staff, json=body)).status_code == 204
+        found = await browser.get(rules, staff)
+        body, seen = found.json() | {"asks_for_results": on}, {"If-Match": found.headers["etag"]}
+        answer = await browser.send("PUT", rules, staff, json=body, headers=seen)
+        assert answer.status_code == 204
 
     await switch(on=False)
     assert 'name="asks_for_results" value="yes">' in (await browser.get(page, staff)).text
@@ -416,7 +418,7 @@ async def test_a_switch_stops_one_mission_alone_and_is_its_staffs(
         await facts.put_mission(
             connection, met.mission_announced().model_copy(update={"mission_id": other}), 1
         )
-        await wishes.put_rules(connection, other, Rules(asks_for_results=False))
+        await wishes.put_rules(connection, other, Rules(asks_for_results=False), 0)
     path = f"/api/v1/messages/rules/{met.mission}"
     body = {
         "channels": ["email"],
@@ -432,7 +434,8 @@ async def test_a_switch_stops_one_mission_alone_and_is_its_staffs(
         person("door_staff"),
         person("delegate", met.delegate),
     ):
-        assert (await browser.send("PUT", path, who, json=body)).status_code == 403
+        answer = await browser.send("PUT", path, who, json=body, headers={"If-Match": '"0"'})
+        assert answer.status_code == 403
     assert await ask(database, EVENING) == 2
 
 
