@@ -16,13 +16,21 @@ from shared.postgres import Connection
 
 COLUMNS = (
     *("event_id", "topic", "key", "sequence", "type"),
-    *("occurred_at", "correlation_id", "payload"),
+    *("occurred_at", "correlation_id", "payload", "position"),
 )
 CHANNEL = "outbox"
-"""The sequencer notifies here once a batch.
+"""Whoever gives positions notifies here, once a batch.
 
-Business transactions never notify (that takes a global lock).
+Other transactions never notify (that takes a global lock).
 """
+
+# What waits comes first: it may tell of the same aggregates. Their rows are locked before, so that
+# whatever was told of them is seen here; this may be decided while another one gives positions.
+_TAKE_POSITIONS = f"""
+    UPDATE outbox_head SET position = position + $1
+    WHERE NOT EXISTS (SELECT FROM outbox WHERE position IS NULL)
+    RETURNING position - $1 AS last, pg_notify('{CHANNEL}', '')
+"""  # noqa: S608  # the name is ours
 
 
 async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> None:
@@ -40,11 +48,16 @@ async def append_all(
     events: Sequence[tuple[Event, int] | tuple[Event, int, str | None]],
     *,
     now: datetime,
+    is_last: bool = False,
 ) -> None:
-    """Announce events, each with its sequence, in one round trip; else as `append`.
+    """Announce events, each with its sequence; else as `append`.
 
     Events of several requests in one transaction each bring their request's correlation id.
+    `is_last`: nothing else is done before the commit. They are given their positions here then,
+    if nothing waits for one, which spares the sequencer to write each row again; no other
+    transaction gives positions before this one ends.
     """
+    last = await connection.fetchval(_TAKE_POSITIONS, len(events)) if is_last else None
     given = structlog.contextvars.get_contextvars().get("correlation_id")
     rows = [
         (
@@ -56,8 +69,9 @@ async def append_all(
             now,
             (correlation[0] if correlation else None) or given or str(event_id),
             event.model_dump_json().encode(),
+            None if last is None else last + nth,
         )
-        for event, sequence, *correlation in events
+        for nth, (event, sequence, *correlation) in enumerate(events, start=1)
     ]
     await connection.copy_records_to_table("outbox", columns=COLUMNS, records=rows)
 

@@ -1,6 +1,6 @@
 """The sequencer: gives committed outbox rows a gapless position, in id order.
 
-One at a time for each database.
+One at a time for each database. What a batch writes last has its position already, see `outbox`.
 
 A reader with a cursor over `id` loses rows that commit late (measured: 23 % under load); over
 `position` it cannot.

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -43,7 +44,7 @@ EMPTY = """
 """
 
 
-async def announce(connection: Connection, key: UUID) -> int:
+async def announce(connection: Connection, key: UUID, *, is_last: bool = False) -> int:
     """Do what a command does: take the aggregate's row lock, raise its version, and append."""
     version: int = await connection.fetchval(
         "INSERT INTO aggregate (key, version) VALUES ($1, 1) ON CONFLICT (key) "
@@ -51,7 +52,7 @@ async def announce(connection: Connection, key: UUID) -> int:
         key,
     )
     event = SignInRequested(person_id=key, mission_id=MISSION)
-    await outbox.append(connection, event, sequence=version, now=NOW)
+    await outbox.append_all(connection, [(event, version)], now=NOW, is_last=is_last)
     return version
 
 
@@ -70,11 +71,11 @@ class Stage:
     said: dict[UUID, int] = field(default_factory=lambda: defaultdict(int))
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def say(self, *keys: UUID) -> None:
+    async def say(self, *keys: UUID, is_last: bool = False) -> None:
         """Commit one event of each key, each in its own transaction."""
         for key in keys:
             async with self.publisher.transaction() as connection:
-                self.said[key] = await announce(connection, key)
+                self.said[key] = await announce(connection, key, is_last=is_last)
 
     @asynccontextmanager
     async def publishing(self) -> AsyncIterator[list[asyncio.Task[None]]]:
@@ -243,7 +244,14 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-Announce = Callable[[Connection, UUID], Awaitable[int]]
+class Announce(Protocol):
+    """Append an event of a key, as a command does; gives its version."""
+
+    def __call__(
+        self, connection: Connection, key: UUID, *, is_last: bool = False
+    ) -> Awaitable[int]: ...
+
+
 Raise = Callable[..., Awaitable[Stage]]
 
 

@@ -25,6 +25,8 @@ async def commit_late(stage: "Stage", announce: "Announce", chance: random.Rando
         for _ in range(chance.randint(1, 3)):
             await announce(connection, uuid4())
         await asyncio.sleep(chance.random() * 0.2)
+        if chance.random() < 0.5:
+            await announce(connection, uuid4(), is_last=True)
         if chance.random() < 0.2:
             raise Withdrawn
 
@@ -77,12 +79,29 @@ async def test_the_events_of_one_key_are_numbered_in_the_order_of_their_versions
 ) -> None:
     key = uuid4()
     async with stage.publishing():
-        await asyncio.gather(*(stage.say(key) for _ in range(60)))
+        await asyncio.gather(*(stage.say(key, is_last=nth % 3 == 0) for nth in range(60)))
         await stage.until(lambda: is_numbered(stage))
 
     async with stage.publisher.reading() as connection:
         rows = await connection.fetch("SELECT sequence FROM outbox ORDER BY position")
     assert [row["sequence"] for row in rows] == list(range(1, 61))
+
+
+async def test_what_is_written_last_needs_no_sequencer_unless_something_waits_for_it(
+    stage: "Stage",
+) -> None:
+    key = uuid4()
+    await stage.say(key, is_last=True)
+    await stage.say(uuid4(), uuid4(), is_last=True)
+    assert await stage.positions() == [1, 2, 3]
+
+    await stage.say(key)
+    await stage.say(key, is_last=True)
+    assert (await stage.positions()).count(None) == 2
+
+    async with stage.publishing():
+        await stage.until(lambda: is_numbered(stage))
+    assert await stage.positions() == [1, 2, 3, 4, 5]
 
 
 async def test_an_event_committed_by_another_process_is_numbered_too(

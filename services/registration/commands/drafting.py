@@ -273,7 +273,11 @@ class Draft:
         await rush.add(connection, rush.CONSENT, self.new_consents)
         await consents.give_all(connection, self.renewed_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
-        await tell_all(connection, self.news, now, self.profiles)
+
+    async def tell(self, connection: Connection, now: datetime) -> None:
+        """Announce what was written, as the last thing before the commit."""
+        if self.news:
+            await tell_all(connection, self.news, now, self.profiles, is_last=True)
 
 
 def _words(person: Somebody) -> str:

@@ -39,10 +39,12 @@ async def seat_all(
     fresh = [one for one in submissions if before[one.key] is None]
     draft = await Draft.read(connection, [entry for one in fresh for entry in one.entries])
     decided = {one.key: _decided(draft, one) for one in fresh}
-    await draft.write(connection, max(one.now for one in submissions))
+    now = max(one.now for one in submissions)
+    await draft.write(connection, now)
     given = [(key, answer) for key, answer in decided.items() if isinstance(answer, Answer)]
     if given:
         await keep(connection, given)
+    await draft.tell(connection, now)
     return [before[one.key] or decided[one.key] for one in submissions]
 
 

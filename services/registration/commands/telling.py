@@ -69,10 +69,13 @@ async def tell_all(
     news: Sequence[News],
     now: datetime,
     profiles: Mapping[UUID, Profile] | None = None,
+    *,
+    is_last: bool = False,
 ) -> None:
     """Announce many in a few statements; locks the people on file, in order.
 
-    `profiles`: those of organisations that need not be read again.
+    `profiles`: those of organisations that need not be read again. `is_last`: nothing else is done
+    before the commit.
     """
     known = dict(profiles or {})
     unread = {
@@ -89,7 +92,7 @@ async def tell_all(
             sequence = versions[one.registration["person_id"]]
             versions[one.registration["person_id"]] += 1
         events.append((_event(one, known), sequence, one.correlation_id))
-    await outbox.append_all(connection, events, now=now)
+    await outbox.append_all(connection, events, now=now, is_last=is_last)
 
 
 def _event(news: News, profiles: Mapping[UUID, Profile]) -> Event:
