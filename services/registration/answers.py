@@ -77,8 +77,8 @@ class ApplicationBegun(Made):
     sign_in_path: str = ""
 
 
-class ApplicationNotBegun(BaseModel):
-    """The address is on file: its owner gets a link."""
+class SentIfKnown(BaseModel):
+    """The address is on file: its owner gets a link, and who gave it hears nothing else."""
 
     status: Literal["sent_if_known"]
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 
-from services.registration.answers import ApplicationBegun, ApplicationNotBegun, LetterMade
+from services.registration.answers import ApplicationBegun, LetterMade, SentIfKnown
 from services.registration.application_bodies import (
     ApplicationBody,
     BothLongTexts,
@@ -91,7 +91,7 @@ async def read_call(mission_id: UUID, held: Held, response: Response) -> dict[st
     "/missions/{mission_id}/applications",
     status_code=201,
     response_model=ApplicationBegun,
-    responses={202: {"model": ApplicationNotBegun}},
+    responses={202: {"model": SentIfKnown}},
     dependencies=[Depends(count_draft)],
 )
 async def start_application(

@@ -8,24 +8,25 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from services.registration.answers import Registered
+from services.registration.answers import Registered, SentIfKnown
 from services.registration.bodies import RegistrationBody, TakeBackBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.commands.questions import answered
+from services.registration.commands.registered_before import may_be_told
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.commands.taking_back import take_back
-from services.registration.domain.people import role_of
+from services.registration.domain.people import SignUp, role_of
 from services.registration.domain.places import Decision
 from services.registration.domain.taking_back import Undoing
-from services.registration.front import Knock, Knocking
+from services.registration.front import AT_WORK, Knock, Knocking, mail_link
 from services.registration.resources import Held, Resources
 from services.registration.seeing import hosts_of
 from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, require
 from shared.erased import refuse_erased
-from shared.errors import Unauthenticated
+from shared.errors import Conflict, Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
@@ -33,7 +34,7 @@ from shared.idempotency import Answer, Key, OptionalKey, RequiredKey, key_of_cal
 from shared.ids import read_id
 
 LIMIT_MAX = 500
-CREATED = 201
+OK, CREATED, ACCEPTED = 200, 201, 202
 
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
@@ -42,7 +43,7 @@ router = APIRouter(prefix="/api/v1", tags=["registration"])
     "/programme-items/{item_id}/registrations",
     status_code=201,
     response_model=Registered,
-    responses={200: {"model": Registered}},
+    responses={200: {"model": Registered}, 202: {"model": SentIfKnown}},
 )
 async def add_registration(
     item_id: UUID,
@@ -70,7 +71,16 @@ async def _add(
     await knock.on_item(item_id, body, who, key, now)
     await _may_register(held, item_id, body, who)
     sign_up = await answered(held.forms, held.database, item_id, body.value())
-    answer = await held.rush.register(item_id, sign_up, key, now)
+    try:
+        answer = await held.rush.register(item_id, sign_up, key, now)
+    except Conflict as conflict:
+        is_at_work = who is not None and who.role in AT_WORK
+        if conflict.code != "other_role" or not _is_public(body) or is_at_work:
+            raise
+        answer = None
+    if _is_public(body) and (answer is None or answer.status == OK):
+        return await _known(held, item_id, answer, sign_up, who, now), {}
+    assert answer is not None
     if sign_up.answers and answer.status == CREATED:
         person_id = UUID(answer.content["participant_id"])
         await files.claim(held.database, sign_up.answers, person_id)
@@ -83,6 +93,25 @@ async def _add(
         mission_id=read_id(answer.content["mission_id"]),
     )
     return answer, {"sign_in_path": sign_in_path(held.tokens, person, now)}
+
+
+async def _known(
+    held: Resources,
+    item_id: UUID,
+    answer: Answer | None,
+    sign_up: SignUp,
+    who: Principal | None,
+    now: datetime,
+) -> Answer:
+    """Answer for an address that is registered already, or somebody's with another role."""
+    async with held.database.reading() as connection:
+        item = await existing_item(connection, item_id)
+        if answer is not None:
+            registration_id = read_id(answer.content["id"])
+            if await may_be_told(connection, registration_id, sign_up, who, now):
+                return answer
+    await mail_link(held, item["mission_id"], sign_up.person.email, now)
+    return Answer({"status": "sent_if_known"}, status=ACCEPTED)
 
 
 async def _add_at_once(call: Call, item_id: str) -> Reply:
@@ -107,10 +136,14 @@ def express(rush: Rush) -> list[Express]:
     return [Express("POST", _PATH, _add_at_once, rush.queue.busy)]
 
 
+def _is_public(body: RegistrationBody) -> bool:
+    return body.side == "local" and body.source == "self" and body.partner_id is None
+
+
 async def _may_register(
     held: Resources, item_id: UUID, body: RegistrationBody, who: Principal | None
 ) -> None:
-    if body.side == "local" and body.source == "self" and body.partner_id is None:
+    if _is_public(body):
         return
     if who is None:
         raise Unauthenticated("Only local participants register by themselves; sign in first.")

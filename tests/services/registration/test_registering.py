@@ -135,18 +135,78 @@ async def test_two_decisions_at_once_are_one(house: "House", crowd: Crowd) -> No
     assert await house.places() == (2, 1)
 
 
-async def test_the_same_address_again_gives_the_first_registration(house: "House") -> None:
+async def test_a_form_sent_again_under_another_key_gives_the_first_registration(
+    house: "House",
+) -> None:
     first = await house.registered("ana")
     second = await house.register(
-        "other", person={"email": "ANA@Example.com", "full_name": "Somebody Else"}
+        "other", person={"email": "ANA@Example.com", "full_name": "Sample ana"}
     )
 
     assert second.status_code == 200
     assert second.json()["id"] == first["id"]
     assert "sign_in_path" in first
     assert "sign_in_path" not in second.json()
+
+
+async def test_an_address_tells_a_stranger_nothing_of_its_owner(house: "House") -> None:
+    ana = await house.registered("ana")
+    await house.registered("us-01", who=house.boss, side="delegation")
+    stranger = house.someone("local")
+    strangers = [
+        await house.register("ana", person={"full_name": "Somebody Else"}),
+        await house.register("ana", person={"full_name": "Somebody Else"}, who=stranger),
+        await house.register("us-01"),
+        await house.register("us-01", who=stranger),
+    ]
+
+    assert [(one.status_code, one.json()) for one in strangers] == [
+        (202, {"status": "sent_if_known"})
+    ] * 4
+    assert (await house.told(ana["participant_id"]))[-2:] == ["sign_in.requested"] * 2
     (person,) = await house.rows("SELECT full_name FROM person WHERE email = 'ana@example.com'")
     assert person["full_name"] == "Sample ana"
+
+
+async def test_what_a_stranger_is_answered_is_the_same_when_it_is_sent_again(
+    house: "House",
+) -> None:
+    await house.registered("ana")
+    other = {"full_name": "Somebody Else"}
+    answers = [await house.register("ana", key="one", person=other) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [202, 202]
+
+
+async def test_the_same_words_tell_nothing_later(house: "House") -> None:
+    await house.registered("ana")
+    await house.rows(
+        "UPDATE registration SET registered_at = registered_at - interval '11 minutes'"
+    )
+
+    assert (await house.register("ana")).status_code == 202
+
+
+async def test_the_owner_and_the_mission_are_told_of_the_first_registration(
+    house: "House",
+) -> None:
+    ana = await house.registered("ana")
+    await house.rows("UPDATE registration SET registered_at = registered_at - interval '1 day'")
+    owner = house.someone("local", subject=UUID(ana["participant_id"]))
+    elsewhere = house.someone("mission_staff", mission_id=uuid4())
+    other = {"full_name": "Ana, as She Writes It Now"}
+    answers = [
+        await house.register("ana", person=other, who=who)
+        for who in (
+            owner,
+            house.someone("mission_staff"),
+            elsewhere,
+            house.someone("partner_staff"),
+        )
+    ]
+
+    assert [one.status_code for one in answers] == [200, 200, 202, 202]
+    assert [one.json().get("id") for one in answers] == [ana["id"]] * 2 + [None] * 2
 
 
 async def test_the_same_address_at_once_is_one_person(house: "House") -> None:
@@ -161,7 +221,7 @@ async def test_an_address_of_another_role_is_refused(house: "House") -> None:
     delegate = await house.register("us-01", who=house.boss, side="delegation")
     assert delegate.status_code == 201
 
-    answer = await house.register("us-01")
+    answer = await house.register("us-01", who=house.boss)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "other_role")
 
