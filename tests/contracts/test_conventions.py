@@ -39,6 +39,7 @@ WITHOUT_REVISION = {
     "POST /registrations/{registration_id}/reject": OWN_STATE,
     "POST /schedules/{schedule_id}/cancel": "a search is ended, whatever it has found",
     "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay": ANOTHER,
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/skip": OWN_STATE,
     "POST /webhooks/{webhook_id}/replay": ANOTHER,
     "POST /webhooks/{webhook_id}/rotate": "the former secret signs as well for a day",
     "POST /webhooks/{webhook_id}/test": ANOTHER,

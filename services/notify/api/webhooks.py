@@ -139,6 +139,12 @@ async def replay_one(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller,
     await webhooks.replay_one(held.database, who, webhook_id, delivery_id, now)
 
 
+@router.post("/{webhook_id}/deliveries/{delivery_id}/skip", status_code=204)
+async def skip(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now) -> None:
+    """Give up a delivery that waits, and send what waits behind it."""
+    await webhooks.skip(held.database, who, webhook_id, delivery_id, now)
+
+
 def _shown(row: asyncpg.Record) -> dict[str, Any]:
     hidden = ("stop_ids", "created_by", "failures")
     return {name: value for name, value in row.items() if name not in hidden}

@@ -23,7 +23,7 @@ _TEXTS = tomllib.loads(
 async def tell_switched_off(
     connection: Connection, webhook: asyncpg.Record, reason: Reason, now: datetime
 ) -> None:
-    """Write to everybody who works for the partner, and to who added the webhook."""
+    """Write to who works for the partner at all that it tells of, and to who added the webhook."""
     partner_id = webhook["partner_id"]
     place = await feed.place_of(connection, partner_id) if partner_id else None
     if place is None:
@@ -40,9 +40,13 @@ async def tell_switched_off(
 
 
 async def _readers(connection: Connection, webhook: asyncpg.Record) -> set[UUID]:
-    found = await staff.of_partner(connection, webhook["partner_id"])
-    # A key has stops of its own, and no address.
-    return found if webhook["stop_ids"] is not None else found | {webhook["created_by"]}
+    stops = await feed.stops_of(connection, webhook["partner_id"])
+    if webhook["stop_ids"] is not None:
+        # Added by a key, which has no address, or by one of those who are found.
+        stops &= set(webhook["stop_ids"])
+        return await staff.of_partner(connection, webhook["partner_id"], stops)
+    found = await staff.of_partner(connection, webhook["partner_id"], stops)
+    return found | {webhook["created_by"]}
 
 
 def _announcement(webhook: asyncpg.Record, stop_id: UUID, reason: Reason) -> Announcement:

@@ -55,10 +55,15 @@ class _Tried:
     request_head: str
     response_head: str
 
+    @property
+    def refusals(self) -> int:
+        return self.delivery.refusals + self.outcome.is_refusal
+
     def attempt(self, state: str, again: datetime | None) -> Attempt:
         return Attempt(
             delivery=self.delivery.id,
             state=state,
+            refusals=self.refusals,
             next_attempt_at=again,
             at=self.at,
             milliseconds=self.milliseconds,
@@ -133,7 +138,7 @@ class Couriers:
         attempts = []
         for one in tried:
             chance = random.random()  # noqa: S311  # nobody gains by guessing it
-            again = next_attempt(one.delivery.attempts, one.outcome, at, chance)
+            again = next_attempt((one.delivery.attempts, one.refusals), one.outcome, at, chance)
             if one.outcome.is_success:
                 attempts.append(one.attempt("delivered", None))
             else:

@@ -68,7 +68,7 @@ async def existing(connection: Connection, who: Principal, id_: UUID) -> asyncpg
     scope = Scope(mission_id=row["mission_id"], partner_id=row["partner_id"])
     require(who, "webhook.write", scope)
     if not await _within(connection, who, [row]):
-        raise Forbidden("This webhook tells of stops that the key is not for.")
+        raise Forbidden("This webhook tells of stops that are not yours.")
     return row
 
 
@@ -77,9 +77,10 @@ async def _within(
 ) -> list[asyncpg.Record]:
     """Give those of a partner's webhooks that somebody may know of.
 
-    A key that is for some stops alone must not send elsewhere what is told of the others.
+    Who works for a partner at some of its stops, or has a key for those, must not send elsewhere
+    what is told of the others.
     """
-    if who.role != "partner_system":
+    if not who.is_partner:
         return list(rows)
     stops = await feed.stops_of(connection, who.partner_id)
     beyond = stops - set(who.stop_ids)
@@ -91,7 +92,7 @@ async def _within(
 
 
 async def list_of(database: Database, who: Principal, owner: Owner) -> list[asyncpg.Record]:
-    """List an owner's webhooks, the oldest first; to a key those of its stops alone."""
+    """List an owner's webhooks, the oldest first; to a partner's people those of their stops."""
     async with database.reading() as connection:
         rows = await webhooks.of(connection, owner.mission_id, owner.partner_id)
         return await _within(connection, who, rows)
@@ -133,8 +134,7 @@ async def add(
             "id": id_,
             "mission_id": owner.mission_id,
             "partner_id": owner.partner_id,
-            # A key may be for some of its partner's stops alone.
-            "stop_ids": who.stop_ids if who.role == "partner_system" else None,
+            "stop_ids": who.stop_ids if who.is_partner else None,
             "created_at": now,
             "created_by": who.subject,
         }
@@ -222,6 +222,17 @@ async def replay_one(
         await existing(connection, who, id_)
         if not await webhook_deliveries.replay_one(connection, id_, delivery, now):
             raise NotFound("There is no such delivery.")
+
+
+async def skip(database: Database, who: Principal, id_: UUID, delivery: int, now: datetime) -> None:
+    """Give up a delivery that waits, and send what waits behind it.
+
+    Raises `NotFound` and `Forbidden`.
+    """
+    async with database.transaction() as connection:
+        await existing(connection, who, id_)
+        if not await webhook_deliveries.skip(connection, id_, delivery, now):
+            raise NotFound("There is no such delivery that waits.")
 
 
 async def log_of(

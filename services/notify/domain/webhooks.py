@@ -30,6 +30,11 @@ REST_MIN, REST_MAX = timedelta(seconds=5), 10 * MINUTE
 THROTTLED = (429, 502, 503, 504)
 THROTTLE_MIN, THROTTLE_MAX = timedelta(seconds=10), 24 * HOUR
 GONE = 410
+REFUSED = (400, 404, 405, GONE, 413, 415, 422)
+"""Of this one message, and most likely of its next attempt as well."""
+REFUSALS_MAX = 4
+"""So many, over half an hour, and it is given up: what comes after it is not held for three days.
+Until then its receiver may be in the middle of an update."""
 SUCCESS = range(200, 300)
 
 
@@ -83,6 +88,11 @@ class Outcome:
         return self.status in SUCCESS
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether it will be the same next time, as far as one can tell."""
+        return self.status in REFUSED
+
+    @property
     def rest(self) -> timedelta:
         """Give how long the endpoint asks to be left alone."""
         if self.is_success:
@@ -106,14 +116,17 @@ def retry_after(text: str | None, now: datetime) -> timedelta | None:
     return max(until - now, timedelta())
 
 
-def next_attempt(attempts: int, outcome: Outcome, now: datetime, chance: float) -> datetime | None:
-    """Say when to try again after so many attempts; None: never.
+def next_attempt(
+    tries: tuple[int, int], outcome: Outcome, now: datetime, chance: float
+) -> datetime | None:
+    """Say when to try again after so many attempts, and so many refusals among them; None: never.
 
     `chance`, from 0 to 1, spreads what failed together.
     """
-    if attempts > len(PAUSES):
+    attempts, refusals = tries
+    if attempts > len(PAUSES) or (outcome.is_refusal and refusals >= REFUSALS_MAX):
         return None
-    pause = PAUSES[attempts - 1] * (1 + JITTER * chance)
+    pause = PAUSES[(refusals if outcome.is_refusal else attempts) - 1] * (1 + JITTER * chance)
     return now + max(pause, outcome.rest)
 
 

@@ -1,5 +1,6 @@
 """A partner's webhooks: what is told where, how it fares, and sending again."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
@@ -87,10 +88,11 @@ async def webhook(  # noqa: PLR0913  # each is given by the framework
     shown: Shown = "all",
     after: Annotated[int, Query(ge=0, le=ID_MAX)] = 0,
     queued: Annotated[int | None, Query(ge=0, le=ID_MAX)] = None,
+    skipped: Literal["", "yes"] = "",
 ) -> Response:
     """Show what was told to a webhook, and what came of it."""
-    view = (shown, after)
-    return await _log(request, held, who, (partner_id, webhook_id), view, queued=queued)
+    place, said = (partner_id, webhook_id), {"queued": queued, "skipped": skipped}
+    return await _log(request, held, who, place, (shown, after), **said)
 
 
 @router.post("/{webhook_id}/{do}")
@@ -141,14 +143,27 @@ async def replay(  # each is given by the framework
     return RedirectResponse(f"/partner/{partner_id}/webhooks/{webhook_id}?queued={count}", 303)
 
 
-@router.post("/{webhook_id}/deliveries/{delivery_id}/replay")
-async def replay_one(
-    partner_id: UUID, webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now
+@router.post("/{webhook_id}/deliveries/{delivery_id}/{do}")
+async def one_delivery(  # noqa: PLR0913  # each is given by the framework
+    *,
+    partner_id: UUID,
+    webhook_id: UUID,
+    delivery_id: Id,
+    do: Literal["replay", "skip"],
+    held: Held,
+    who: Caller,
+    now: Now,
 ) -> Response:
-    """Send one delivery again."""
+    """Send one delivery again, or give it up."""
     await _existing(held, who, partner_id, webhook_id)
-    await webhooks.replay_one(held.database, who, webhook_id, delivery_id, now)
-    return RedirectResponse(f"/partner/{partner_id}/webhooks/{webhook_id}?queued=1", 303)
+    page = f"/partner/{partner_id}/webhooks/{webhook_id}"
+    if do == "replay":
+        await webhooks.replay_one(held.database, who, webhook_id, delivery_id, now)
+        return RedirectResponse(f"{page}?queued=1", 303)
+    # Sent or given up meanwhile, or a second press: there is nothing to skip any more.
+    with suppress(NotFound):
+        await webhooks.skip(held.database, who, webhook_id, delivery_id, now)
+    return RedirectResponse(f"{page}?skipped=yes", 303)
 
 
 async def _owner(held: Held, who: Principal, partner_id: UUID) -> tuple[Owner, str]:
@@ -201,7 +216,7 @@ async def _log(  # what is shown, and what is said of what was done
         request,
         "webhook.html",
         zone,
-        {"secret": "", "until": None, "tried": None, "queued": None} | said,
+        {"secret": "", "until": None, "tried": None, "queued": None, "skipped": ""} | said,
         partner_id=partner_id,
         row=row,
         items=items,

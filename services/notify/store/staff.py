@@ -1,5 +1,6 @@
 """Who works for which partner, as registration's events told."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from shared.events.registration import StaffEngaged
@@ -16,22 +17,29 @@ async def put(connection: Connection, event: StaffEngaged, version: int) -> None
         )
         return
     await connection.execute(
-        "INSERT INTO partner_staff (person_id, partner_id, version) SELECT $1, $2, $3 "
+        "INSERT INTO partner_staff (person_id, partner_id, version, stop_ids) "
+        "SELECT $1, $2, $3, $4 "
         # Who is erased is told by another consumer, which may be ahead.
         "WHERE NOT EXISTS (SELECT FROM erased_person WHERE person_id = $1) "
         "ON CONFLICT (person_id) DO UPDATE SET partner_id = excluded.partner_id, "
-        "version = excluded.version WHERE partner_staff.version < excluded.version",
+        "version = excluded.version, stop_ids = excluded.stop_ids "
+        "WHERE partner_staff.version < excluded.version",
         event.staff_id,
         event.partner_id,
         version,
+        event.stop_ids,
     )
 
 
-async def of_partner(connection: Connection, partner_id: UUID) -> set[UUID]:
-    """Say who works for a partner."""
+async def of_partner(
+    connection: Connection, partner_id: UUID, stops: Collection[UUID]
+) -> set[UUID]:
+    """Say who works for a partner at all of some stops."""
     rows = await connection.fetch(
         "SELECT person_id FROM partner_staff WHERE partner_id = $1 "
+        "AND (stop_ids IS NULL OR stop_ids @> $2::uuid[]) "
         "AND person_id NOT IN (SELECT person_id FROM erased_person)",
         partner_id,
+        list(stops),
     )
     return {row["person_id"] for row in rows}

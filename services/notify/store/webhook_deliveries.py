@@ -25,6 +25,7 @@ _NEW = (
     "FROM feed_event JOIN webhook AS viewer ON "
     f"{VISIBLE} AND {_WANTED} "
 )
+_AFRESH = "state = 'waiting', attempts = 0, refusals = 0, ended_at = NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Delivery:
     body: str
     attempts: int
     """With the one that is made now."""
+    refusals: int = 0
+    """Without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Attempt:
 
     delivery: int
     state: str
+    refusals: int
     next_attempt_at: datetime | None
     at: datetime
     milliseconds: int
@@ -66,8 +70,7 @@ async def replay(
     """Queue once more what an endpoint may be told from one position up to another; count it."""
     done = await connection.execute(
         f"{_NEW} WHERE viewer.id = $2 AND position > $3 AND position <= $4 ORDER BY position "
-        "ON CONFLICT (webhook_id, event_id) DO UPDATE SET state = 'waiting', attempts = 0, "
-        "next_attempt_at = $1, ended_at = NULL",
+        f"ON CONFLICT (webhook_id, event_id) DO UPDATE SET {_AFRESH}, next_attempt_at = $1",
         now,
         webhook_id,
         *span,
@@ -79,8 +82,8 @@ async def replay_one(connection: Connection, webhook_id: UUID, id_: int, now: da
     """Queue a delivery once more; False: it is not one of this endpoint."""
     return bool(
         await connection.fetchval(
-            "UPDATE webhook_delivery SET state = 'waiting', attempts = 0, next_attempt_at = $3, "
-            "ended_at = NULL WHERE webhook_id = $1 AND id = $2 RETURNING true",
+            f"UPDATE webhook_delivery SET {_AFRESH}, next_attempt_at = $3 "  # noqa: S608  # the same
+            "WHERE webhook_id = $1 AND id = $2 RETURNING true",
             webhook_id,
             id_,
             now,
@@ -91,12 +94,26 @@ async def replay_one(connection: Connection, webhook_id: UUID, id_: int, now: da
 async def replay_failed(connection: Connection, webhook_id: UUID, now: datetime) -> int:
     """Queue once more what failed for good, and count it."""
     done = await connection.execute(
-        "UPDATE webhook_delivery SET state = 'waiting', attempts = 0, next_attempt_at = $2, "
-        "ended_at = NULL WHERE webhook_id = $1 AND state = 'failed' AND key <> webhook_id",
+        f"UPDATE webhook_delivery SET {_AFRESH}, next_attempt_at = $2 "  # noqa: S608  # the same
+        "WHERE webhook_id = $1 AND state = 'failed' AND key <> webhook_id",
         webhook_id,
         now,
     )
     return int(done.rpartition(" ")[2])
+
+
+async def skip(connection: Connection, webhook_id: UUID, id_: int, now: datetime) -> bool:
+    """Give up a delivery that waits, and let go what waits behind it; False: it does not wait."""
+    key = await connection.fetchval(
+        "UPDATE webhook_delivery SET state = 'failed', ended_at = $3 WHERE webhook_id = $1 "
+        "AND id = $2 AND state = 'waiting' RETURNING key",
+        webhook_id,
+        id_,
+        now,
+    )
+    if key is not None:
+        await _let_go(connection, [(webhook_id, key)], now)
+    return key is not None
 
 
 async def claim(
@@ -121,7 +138,7 @@ async def claim(
         "next_attempt_at = $2::timestamptz + $4 WHERE id IN (SELECT id FROM webhook_delivery "
         "WHERE id = ANY(ARRAY(SELECT id FROM placed WHERE first = id ORDER BY id LIMIT $3)) "
         "AND state = 'waiting' AND next_attempt_at <= $2 FOR UPDATE SKIP LOCKED) "
-        "RETURNING id, event_id, body, attempts",
+        "RETURNING id, event_id, body, attempts, refusals",
         webhook_id,
         now,
         limit,
@@ -151,25 +168,30 @@ async def test_fire(
 
 
 async def record(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Write what came of attempts; what waited behind those that are over is due now."""
+    """Write what came of attempts; what waited behind those that are over is due now.
+
+    What was skipped meanwhile stays so, unless it was taken after all.
+    """
     rows = await connection.fetch(
-        "UPDATE webhook_delivery SET state = done.state, "
+        "UPDATE webhook_delivery SET state = CASE WHEN webhook_delivery.state = 'waiting' "
+        "OR done.state = 'delivered' THEN done.state ELSE webhook_delivery.state END, "
+        "refusals = done.refusals, "
         "next_attempt_at = coalesce(done.next_attempt_at, webhook_delivery.next_attempt_at), "
-        "ended_at = CASE WHEN done.state <> 'waiting' THEN done.at END "
-        "FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) "
-        "AS done (id, state, next_attempt_at, at) WHERE webhook_delivery.id = done.id "
+        "ended_at = CASE WHEN done.state = 'waiting' THEN ended_at ELSE done.at END "
+        "FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], "
+        "$5::timestamptz[]) AS done (id, state, refusals, next_attempt_at, at) "
+        "WHERE webhook_delivery.id = done.id "
         "RETURNING webhook_delivery.id, webhook_id, key, webhook_delivery.state",
-        *columns([(one.delivery, one.state, one.next_attempt_at, one.at) for one in attempts], 4),
+        *columns(
+            [
+                (one.delivery, one.state, one.refusals, one.next_attempt_at, one.at)
+                for one in attempts
+            ],
+            5,
+        ),
     )
     over = [(row["webhook_id"], row["key"]) for row in rows if row["state"] != "waiting"]
-    await connection.execute(
-        "UPDATE webhook_delivery SET next_attempt_at = $3 "
-        "FROM unnest($1::uuid[], $2::uuid[]) AS over (webhook_id, key) "
-        "WHERE webhook_delivery.webhook_id = over.webhook_id AND webhook_delivery.key = over.key "
-        "AND state = 'waiting' AND attempts = 0 AND next_attempt_at > $3",
-        *columns(over, 2),
-        max(one.at for one in attempts),
-    )
+    await _let_go(connection, over, max(one.at for one in attempts))
     # Some may be forgotten by now.
     left = {row["id"] for row in rows}
     await connection.copy_records_to_table(
@@ -186,6 +208,18 @@ async def record(connection: Connection, attempts: Sequence[Attempt]) -> None:
             for one in attempts
             if one.delivery in left
         ],
+    )
+
+
+async def _let_go(connection: Connection, over: Sequence[tuple[UUID, UUID]], now: datetime) -> None:
+    """Have what waited behind the first of an endpoint and aggregate sent now."""
+    await connection.execute(
+        "UPDATE webhook_delivery SET next_attempt_at = $3 "
+        "FROM unnest($1::uuid[], $2::uuid[]) AS over (webhook_id, key) "
+        "WHERE webhook_delivery.webhook_id = over.webhook_id AND webhook_delivery.key = over.key "
+        "AND state = 'waiting' AND attempts = 0 AND next_attempt_at > $3",
+        *columns(over, 2),
+        now,
     )
 
 

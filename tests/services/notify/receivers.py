@@ -23,10 +23,11 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Keeps what comes, and answers as `answer` says; every answer is given after `seconds`."""
+    """Keeps what comes, and answers as `answer` says, after `seconds`, and not before `until`."""
 
     answer: Callable[[Received], Answer]
     seconds: float = 0.0
+    until: asyncio.Event | None = None
     port: int = 0
     received: list[Received] = field(default_factory=list)
     at_once: int = 0
@@ -58,6 +59,8 @@ class Receiver:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             await asyncio.sleep(self.seconds)
+            if self.until:
+                await self.until.wait()
             answer = self.answer(one)
             # Who is never answered goes by himself.
             await (reader.read(1) if answer is None else _written(writer, answer))
@@ -81,10 +84,12 @@ def never(received: Received) -> Answer:
 
 @asynccontextmanager
 async def receiving(
-    answer: Callable[[Received], Answer], seconds: float = 0.0
+    answer: Callable[[Received], Answer],
+    seconds: float = 0.0,
+    until: asyncio.Event | None = None,
 ) -> AsyncIterator[Receiver]:
     """Listen on a free port of this machine."""
-    receiver = Receiver(answer, seconds)
+    receiver = Receiver(answer, seconds, until)
     server = await asyncio.start_server(receiver.connected, "127.0.0.1", 0)
     receiver.port = server.sockets[0].getsockname()[1]
     try:

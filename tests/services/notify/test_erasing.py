@@ -115,7 +115,7 @@ async def test_who_works_for_a_partner_is_forgotten_and_not_learned_again(
     )
     async with database.transaction() as connection:
         await staff.put(connection, event, 1)
-        assert await staff.of_partner(connection, partner) == {planned.local}
+        assert await staff.of_partner(connection, partner, [planned.stop]) == {planned.local}
     assert set(await held(database, planned.local)) == {"partner_staff"}
 
     await erase(planned.local)

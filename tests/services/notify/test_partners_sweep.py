@@ -33,6 +33,7 @@ OPEN: dict[str, KeyScope] = {
     "PATCH /webhooks/{webhook_id}": HOOKS,
     "GET /webhooks/{webhook_id}/deliveries": HOOKS,
     "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay": HOOKS,
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/skip": HOOKS,
     "POST /webhooks/{webhook_id}/replay": HOOKS,
     "POST /webhooks/{webhook_id}/rotate": HOOKS,
     "POST /webhooks/{webhook_id}/test": HOOKS,
@@ -152,9 +153,9 @@ def bodies(ids: dict[str, object]) -> dict[str, Any]:
     }
 
 
-async def hook(browser: Any, who: Principal, name: str) -> str:
+async def hook(browser: Any, who: Principal, name: str, **owner: str) -> str:
     """Add a webhook that is told whatever its owner may see."""
-    body = {"url": f"https://127.0.0.1:1/{name}", "name": name}
+    body = {"url": f"https://127.0.0.1:1/{name}", "name": name} | owner
     answer = await browser.send("POST", "/api/v1/webhooks", who, json=body)
     assert answer.status_code == 201, answer.text
     made: str = answer.json()["id"]
@@ -258,8 +259,8 @@ async def test_a_key_for_another_stop_finds_nothing_of_this_one(
 ) -> None:
     world = stage.mission.world
     who = replace(stage.holder(*SCOPES), stop_ids=(world.other_stop,))
-    staff = replace(who, role="partner_staff", scopes=())
-    of_staff = await hook(browser, staff, "For all stops")
+    staff = Principal("mission_staff", uuid4(), world.mission)
+    of_staff = await hook(browser, staff, "For all stops", partner_id=str(who.partner_id))
     key = stage.keys.of(who)
     before = await written_down(database)
     for ids in (stage.ours, stage.ours | {"webhook_id": of_staff}):
@@ -276,3 +277,38 @@ async def test_a_key_for_another_stop_finds_nothing_of_this_one(
     ids = stage.ours | {"webhook_id": of_staff}
     (call,) = [one for one in stage.calls(ids) if one.route == "GET /webhooks/{webhook_id}"]
     assert (await stage.ask(both, call, ids))[0] == 200
+
+
+async def test_who_works_at_one_stop_of_a_partner_has_webhooks_of_that_one_alone(
+    stage: Stage, database: Database, browser: Any
+) -> None:
+    world = stage.mission.world
+    of_both = replace(
+        stage.holder(),
+        role="partner_staff",
+        scopes=(),
+        stop_ids=(world.stop, world.other_stop),
+    )
+    of_one = replace(of_both, subject=uuid4(), stop_ids=(world.other_stop,))
+    both, own = await hook(browser, of_both, "Both"), await hook(browser, of_one, "Own")
+    listed = (await browser.get("/api/v1/webhooks", of_one)).json()["items"]
+    assert [one["id"] for one in listed] == [own]
+    before = await written_down(database)
+    for method, path in (
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/rotate"),
+        ("POST", "/test"),
+        ("GET", "/deliveries"),
+    ):
+        answer = await browser.send(method, f"/api/v1/webhooks/{both}{path}", of_one)
+        assert answer.status_code == 403, (method, path)
+    assert await written_down(database) == before
+    # Of what happens at the other stop the one of both hears alone.
+    await append(database, [stage.mission.somebody(r.ParticipantPending, of_both.partner_id)])
+    async with database.reading() as connection:
+        told = await connection.fetch(
+            "SELECT webhook_id FROM webhook_delivery WHERE webhook_id = ANY($1::uuid[])",
+            [UUID(both), UUID(own)],
+        )
+    assert [str(row["webhook_id"]) for row in told] == [both]

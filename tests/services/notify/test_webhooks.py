@@ -1,5 +1,6 @@
 """Webhooks: signed so that others' libraries verify it, in order, and never lost in silence."""
 
+import asyncio
 import base64
 import subprocess
 from collections.abc import AsyncIterator
@@ -18,7 +19,9 @@ from services.notify.commands.webhook_sending import TEST, Couriers
 from services.notify.commands.webhooks import Hooks
 from services.notify.domain.webhooks import (
     FAILING_MAX,
+    JITTER,
     PAUSES,
+    REFUSALS_MAX,
     REST_MAX,
     Health,
     Outcome,
@@ -216,6 +219,69 @@ async def test_an_aggregate_is_told_in_order_and_others_go_on(stage: Stage) -> N
         assert receiver.ids()[3:] == [ids[0], ids[2], ids[4]]
 
 
+async def test_what_is_refused_again_and_again_does_not_hold_what_comes_after_it(
+    stage: Stage,
+) -> None:
+    ids: list[str] = []
+    async with receiving(lambda one: status(422 if one.id == ids[0] else 200)) as receiver:
+        hook = await stage.add(receiver.url)
+        person = uuid4()
+        told = await stage.tell(*(stage.somebody(person) for _ in range(2)), stage.somebody())
+        ids += [str(one.event_id) for one in told]
+        at = now()
+        for pause in (timedelta(), *PAUSES[: REFUSALS_MAX - 1]):
+            at += pause * (1 + JITTER) + SECOND
+            assert ids[1] not in receiver.ids()
+            await stage.deliver(at)
+        assert receiver.ids().count(ids[0]) == REFUSALS_MAX
+        assert at - now() < timedelta(hours=1)
+        # At once, and what was given up can be sent again.
+        await stage.deliver(at + SECOND)
+        assert receiver.ids()[-1] == ids[1]
+        failed = await stage.ask("GET", f"/{hook['id']}/deliveries?shown=failed")
+        assert [one["event_id"] for one in failed.json()["items"]] == [ids[0]]
+
+
+async def test_one_that_holds_others_is_skipped_by_hand(stage: Stage) -> None:
+    async with receiving(always(500)) as receiver:
+        hook = await stage.add(receiver.url)
+        person = uuid4()
+        told = await stage.tell(*(stage.somebody(person) for _ in range(2)))
+        await stage.deliver()
+        waiting = f"/{hook['id']}/deliveries?shown=waiting"
+        (_, first) = (await stage.ask("GET", waiting)).json()["items"]
+        receiver.answer = always(200)
+        skip = f"/{hook['id']}/deliveries/{first['id']}/skip"
+        assert (await stage.ask("POST", skip)).status_code == 204
+        await stage.deliver(now() + 6 * SECOND)
+        assert receiver.ids() == [str(one.event_id) for one in told]
+        (failed,) = (await stage.ask("GET", f"/{hook['id']}/deliveries?shown=failed")).json()[
+            "items"
+        ]
+        assert failed["id"] == first["id"]
+        for path in (skip, f"/{hook['id']}/deliveries/{first['id'] + 10**9}/skip"):
+            assert (await stage.ask("POST", path)).status_code == 404
+
+
+@pytest.mark.parametrize(("code", "state"), [(500, "failed"), (200, "delivered")])
+async def test_what_is_skipped_while_it_is_sent_stays_so_unless_it_was_taken(
+    stage: Stage, code: int, state: str
+) -> None:
+    skipped = asyncio.Event()
+    async with receiving(always(code), until=skipped) as receiver:
+        path = f"/{(await stage.add(receiver.url))['id']}/deliveries"
+        await stage.tell(stage.somebody())
+        delivering = asyncio.ensure_future(stage.deliver())
+        while not receiver.received:
+            await asyncio.sleep(0.01)
+        (one,) = (await stage.ask("GET", path)).json()["items"]
+        assert (await stage.ask("POST", f"{path}/{one['id']}/skip")).status_code == 204
+        skipped.set()
+        await delivering
+        (one,) = (await stage.ask("GET", path)).json()["items"]
+        assert (one["state"], len(one["tried"])) == (state, 1)
+
+
 async def test_a_courier_that_dies_is_followed_by_another_with_the_same_id(
     stage: Stage, hooks: Hooks, receiver: Receiver
 ) -> None:
@@ -402,15 +468,22 @@ def test_attempts_come_when_the_specification_says_and_then_no_more() -> None:
     failed = Outcome(500)
     waits = []
     for attempts in range(1, 10):
-        again = next_attempt(attempts, failed, NOW, 0)
+        again = next_attempt((attempts, 0), failed, NOW, 0)
         assert again is not None
         waits.append((again - NOW) / SECOND)
     assert waits == [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
-    assert next_attempt(10, failed, NOW, 0) is None
-    spread = next_attempt(1, failed, NOW, 1)
+    assert next_attempt((10, 0), failed, NOW, 0) is None
+    refused = Outcome(404)
+    first = [next_attempt((count, count), refused, NOW, 0) for count in (1, 2, 3, 4)]
+    assert first == [*(NOW + pause for pause in PAUSES[:3]), None]
+    # A refusal after a long outage is one of the first.
+    assert next_attempt((9, 1), refused, NOW, 0) == NOW + PAUSES[0]
+    for code in (401, 403, 429, 500):
+        assert next_attempt((4, 3), Outcome(code), NOW, 0) is not None
+    spread = next_attempt((1, 0), failed, NOW, 1)
     assert spread is not None
     assert timedelta(seconds=5) < spread - NOW < timedelta(seconds=6)
-    throttled = next_attempt(1, Outcome(429, timedelta(minutes=7)), NOW, 0)
+    throttled = next_attempt((1, 0), Outcome(429, timedelta(minutes=7)), NOW, 0)
     assert throttled == NOW + timedelta(minutes=7)
 
 

@@ -126,17 +126,49 @@ async def test_what_happens_is_listed_and_sent_again_with_a_press(
     assert (await browser.get(here, partner)).status_code == 404
 
 
+async def test_one_that_holds_others_is_skipped_with_a_press(
+    browser: Any, mission: Mission, partner: Principal, receiver: Receiver, hooks: Hooks
+) -> None:
+    database, page = hooks.bell.database, f"/partner/{mission.host}/webhooks"
+    sent, person = form(receiver, groups="participants"), uuid4()
+    await browser.send("POST", page, partner, data=sent)
+    receiver.answer = always(500)
+    told = await append(
+        database,
+        [mission.somebody(r.ParticipantPending, mission.host, person) for _ in range(2)],
+    )
+    couriers, here = Couriers(database, hooks), f"{page}/{sent['id']}"
+    await couriers.serve(UUID(sent["id"]))
+    shown = (await browser.get(here, partner)).text
+    (skip,) = re.findall(r'action="([^"]+/skip)"', shown)
+    assert "Later events about the same person or meeting wait" in shown
+    for _ in range(2):
+        done = await browser.send("POST", skip, partner)
+        assert done.headers["location"] == f"{here}?skipped=yes"
+    assert "/skip" not in (await browser.get(f"{here}?skipped=yes", partner)).text
+    receiver.answer = always(204)
+    await couriers.round(UUID(sent["id"]), now() + timedelta(minutes=1))
+    assert receiver.ids() == [str(one.event_id) for one in told]
+
+
 async def engaged(database: Database, mission: Mission, *staff: tuple[str, UUID | None]) -> Any:
-    """Let notify hear who works for whom, and give their ids."""
+    """Let notify hear who works for whom at the stop, and give their ids."""
+    return await engaged_at(database, mission, *((*one, mission.world.stop) for one in staff))
+
+
+async def engaged_at(
+    database: Database, mission: Mission, *staff: tuple[str, UUID | None, UUID], **ids: UUID
+) -> Any:
+    """The same, each at a stop, and perhaps with an id."""
     events = [
         r.StaffEngaged(
-            staff_id=uuid4(),
+            staff_id=ids.get("staff_id") or uuid4(),
             mission_id=mission.world.mission,
             role=role,  # type: ignore[arg-type]  # these are roles
-            stop_ids=(mission.world.stop,),
+            stop_ids=(stop,),
             partner_id=partner,
         )
-        for role, partner in staff
+        for role, partner, stop in staff
     ]
     records = [
         Record(
@@ -184,6 +216,11 @@ async def test_all_staff_of_a_partner_is_written_to_once_when_its_webhook_is_swi
 ) -> None:
     code, language, words = case
     database, page = resources.database, f"/partner/{mission.host}/webhooks"
+    here, there = mission.world.stop, mission.world.other_stop
+    me = {"staff_id": partner.subject}
+    await engaged_at(database, mission, ("partner_staff", mission.host, here), **me)
+    # Who works for it elsewhere alone has nothing to do with what happens here.
+    (distant,) = await engaged_at(database, mission, ("partner_staff", mission.host, there))
     colleague, other, elsewhere, door = await engaged(
         database,
         mission,
@@ -192,7 +229,7 @@ async def test_all_staff_of_a_partner_is_written_to_once_when_its_webhook_is_swi
         ("partner_staff", mission.supporter),
         ("door_staff", None),
     )
-    for number, person in enumerate((partner.subject, colleague, other, elsewhere, door)):
+    for number, person in enumerate((partner.subject, colleague, other, elsewhere, door, distant)):
         registration.know(person, f"staff-{number}@example.org", language=language)
     async with receiving(always(code)) as receiver:
         sent = form(receiver, groups="participants")
