@@ -129,10 +129,18 @@ async def parties(connection: Connection, people: Sequence[UUID]) -> dict[UUID, 
 async def representatives(
     connection: Connection, mission_id: UUID, organizations: Sequence[UUID]
 ) -> dict[UUID, Row]:
-    """Read who represents companies in a mission."""
+    """Read who represents companies in a mission.
+
+    Anybody may register and say to be of a company. Who stands for it in the ledger was brought by
+    somebody who works on the mission, or sat at a table for it, or is named in a deal.
+    """
     rows = await connection.fetch(
-        "SELECT id, side, organization_id, partner_id FROM participant "
-        "WHERE mission_id = $1 AND organization_id = ANY($2::uuid[])",
+        "SELECT id, side, organization_id, partner_id FROM participant AS p "
+        "WHERE mission_id = $1 AND organization_id = ANY($2::uuid[]) "
+        "AND (side = 'delegation' OR partner_id IS NOT NULL "
+        "OR EXISTS (SELECT FROM meeting WHERE local_id = p.id "
+        "AND state NOT IN ('cancelled', 'no_show')) "
+        "OR EXISTS (SELECT FROM outcome WHERE local_id = p.id))",
         mission_id,
         list(organizations),
     )

@@ -67,6 +67,8 @@ async def edit_within(
     if before["revision"] != revision:
         raise Stale(f"This registration is at revision {before['revision']}.")
     changed = await change_facts(connection, person, change, editor)
+    if changed.is_respelled:
+        changed.is_material |= await store.was_respelled(connection, person["id"])
     material = await _answers(connection, registration_id, found, change, editor, now)
     if material:
         changed.parts.append("answers")
@@ -222,6 +224,7 @@ async def _note(
         subject_id=registration["id"],
         mission_id=registration["mission_id"],
         stop_id=registration["stop_id"],
-        details={"parts": changed.parts, "pending_again": sorted(map(str, again))},
+        details={"parts": changed.parts, "pending_again": sorted(map(str, again))}
+        | ({"respelled": True} if changed.is_respelled else {}),
         now=now,
     )

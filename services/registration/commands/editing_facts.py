@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from services.registration.commands.missions import existing_mission
-from services.registration.domain.editing import Edit, is_other_company
+from services.registration.domain.editing import Edit, Naming, is_other_company, renamed
 from services.registration.domain.people import Organization, Person, SignUp, check, role_of
 from services.registration.store import editing as store
 from services.registration.store import people
@@ -34,6 +34,8 @@ class Changed:
 
     parts: list[str] = field(default_factory=list)
     is_material: bool = False
+    is_respelled: bool = False
+    """Whether a slip in the name was put right: once, or letter by letter it is another name."""
     is_told: bool = False
     """Whether something changed that others were told when the registration was confirmed."""
     also: Sequence[UUID] = ()
@@ -89,6 +91,9 @@ async def _person(
     except asyncpg.UniqueViolationError:
         raise Conflict("Somebody has this e-mail address already.", code="email_in_use") from None
     changed.parts.append("person")
+    naming = renamed(person_of(before), after)
+    changed.is_respelled = naming is Naming.RESPELLED
+    changed.is_material |= naming is Naming.OTHER
     changed.is_told |= list(after.languages) != list(before["languages"])
 
 

@@ -1,7 +1,9 @@
 """Editing: which changes to a registration the organiser has to look at again."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from services.registration.domain.forms import judged
@@ -11,6 +13,9 @@ from services.registration.domain.questions import Answers, Facts, Question, Wro
 from shared.errors import Conflict, Fault, Invalid
 from shared.events.base import Side
 from shared.events.registration import Listing
+
+SLIP_LETTERS_MIN = 5
+"""In a shorter name one letter makes another one: Ana and Ada."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,44 @@ def is_other_company(before: Organization, after: Organization) -> bool:
     return (before.name, before.native_name, before.country, before.registration_number) != (
         *(after.name, after.native_name, after.country, after.registration_number),
     )
+
+
+class Naming(Enum):
+    """What became of a person's name."""
+
+    SAME = "same"
+    RESPELLED = "respelled"
+    OTHER = "other"
+
+
+def renamed(before: Person, after: Person) -> Naming:
+    """Say whether the organiser approved of somebody else, by name, in whichever script.
+
+    Capitals, spaces and marks are no other name. One letter more, less or other in a name in Latin
+    letters is a slip that is put right; one Chinese character is another name.
+    """
+    pairs = list(zip(_names(before), _names(after), strict=True))
+    changed = [pair for pair in pairs if pair[0] != pair[1]]
+    if not changed:
+        return Naming.SAME
+    return Naming.RESPELLED if all(_is_slip(*pair) for pair in changed) else Naming.OTHER
+
+
+def _names(person: Person) -> tuple[str, ...]:
+    given = (person.full_name, person.native_name, person.latin_name)
+    folded = (unicodedata.normalize("NFKD", name or "").casefold() for name in given)
+    return tuple("".join(letter for letter in name if letter.isalnum()) for name in folded)
+
+
+def _is_slip(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    if not (shorter + longer).isascii() or len(shorter) < SLIP_LETTERS_MIN:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(shorter, longer, strict=False)) if a != b), -1)
+    if start < 0:
+        return len(longer) - len(shorter) == 1
+    rest = shorter[start + 1 :] if len(shorter) == len(longer) else shorter[start:]
+    return rest == longer[start + 1 :]
 
 
 def goes_back(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.registration.store.registrations import SAYS_SO
 from shared.postgres import Connection
 
 Row = asyncpg.Record
@@ -85,14 +86,15 @@ async def actions(connection: Connection, mission_id: UUID) -> Sequence[str]:
 async def registration(connection: Connection, registration_id: UUID) -> Row | None:
     """Read all that is on file of one registration."""
     return await connection.fetchrow(
-        "SELECT r.id, r.person_id, r.status, r.source, r.partner_id, r.registered_at, "
+        "SELECT r.id, r.person_id, r.status, r.source, r.partner_id, r.registered_at, "  # noqa: S608
         "r.checked_in_at, r.answers, r.hold_until, person.mission_id, person.role, person.email, "
         "person.full_name, person.native_name, person.latin_name, person.language, "
         "person.languages, person.position, person.erased_at, organization.name AS organization, "
         "organization.native_name AS native_organization, organization.country, "
         "organization.sectors, organization.registration_number, item.title, item.starts_at, "
         "item.ends_at, item.stop_id, stop.city, stop.timezone, stop.held_on, "
-        "partner.name AS partner, person.partner_id AS person_partner_id FROM registration AS r "
+        "partner.name AS partner, person.partner_id AS person_partner_id, "
+        f"{SAYS_SO} FROM registration AS r "
         "JOIN person ON person.id = r.person_id "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN stop ON stop.id = item.stop_id "

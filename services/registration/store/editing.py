@@ -69,6 +69,16 @@ async def colleagues(connection: Connection, organization_id: UUID, person_id: U
     return [row["id"] for row in rows]
 
 
+async def was_respelled(connection: Connection, person_id: UUID) -> bool:
+    """Say whether a slip in somebody's name was put right before."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM registration AS r JOIN audit_entry ON subject_id = r.id "
+        "WHERE r.person_id = $1 AND details ? 'respelled')",
+        person_id,
+    )
+    return found
+
+
 async def put_person(connection: Connection, person_id: UUID, person: Person) -> None:
     """Write a person anew; raises `asyncpg.UniqueViolationError` when the address is in use."""
     await connection.execute(

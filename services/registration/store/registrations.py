@@ -21,6 +21,14 @@ _SELECT = (
     "JOIN person ON person.id = r.person_id "
 )
 
+SAYS_SO = (
+    "CASE WHEN r.source = 'self' AND r.partner_id IS NULL AND person.partner_id IS NULL "
+    "AND person.role = 'local' THEN (SELECT count(*) FROM person AS other "
+    "WHERE other.organization_id = person.organization_id AND other.id <> person.id) "
+    "ELSE 0 END AS says_so"
+)
+"""How many others there are of a company that nobody but the person says is his or hers."""
+
 
 async def one(connection: Connection, registration_id: UUID) -> Row | None:
     """Read a registration with what its events tell."""
@@ -94,9 +102,10 @@ async def pending(
 ) -> Sequence[Row]:
     """List who waits for approval at a stop, those who wait longest first; at most 50."""
     return await connection.fetch(
-        "SELECT r.id, r.status, r.checked_in_at, r.hold_until, person.full_name, "
+        "SELECT r.id, r.status, r.checked_in_at, r.hold_until, person.full_name, "  # noqa: S608
         "person.native_name, person.latin_name, organization.name AS organization, "
-        "organization.native_name AS native_organization, item.title, item.starts_at "
+        "organization.native_name AS native_organization, item.title, item.starts_at, "
+        f"{SAYS_SO} "
         "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "LEFT JOIN organization ON organization.id = person.organization_id "

@@ -256,6 +256,33 @@ async def test_a_word_on_a_revision_that_is_gone_is_refused(house: "House") -> N
     assert (late.status_code, late.json()["code"]) == (412, "stale_revision")
 
 
+async def test_who_only_says_to_be_of_a_company_reads_and_confirms_none_of_its_deals(
+    house: "House",
+) -> None:
+    await house.day()
+    deal = (await state(house, "dora lin", house.person("dora"), **CONTRACT)).json()["id"]
+    await house.rows(
+        "UPDATE participant SET partner_id = NULL, organization_id = (SELECT organization_id "
+        "FROM participant WHERE id = $1) WHERE id = $2",
+        house.people["lin"],
+        house.people["liu"],
+    )
+    await house.rows(
+        "UPDATE meeting SET state = 'cancelled' WHERE local_id = $1", house.people["liu"]
+    )
+    stranger = house.person("liu")
+
+    assert (await house.get(f"/outcomes?mission_id={house.mission}", stranger))["items"] == []
+    assert (await house.ask("GET", f"/api/v1/outcomes/{deal}", stranger)).status_code == 403
+    assert (await word(house, deal, "verify", 1, stranger)).status_code == 403
+    assert (await state(house, "dora liu", stranger, **CONTRACT)).status_code == 403
+    # Who sat at a table for the company speaks for it.
+    await house.rows(
+        "UPDATE meeting SET state = 'completed' WHERE local_id = $1", house.people["liu"]
+    )
+    assert (await word(house, deal, "verify", 1, stranger)).status_code == 200
+
+
 async def test_people_see_the_deals_of_their_company_and_partners_those_of_their_invitees(
     house: "House",
 ) -> None:

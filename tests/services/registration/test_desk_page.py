@@ -207,3 +207,26 @@ async def test_who_may_print_plans_of_the_day_is_led_there(house: "House") -> No
         house.partner,
     )
     assert plans in await house.page(path, partner)
+
+
+async def test_who_decides_sees_that_nobody_of_a_company_vouches_for_somebody(
+    house: "House",
+) -> None:
+    company, staff = {"name": "Sample Cells Co."}, house.someone("mission_staff")
+    await house.registered(
+        "ana", who=house.boss, partner_id=str(house.partner), organization=company
+    )
+    await house.registered("chen", "dinner")
+    said = "Says to be of this company"
+    assert said not in await house.page(f"/desk/stops/{house.stop}", staff)
+
+    bo = await house.registered("bo", "dinner", organization=company)
+
+    desk = await house.page(f"/desk/stops/{house.stop}", staff)
+    assert desk.count(said) == 1
+    assert "Others on file: 1" in desk
+    assert said in await house.page(f"/desk/registrations/{bo['id']}", staff)
+    assert "自称属于该企业" in await house.page(f"/desk/stops/{house.stop}", staff, lang="zh")
+    # Who was brought is vouched for.
+    (ana,) = await house.rows("SELECT id FROM registration WHERE partner_id IS NOT NULL")
+    assert said not in await house.page(f"/desk/registrations/{ana['id']}", staff)

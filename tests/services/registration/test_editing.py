@@ -6,6 +6,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from services.registration.domain.editing import Naming, renamed
+from services.registration.domain.people import Person
 from shared.access import Principal
 
 if TYPE_CHECKING:
@@ -163,6 +165,10 @@ MATERIAL: dict[str, tuple[str, dict[str, Any]]] = {
     "Chinese name": ("organization", {"native_name": "示例"}),
     "country": ("organization", {"country": "DE"}),
     "registration number": ("organization", {"registration_number": "91350100M000100Y43"}),
+    "another name": ("person", {"full_name": "Somebody Else"}),
+    "a name in characters": ("person", {"native_name": "示例安"}),
+    "a name in Latin letters": ("person", {"latin_name": "Somebody Else"}),
+    "two letters": ("person", {"full_name": "Sampel ana"}),
     "a material answer": ("answers", {"goods": "solar cells"}),
 }
 
@@ -206,6 +212,44 @@ async def test_any_other_edit_changes_at_once(house: "House", what: str) -> None
 
     assert answer.json()["status"] == "confirmed"
     assert (await house.told(ana["participant_id"]))[-1] == "participant.confirmed"
+
+
+@pytest.mark.parametrize("name", ["SAMPLE  Ána", "Sample-ana"])
+async def test_another_way_to_write_a_name_is_no_other_name(house: "House", name: str) -> None:
+    ana = await approved(house, "ana")
+    for _ in range(2):
+        answer = await edit(house, ana, await part(house, ana, "person", full_name=name))
+        assert answer.json()["status"] == "confirmed"
+
+
+async def test_a_slip_in_a_name_is_put_right_once(house: "House") -> None:
+    ana = await approved(house, "ana")
+    first = await edit(house, ana, await part(house, ana, "person", full_name="Sample anna"))
+    assert first.json()["status"] == "confirmed"
+
+    second = await edit(house, ana, await part(house, ana, "person", full_name="Sample anne"))
+    assert second.json()["status"] == "pending_approval"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "naming"),
+    [
+        ("Sample ana", "Sample anna", Naming.RESPELLED),
+        ("Sample anna", "Sample ana", Naming.RESPELLED),
+        ("Sample ana", "xSample ana", Naming.RESPELLED),
+        ("Sample ana", "Sample ani", Naming.RESPELLED),
+        ("Sample ana", "Sample ana", Naming.SAME),
+        ("Sample ana", "Sample a", Naming.OTHER),
+        ("Sample ana", "Samqle ani", Naming.OTHER),
+        ("Ana", "Ada", Naming.OTHER),
+        ("王小明经理", "王小红经理", Naming.OTHER),
+    ],
+)
+def test_one_letter_is_a_slip_and_one_character_another_name(
+    before: str, after: str, naming: Naming
+) -> None:
+    people = [Person(name, None, None, "a@b.c", "en", (), None) for name in (before, after)]
+    assert renamed(*people) is naming
 
 
 async def test_two_tabs_do_not_overwrite_each_other(house: "House") -> None:
