@@ -20,6 +20,7 @@ from shared.errors import TooMany
 CLIENTS_MAX = 20_000
 MINUTE = 60.0
 HOUR = 3600.0
+DAY = 24 * HOUR
 # What a provider gives to one household (RFC 6177): within it addresses cost nothing.
 _HOUSEHOLD_BITS = 64
 
@@ -46,24 +47,29 @@ class Limit:
         # By GCRA: when the bucket of each would be full again, and nothing else.
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
-    def wait_seconds(self, client: str) -> float:
-        """Count one request and give 0, or, uncounted, how long it comes too early."""
+    def wait_seconds(self, client: str, weight: int = 1) -> float:
+        """Count one request, or what weighs as many; gives 0, or how long it comes too early."""
         if not self._step:
             return 0.0
         now = self._clock()
         full_at = max(self._full_at.get(client, now), now)
-        early = full_at - now - self._slack
+        early = full_at - now - self._slack + self._step * (weight - 1)
         if early > 0:
             return early
-        self._full_at[client] = full_at + self._step
+        self._full_at[client] = full_at + self._step * weight
         self._full_at.move_to_end(client)
         if len(self._full_at) > self._clients_max:
             self._full_at.popitem(last=False)
         return 0.0
 
-    def take(self, client: str) -> None:
-        """Count one request; raises `TooMany`."""
-        if wait := self.wait_seconds(client):
+    def give_back(self, client: str, weight: int) -> None:
+        """Count so many less, as far as they are remembered."""
+        if client in self._full_at:
+            self._full_at[client] -= self._step * weight
+
+    def take(self, client: str, weight: int = 1) -> None:
+        """Count one request, or what weighs as many; raises `TooMany`."""
+        if wait := self.wait_seconds(client, weight):
             raise TooMany("This is asked too often from here; try again later.", retry_seconds=wait)
 
 

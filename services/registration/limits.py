@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from services.registration.settings import RegistrationSettings
-from shared.limits import HOUR, MINUTE, Limit
+from shared.limits import DAY, HOUR, MINUTE, Limit
+
+MEGABYTE = 1_048_576
 
 
 def _unlimited() -> Limit:
@@ -20,6 +22,8 @@ class Limits:
     links: Limit = field(default_factory=_unlimited)
     links_to_address: Limit = field(default_factory=_unlimited)
     files: Limit = field(default_factory=_unlimited)
+    file_bytes: Limit = field(default_factory=_unlimited)
+    """Of files that no answer names; when one does, they are given back."""
     drafts: Limit = field(default_factory=_unlimited)
 
     @classmethod
@@ -35,5 +39,6 @@ class Limits:
             links=Limit(settings.limit_links, HOUR),
             links_to_address=Limit(settings.limit_links_to_address, HOUR),
             files=a_minute(settings.limit_files),
+            file_bytes=Limit(settings.limit_file_megabytes * MEGABYTE, DAY),
             drafts=a_minute(settings.limit_drafts),
         )

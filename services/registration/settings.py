@@ -51,6 +51,9 @@ class RegistrationSettings(ServiceSettings):
     limit_files: Limited = Field(
         60, description="Files announced a minute from one address; twice as many at once."
     )
+    limit_file_megabytes: Limited = Field(
+        64, description="Megabytes of files a day from one address that no form names yet."
+    )
     limit_drafts: Limited = Field(
         30, description="Applications begun a minute from one address; twice as many at once."
     )

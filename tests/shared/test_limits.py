@@ -49,6 +49,22 @@ def test_who_asks_too_often_is_told_when_it_is_worth_another_try() -> None:
     limit.take("a")
 
 
+def test_what_weighs_more_counts_for_more_and_is_given_back() -> None:
+    clock = Clock()
+    limit = Limit(100, 60, clock=clock)
+    limit.take("a", 60)
+    assert limit.wait_seconds("a", 41) == pytest.approx(0.6)
+    limit.take("a", 40)
+    with pytest.raises(TooMany):
+        limit.take("a")
+
+    limit.give_back("a", 40)
+    limit.give_back("b", 40)
+    limit.take("a", 40)
+    # Nobody has more than there is.
+    assert limit.wait_seconds("b", 101) > 0
+
+
 def test_what_is_refused_is_not_counted() -> None:
     clock = Clock()
     limit = Limit(1, 60, clock=clock)

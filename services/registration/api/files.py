@@ -41,10 +41,17 @@ async def _count(held: Held, client: Client) -> None:
     response_model=FileBegun,
     dependencies=[Depends(_count)],
 )
-async def begin_file(
-    mission_id: UUID, question_id: UUID, body: FileBody, held: Held, key: OptionalKey, now: Now
+async def begin_file(  # noqa: PLR0913, PLR0917  # a file, by whom and when
+    mission_id: UUID,
+    question_id: UUID,
+    body: FileBody,
+    held: Held,
+    client: Client,
+    key: OptionalKey,
+    now: Now,
 ) -> Response:
     """Announce a file; the answer says how big its parts are to be."""
+    held.limits.file_bytes.take(client, body.bytes)
     # Whoever knows the id may name the file in an answer: it has to be one that nobody guesses.
     file = commands.Announced(uuid4(), question_id, body.name, body.bytes)
     return (await commands.begin(held.database, mission_id, file, key, now)).response()

@@ -32,6 +32,7 @@ from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
 from shared.idempotency import Answer, Key, OptionalKey, RequiredKey, key_of_call
 from shared.ids import read_id
+from shared.limits import named
 
 LIMIT_MAX = 500
 OK, CREATED, ACCEPTED = 200, 201, 202
@@ -83,7 +84,8 @@ async def _add(
     assert answer is not None
     if sign_up.answers and answer.status == CREATED:
         person_id = UUID(answer.content["participant_id"])
-        await files.claim(held.database, sign_up.answers, person_id)
+        claimed = await files.claim(held.database, sign_up.answers, person_id)
+        held.limits.file_bytes.give_back(named(knock.scope, None), claimed)
     if not answer.content.get("is_new"):
         return answer, {}
     # Made anew each time: what is stored under an idempotency key holds no credential.

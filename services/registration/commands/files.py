@@ -24,8 +24,10 @@ from shared.postgres import Connection, Database
 CHUNK_BYTES = 524_288
 WAITING_BYTES_MAX = 512 * 1024 * 1024
 """Of one mission's files that no answer names yet: strangers must not fill the disk."""
-ORPHAN_DAYS = 4
-"""Longer than a browser keeps a draft that names the file."""
+ORPHAN_AGE = timedelta(days=2)
+"""Longer than a browser's draft names the file."""
+UNFINISHED_AGE = timedelta(hours=2)
+"""Longer than sending one takes."""
 SWEEP_SECONDS = 600
 SWEEP_MAX = 500
 
@@ -124,15 +126,16 @@ async def existing(connection: Connection, file_id: UUID, *, lock: bool = False)
     return file
 
 
-async def claim(database: Database, answers: Mapping[str, object], person_id: UUID) -> None:
-    """Note whose files the answers of a new registration name.
+async def claim(database: Database, answers: Mapping[str, object], person_id: UUID) -> int:
+    """Note whose files the answers of a new registration name; gives how many bytes they have.
 
     Not in its transaction: if the process dies before this, the sweep finds who names them.
     """
     ids = [UUID(str(value)) for value in answers.values() if is_id(value)]
-    if ids:
-        async with database.transaction() as connection:
-            await store.claim(connection, ids, person_id)
+    if not ids:
+        return 0
+    async with database.transaction() as connection:
+        return await store.claim(connection, ids, person_id)
 
 
 async def keep_sweeping(database: Database) -> None:
@@ -145,7 +148,9 @@ async def keep_sweeping(database: Database) -> None:
 async def sweep(database: Database, now: datetime) -> int:
     """Delete old files that no answer names, and count them."""
     async with database.transaction() as connection:
-        found = await store.orphans(connection, now - timedelta(days=ORPHAN_DAYS), limit=SWEEP_MAX)
+        found = await store.orphans(
+            connection, now - ORPHAN_AGE, now - UNFINISHED_AGE, limit=SWEEP_MAX
+        )
         for row in found:
             if row["named_by"] is not None:
                 await store.claim(connection, [row["id"]], row["named_by"])

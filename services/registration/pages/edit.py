@@ -28,6 +28,7 @@ from services.registration.store import editing as store
 from services.registration.store import missions, people
 from shared.errors import Conflict, Fault, Invalid, Malformed, NotFound, Stale
 from shared.http import Caller, Now
+from shared.limits import client_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,7 +66,9 @@ async def edit(
     editor = editor_of(who, known.registration)
     asked = await held.forms.of_item(held.database, known.item["id"])
     given = await form.given(request)
-    given = await form_questions.keep_files(held, known.mission["id"], asked, given, now)
+    given = await form_questions.keep_files(
+        held, client_of(request), known.mission["id"], asked, given, now
+    )
     typed = _typed(given, known)
     sheet = await form_questions.sent(held, asked, given, _facts(known, typed["country"]))
     faults = [Fault(f"/answers/{code}", wrong.detail) for code, wrong in sheet.wrong.items()]

@@ -23,7 +23,7 @@ from services.registration.domain.questions import (
 from services.registration.pages.rendering import pages
 from services.registration.resources import Resources
 from services.registration.store import files as store
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict, Invalid, TooMany
 
 PREFIX = "answer."
 MEGABYTE = 1_048_576
@@ -163,9 +163,9 @@ async def file_names(held: Resources, values: Any) -> Sequence[Mapping[str, Any]
 
 
 async def keep_files(
-    held: Resources, mission_id: UUID, asked: Asked, given: FormData, now: datetime
+    held: Resources, client: str, mission_id: UUID, asked: Asked, given: FormData, now: datetime
 ) -> FormData:
-    """Keep files that came with the form itself, and put their ids in their places.
+    """Keep files that came with a client's form itself, and put their ids in their places.
 
     A browser without script sends them so. One that cannot be kept has its own name as its id,
     and the form says that there is no such file.
@@ -184,19 +184,25 @@ async def keep_files(
             file = files.Announced(
                 uuid5(question_id, text), question_id, value.filename or "file", len(content)
             )
-            fields.append((name, await _kept(held, mission_id, file, content, now)))
+            fields.append((name, await _kept(held, client, mission_id, file, content, now)))
     return FormData(fields)
 
 
 async def _kept(
-    held: Resources, mission_id: UUID, file: files.Announced, content: bytes, now: datetime
+    held: Resources,
+    client: str,
+    mission_id: UUID,
+    file: files.Announced,
+    content: bytes,
+    now: datetime,
 ) -> str:
     try:
+        held.limits.file_bytes.take(client, file.bytes)
         await files.begin(held.database, mission_id, file, None, now)
         for at in range(0, len(content), files.CHUNK_BYTES):
             part = content[at : at + files.CHUNK_BYTES]
             await files.put_chunk(held.database, file.id, at // files.CHUNK_BYTES, part)
         await files.finish(held.database, file.id)
-    except (Conflict, Invalid):
+    except (Conflict, Invalid, TooMany):
         return file.name
     return str(file.id)

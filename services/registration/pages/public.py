@@ -25,6 +25,7 @@ from shared.access import Principal, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.base import Language
 from shared.http import Caller, Now
+from shared.limits import client_of
 from shared.web.pages import language_of
 
 router = APIRouter(include_in_schema=False)
@@ -84,7 +85,7 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
     mission_id = facts["mission"]["id"]
     given = await form.given(request)
     passage = await waiting_room.passing(request, held, facts["stop"], given, now)
-    given = await form_questions.keep_files(held, mission_id, asked, given, now)
+    given = await form_questions.keep_files(held, client_of(request), mission_id, asked, given, now)
     typed = form.shown(given) | {"key": given.get("key", ""), **passage.fields}
     sheet = await form_questions.sent(held, asked, given, form.facts_of(typed, facts["items"]))
     if passage.refused:
@@ -112,7 +113,8 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
         await mail_link(held, mission_id, sign_up.person.email, now)
         return passage.leave(sent(request, held, facts["mission"], sign_up.person.email))
     person_id = UUID(answers[0].content["participant_id"])
-    await files.claim(held.database, sheet.answers, person_id)
+    claimed = await files.claim(held.database, sheet.answers, person_id)
+    held.limits.file_bytes.give_back(client_of(request), claimed)
     return passage.leave(await welcomed(request, held, person_id, "/status?new=1", now))
 
 

@@ -84,13 +84,14 @@ async def names(connection: Connection, ids: Sequence[UUID]) -> Sequence[Row]:
     )
 
 
-async def claim(connection: Connection, ids: Sequence[UUID], person_id: UUID) -> None:
-    """Note whose answers name these files; what is somebody's stays theirs."""
-    await connection.execute(
-        "UPDATE file SET person_id = $2 WHERE id = ANY($1) AND person_id IS NULL",
+async def claim(connection: Connection, ids: Sequence[UUID], person_id: UUID) -> int:
+    """Note whose answers name these files, and count their bytes; what is somebody's stays so."""
+    rows = await connection.fetch(
+        "UPDATE file SET person_id = $2 WHERE id = ANY($1) AND person_id IS NULL RETURNING bytes",
         list(ids),
         person_id,
     )
+    return sum(row["bytes"] for row in rows)
 
 
 async def delete_unnamed(connection: Connection, person_id: UUID, named: Sequence[UUID]) -> None:
@@ -108,7 +109,9 @@ async def delete_unnamed(connection: Connection, person_id: UUID, named: Sequenc
     )
 
 
-async def orphans(connection: Connection, before: datetime, *, limit: int) -> Sequence[Row]:
+async def orphans(
+    connection: Connection, before: datetime, unfinished_before: datetime, *, limit: int
+) -> Sequence[Row]:
     """List old files that are nobody's, with who names them after all."""
     return await connection.fetch(
         "SELECT file.id, (SELECT r.person_id FROM registration AS r "
@@ -116,9 +119,11 @@ async def orphans(connection: Connection, before: datetime, *, limit: int) -> Se
         "JOIN stop ON stop.id = item.stop_id WHERE stop.mission_id = file.mission_id "
         "AND r.answers ->> question.code = file.id::text LIMIT 1) AS named_by "
         "FROM file JOIN question ON question.id = file.question_id "
-        "WHERE file.person_id IS NULL AND file.created_at < $1 "
-        "ORDER BY file.created_at LIMIT $2 FOR UPDATE OF file SKIP LOCKED",
+        "WHERE file.person_id IS NULL "
+        "AND (file.created_at < $1 OR file.type IS NULL AND file.created_at < $2) "
+        "ORDER BY file.created_at LIMIT $3 FOR UPDATE OF file SKIP LOCKED",
         before,
+        unfinished_before,
         limit,
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from services.registration.commands.files import CHUNK_BYTES, ORPHAN_DAYS, sweep
+from services.registration.commands.files import CHUNK_BYTES, ORPHAN_AGE, UNFINISHED_AGE, sweep
 from services.registration.domain.sniffing import sniffed
 
 if TYPE_CHECKING:
@@ -174,12 +174,40 @@ async def test_what_no_answer_names_is_swept_when_no_draft_can_name_it(house: "H
     await house.rows("UPDATE file SET person_id = NULL WHERE id = $1", sent[1])
     now = datetime.now(UTC)
 
-    assert await sweep(house.database, now + timedelta(days=ORPHAN_DAYS, minutes=-1)) == 0
-    assert await sweep(house.database, now + timedelta(days=ORPHAN_DAYS, minutes=1)) == 1
+    assert await sweep(house.database, now + ORPHAN_AGE - timedelta(minutes=1)) == 0
+    assert await sweep(house.database, now + ORPHAN_AGE + timedelta(minutes=1)) == 1
     rows = await house.rows("SELECT id::text, person_id FROM file ORDER BY created_at")
     assert [row["id"] for row in rows] == sent[:2]
     assert all(row["person_id"] for row in rows)
     assert await house.rows("SELECT FROM file_chunk WHERE file_id = $1", sent[2]) == []
+
+
+async def test_what_was_never_finished_is_swept_soon(house: "House") -> None:
+    await begin(house, "x.pdf", 10)
+    await send(house, PDF, code="other")
+    now = datetime.now(UTC)
+
+    assert await sweep(house.database, now + UNFINISHED_AGE - timedelta(minutes=1)) == 0
+    assert await sweep(house.database, now + UNFINISHED_AGE + timedelta(minutes=1)) == 1
+    (left,) = await house.rows("SELECT type FROM file")
+    assert left["type"] == "pdf"
+
+
+async def test_one_address_leaves_so_many_bytes_a_day_and_those_of_a_form_do_not_count(
+    house: "House",
+) -> None:
+    sent = (await send(house, PDF)).json()
+    question = await house.made(f"/missions/{house.mission}/questions", QUESTION | {"code": "more"})
+    path = f"/api/v1/missions/{house.mission}/questions/{question}/files"
+    body = {"name": "x.pdf", "bytes": 1_000_000}
+    answers = [await house.post(path, body) for _ in range(67)]
+    # The last byte of the 64 MiB is in the file of which only half fits.
+    statuses = [answer.status_code for answer in answers]
+    assert statuses == [201] * 66 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 60
+
+    await house.registered("ana", answers={"letter": sent["id"]})
+    assert (await house.post(path, body)).status_code == 201
 
 
 async def test_strangers_cannot_fill_the_disk(

@@ -2,6 +2,8 @@
 
 const PREFIX = "tradewind-draft:";
 const DAYS_MAX = 3;
+// The server lets a file go that no form names; that it has to be chosen anew is better seen before sending.
+const FILE_DAYS_MAX = 1;
 const NEVER = new Set(["revision", "language"]);
 
 /** Forget the drafts of forms that nobody came back to. */
@@ -34,7 +36,7 @@ export function draftOf(form) {
   const restore = (note, text, filled) => {
     const kept = form.dataset.draft && read(name);
     if (!kept || kept.basis !== (form.elements.revision?.value ?? "") || !differs(form, kept.fields)) return;
-    put(form, kept.fields);
+    put(form, kept.fields, Date.now() - kept.saved_at < FILE_DAYS_MAX * 86_400_000);
     const time = new Date(kept.saved_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     note.querySelector("p").textContent = filled(text, { time });
     note.hidden = false;
@@ -61,12 +63,12 @@ function differs(form, fields) {
   });
 }
 
-function put(form, fields) {
+function put(form, fields, hasFiles) {
   for (const [field, values] of Object.entries(fields)) {
     for (const input of form.querySelectorAll(`[name="${CSS.escape(field)}"]`)) {
       if (["checkbox", "radio"].includes(input.type)) input.checked = values.includes(input.value);
       // The key too: if the form was sent and the answer lost, it is the same request.
-      else if (input.type !== "file" && values.length) input.value = values[0];
+      else if (input.type !== "file" && values.length && (hasFiles || !("file" in input.dataset))) input.value = values[0];
     }
   }
 }
