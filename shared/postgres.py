@@ -175,16 +175,29 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
             "(room text, name text, digest text NOT NULL, applied_at timestamptz DEFAULT now(), "
             "PRIMARY KEY (room, name))"
         )
-        for folder in (SHARED_MIGRATIONS, *folders):
-            for file in sorted(folder.glob("*.sql")):
-                await _apply(connection, folder.parent.name, file)
+        for migration in migrations(folders):
+            await _apply(connection, *migration)
     finally:
         await connection.close()
 
 
+def migrations(folders: Sequence[Path]) -> list[tuple[str, Path]]:
+    """List this version's migrations, each with its room, in the order they are applied."""
+    return [
+        (folder.parent.name, file)
+        for folder in (SHARED_MIGRATIONS, *folders)
+        for file in sorted(folder.glob("*.sql"))
+    ]
+
+
+def digest_of(statements: str) -> str:
+    """Give what a database remembers of a migration that it applied."""
+    return hashlib.sha256(statements.encode()).hexdigest()
+
+
 async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -> None:
     statements = await asyncio.to_thread(file.read_text)
-    digest = hashlib.sha256(statements.encode()).hexdigest()
+    digest = digest_of(statements)
     applied = await connection.fetchval(
         "SELECT digest FROM migration WHERE room = $1 AND name = $2", room, file.name
     )

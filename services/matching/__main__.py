@@ -1,9 +1,11 @@
-"""Matching as a process of its own."""
+"""Matching as a process of its own; with `doctor`, whether all around it is as it must be."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from services.matching import doctor
 from services.matching.api import (
     barring,
     feedback,
@@ -51,6 +53,7 @@ from services.matching.resources import Resources
 from services.matching.settings import MatchingSettings
 from shared.access import Tokens
 from shared.contacts import Contacts
+from shared.doctor.running import run as examine
 from shared.erased import refusing_the_erased
 from shared.keys import Keyring
 from shared.log.records import Log
@@ -136,4 +139,10 @@ async def opened(settings: MatchingSettings, log: Log) -> AsyncIterator[Service]
 
 
 if __name__ == "__main__":
-    run(MatchingSettings, opened)
+    match sys.argv[1:]:
+        case []:
+            run(MatchingSettings, opened)
+        case ["doctor", *how]:
+            sys.exit(examine("matching", MatchingSettings, doctor.checks, how))
+        case _:
+            sys.exit("usage: python -m services.matching [doctor]")

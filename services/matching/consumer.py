@@ -10,6 +10,7 @@ from shared.log.consumer import Consumer, Handler, on, subscriptions
 from shared.log.records import Envelope
 from shared.postgres import Connection, Database
 
+NAME = "matching"
 TOPICS = ("registration",)
 
 
@@ -33,7 +34,7 @@ def consumer(database: Database) -> Consumer:
         on(r.ConsentRevoked, _versioned(erasing.withhold)),
         on(r.PersonErased, _versioned_now(erasing.erase)),
     )
-    return Consumer("matching", database, routes)
+    return Consumer(NAME, database, routes)
 
 
 def _versioned(put: Any) -> Handler[Any]:

@@ -1,12 +1,14 @@
-"""Notify as a process of its own."""
+"""Notify as a process of its own; with `doctor`, whether all around it is as it must be."""
 
 import secrets
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
 
+from services.notify import doctor
 from services.notify.api import (
     bounces,
     calendars,
@@ -69,6 +71,7 @@ from services.notify.store.live import Live
 from shared.access import Tokens
 from shared.addresses import Allowed
 from shared.contacts import Contacts
+from shared.doctor.running import run as examine
 from shared.erased import refusing_the_erased
 from shared.keys import Keyring
 from shared.log.records import Log
@@ -277,4 +280,10 @@ def _consumers(held: Resources, log: Log) -> dict[str, Loop]:
 
 
 if __name__ == "__main__":
-    run(NotifySettings, opened)
+    match sys.argv[1:]:
+        case []:
+            run(NotifySettings, opened)
+        case ["doctor", *how]:
+            sys.exit(examine("notify", NotifySettings, doctor.checks, how))
+        case _:
+            sys.exit("usage: python -m services.notify [doctor]")

@@ -26,6 +26,10 @@ MAIL_TOPICS = ("registration", "matching")
 PRIVACY_TOPICS = ("registration",)
 FEED_TOPICS = TOPICS
 
+LIVE, MAIL, PRIVACY, FEED = "notify.live", "notify.mail", "notify.privacy", "notify.feed"
+READS = {LIVE: LIVE_TOPICS, MAIL: MAIL_TOPICS, PRIVACY: PRIVACY_TOPICS, FEED: FEED_TOPICS}
+"""What each consumer reads, by its name."""
+
 GATHER_SECONDS = 1.0
 """Mail is queued this much later: phones, which are told at once, come first."""
 
@@ -59,7 +63,7 @@ def live_consumer(database: Database, live: Live) -> Consumer:
         await keeping.apply(connection, live, found)
 
     routes = subscriptions(*(on(event, keep) for event in MEETING_EVENTS))
-    return Consumer("notify.live", database, routes, together=keep_all)
+    return Consumer(LIVE, database, routes, together=keep_all)
 
 
 def mail_consumer(
@@ -67,7 +71,7 @@ def mail_consumer(
 ) -> Consumer:
     """Make the consumer that queues messages and keeps the facts that they need."""
     routes = _mail_routes(available)
-    return Consumer("notify.mail", database, routes, gather_seconds=GATHER_SECONDS)
+    return Consumer(MAIL, database, routes, gather_seconds=GATHER_SECONDS)
 
 
 def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Consumer:
@@ -82,7 +86,7 @@ def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Cons
         await erasing.end_session(live, event.person_id)
 
     routes = subscriptions(on(r.PersonErased, erase), on(r.SessionEnded, end))
-    return Consumer("notify.privacy", database, routes)
+    return Consumer(PRIVACY, database, routes)
 
 
 def feed_consumer(database: Database) -> Consumer:
@@ -92,7 +96,7 @@ def feed_consumer(database: Database) -> Consumer:
         await feeding.take(connection, [(envelope, event)])
 
     routes = subscriptions(*(on(event, take) for event in EVENTS))
-    return Consumer("notify.feed", database, routes, together=feeding.take)
+    return Consumer(FEED, database, routes, together=feeding.take)
 
 
 def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:

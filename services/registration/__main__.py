@@ -1,4 +1,7 @@
-"""Registration as a process of its own; with `link`, the operator's sign-in link instead."""
+"""Registration as a process of its own; with `link`, the operator's sign-in link instead.
+
+With `doctor`, whether everything around it is as it must be.
+"""
 
 import sys
 from collections.abc import AsyncIterator
@@ -7,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from services.registration import doctor
 from services.registration.api import (
     applications,
     check_in,
@@ -77,6 +81,7 @@ from services.registration.settings import RegistrationSettings
 from services.registration.store.elsewhere import Elsewhere
 from shared.access import Principal, Tokens
 from shared.addresses import Allowed
+from shared.doctor.running import run as examine
 from shared.erased import refusing_the_erased
 from shared.keys import Keyring
 from shared.log.records import Log
@@ -217,5 +222,7 @@ if __name__ == "__main__":
         case ["link"]:
             link = operator_link(RegistrationSettings.model_validate({}), datetime.now(UTC))
             sys.stdout.write(f"{link}\n")
+        case ["doctor", *how]:
+            sys.exit(examine("registration", RegistrationSettings, doctor.checks, how))
         case _:
-            sys.exit("usage: python -m services.registration [link]")
+            sys.exit("usage: python -m services.registration [link | doctor]")

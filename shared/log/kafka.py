@@ -48,7 +48,8 @@ class KafkaLog:
         replicas: int = 1,
         security: Security = IN_THE_CLEAR,
     ) -> None:
-        self._cluster = {"bootstrap_servers": servers, **security.options()}
+        self.cluster = {"bootstrap_servers": servers, **security.options()}
+        """What every client of it is told (aiokafka's arguments)."""
         self._prefix = prefix
         self._partitions = partitions
         self._replicas = replicas
@@ -58,7 +59,7 @@ class KafkaLog:
 
         Raises `KafkaError` when the broker cannot be reached.
         """
-        admin = AIOKafkaAdminClient(**self._cluster)
+        admin = AIOKafkaAdminClient(**self.cluster)
         try:
             await _start(admin.start())
             answer = await self._create(admin, topics)
@@ -69,7 +70,9 @@ class KafkaLog:
             await admin.close()
 
     async def _create(self, admin: AIOKafkaAdminClient, topics: Sequence[str]) -> Any:
-        wanted = [NewTopic(self._name(topic), self._partitions, self._replicas) for topic in topics]
+        wanted = [
+            NewTopic(self.name_of(topic), self._partitions, self._replicas) for topic in topics
+        ]
         try:
             return await admin.create_topics(wanted)
         except AttributeError as error:
@@ -96,7 +99,7 @@ class KafkaLog:
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            **self._cluster,
+            **self.cluster,
             enable_idempotence=True,
             linger_ms=0,
             max_batch_size=131_072,
@@ -128,7 +131,7 @@ class KafkaLog:
                 prepared |= new
             sent = [
                 await producer.send(
-                    self._name(record.topic),
+                    self.name_of(record.topic),
                     value=record.value,
                     key=record.key,
                     headers=list(record.headers),
@@ -153,8 +156,8 @@ class KafkaLog:
         del own
         await self.prepare(topics)
         client = AIOKafkaConsumer(
-            **self._cluster,
-            group_id=f"{self._prefix}.{consumer}",
+            **self.cluster,
+            group_id=self.group_of(consumer),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=500,
@@ -164,14 +167,19 @@ class KafkaLog:
             metadata_max_age_ms=30_000,
         )
         try:
-            client.subscribe([self._name(topic) for topic in topics], listener=_Rebalance())
+            client.subscribe([self.name_of(topic) for topic in topics], listener=_Rebalance())
             await _start(client.start())
             yield KafkaReader(client, self._prefix)
         finally:
             await _stop_consumer(client)
 
-    def _name(self, topic: str) -> str:
+    def name_of(self, topic: str) -> str:
+        """Say what a topic is called in the cluster."""
         return f"{self._prefix}.{topic}"
+
+    def group_of(self, consumer: str) -> str:
+        """Say what the group of a consumer is called there."""
+        return f"{self._prefix}.{consumer}"
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
