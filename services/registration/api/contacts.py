@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.domain.names import displayed
-from services.registration.domain.people import WITHOUT_ADDRESS
+from services.registration.domain.people import shown_address
 from services.registration.resources import Held, Resources
 from services.registration.store import consents, people
 from shared.access import Principal, Scope, require
@@ -47,7 +47,7 @@ def _contact(held: Resources, row: asyncpg.Record, now: Now) -> dict[str, Any]:
         "name": displayed(row["full_name"], None, row["latin_name"], "en"),
         "native_name": row["native_name"],
         # Who walked in without an address has none to write to.
-        "email": "" if row["email"].startswith(WITHOUT_ADDRESS) else row["email"],
+        "email": shown_address(row["email"]),
         "language": row["language"],
         "role": row["role"],
         "organization": row["organization"] or "",

@@ -1,6 +1,6 @@
 """A registration as its person sees and edits it."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from services.registration.bodies import (
     ANSWERS_MAX,
     LISTINGS_MAX,
+    Address,
     Code,
     ListingBody,
     OrganizationBody,
@@ -18,7 +19,7 @@ from services.registration.bodies import (
 from services.registration.commands import editing
 from services.registration.commands.editing_facts import editor_of, scope_of
 from services.registration.domain.editing import Edit
-from services.registration.domain.people import Organization
+from services.registration.domain.people import Organization, shown_address
 from services.registration.domain.readings import Wording, read
 from services.registration.resources import Held
 from services.registration.store import editing as store
@@ -33,12 +34,18 @@ from shared.postgres import Connection
 router = APIRouter(prefix="/api/v1", tags=["registration"])
 
 
+class EditedPersonBody(PersonBody):
+    """A person, with the name as he or she writes it; an address that is empty stays as it is."""
+
+    email: Address | Literal[""]
+
+
 class EditBody(Body):
     """What is changed: each part that is given replaces that part; answers are set one by one."""
 
     side: Side | None = None
     organization: OrganizationBody | None = None
-    person: PersonBody | None = None
+    person: EditedPersonBody | None = None
     listings: list[ListingBody] | None = Field(default=None, max_length=LISTINGS_MAX)
     answers: dict[Code, JsonValue] | None = Field(default=None, max_length=ANSWERS_MAX)
 
@@ -119,7 +126,8 @@ async def shown(connection: Connection, row: Any) -> dict[str, Any]:
         "revision": row["revision"],
         "status": row["status"],
         "side": "delegation" if row["role"] == "delegate" else "local",
-        "person": {name: person[name] for name in names},
+        "person": {name: person[name] for name in names}
+        | {"email": shown_address(person["email"])},
         "organization": {name: company[name] for name in facts},
         "is_company_shared": bool(others),
         "listings": [listing.model_dump() for listing in listings],

@@ -1,7 +1,7 @@
 """Editing facts: a person's own, and those of the company, which colleagues may share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import asyncpg
@@ -80,6 +80,7 @@ def _check(person: Row, company: Organization, change: Edit, sectors: Sequence[s
 async def _person(
     connection: Connection, before: Row, after: Person, changed: Changed, editor: Editor
 ) -> None:
+    after = replace(after, email=after.email or before["email"])
     if after == person_of(before):
         return
     if after.email != before["email"] and not editor.approves:

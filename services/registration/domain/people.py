@@ -79,6 +79,11 @@ def plain_number(number: str) -> str:
     return "".join(letter for letter in letters if letter.isalnum()) or number
 
 
+def shown_address(email: str) -> str:
+    """Give an address as people see it: nothing for whoever came without one."""
+    return "" if email.startswith(WITHOUT_ADDRESS) else email
+
+
 def same_address(email: str) -> str:
     """Write an e-mail address in the one form it is compared in."""
     return unicodedata.normalize("NFKC", email).strip().casefold()

@@ -18,7 +18,7 @@ from services.registration.commands.editing_facts import (
 )
 from services.registration.commands.missions import existing_mission
 from services.registration.domain.editing import Edit
-from services.registration.domain.people import Person, SignUp
+from services.registration.domain.people import Person, SignUp, shown_address
 from services.registration.domain.questions import Facts
 from services.registration.pages import form, form_questions
 from services.registration.pages.form_view import form_context
@@ -29,6 +29,8 @@ from services.registration.store import missions, people
 from shared.errors import Conflict, Fault, Invalid, Malformed, NotFound, Stale
 from shared.http import Caller, Now
 from shared.limits import client_of
+
+NO_ADDRESS = "none@example.com"
 
 router = APIRouter(include_in_schema=False)
 
@@ -183,7 +185,8 @@ def _on_file(known: Known) -> dict[str, Any]:
     language = person["language"]
     return {
         **dict.fromkeys(form.SINGLE, ""),
-        **{name: person[name] or "" for name in ("full_name", "native_name", "email", "language")},
+        **{name: person[name] or "" for name in ("full_name", "native_name", "language")},
+        "email": shown_address(person["email"]),
         "position": position.get(language) or position.get("en") or position.get("zh") or "",
         "languages": person["languages"],
         "organization_name": company["name"],
@@ -214,6 +217,8 @@ def _typed(given: FormData, known: Known) -> dict[str, Any]:
 
 def _as_form(typed: Mapping[str, Any]) -> FormData:
     """Give the fields as the registration form sends them, to be read by the same rules."""
+    # The address is not asked here: of whoever came without one it is not needed either.
+    typed = {**typed, "email": typed["email"] or NO_ADDRESS}
     fields: list[tuple[str, Any]] = [(name, str(typed[name])) for name in form.SINGLE]
     fields += [(name, value) for name in ("languages", "sectors") for value in typed[name]]
     return FormData([*fields, ("consent", "yes")])
@@ -248,6 +253,7 @@ def _person(known: Known, sign_up: SignUp) -> Person:
     position = sign_up.person.position
     return replace(
         sign_up.person,
+        email=before.email,
         latin_name=before.latin_name,
         position=position and {**(before.position or {}), **_said(position)},
     )

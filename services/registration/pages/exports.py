@@ -24,6 +24,7 @@ from fastapi.responses import Response, StreamingResponse
 from services.registration.asking import Printed, narrowed
 from services.registration.commands.missions import existing_mission, existing_stop
 from services.registration.domain.listing import Filter
+from services.registration.domain.people import shown_address
 from services.registration.pages.rendering import COUNTRIES, pages
 from services.registration.resources import Held
 from services.registration.store import lists
@@ -165,6 +166,7 @@ async def _writer(
         item = items[row["programme_item_id"]]
         cells: Mapping[str, Cell] = {
             "position": bilingual(row["position"], language),
+            "email": shown_address(row["email"]),
             "country": countries.get(row["country"], row["country"]),
             "sectors": "; ".join([sectors.get(code, code) for code in row["sectors"] or ()]),
             "side": word(f"list_side_{'delegation' if row['role'] == 'delegate' else 'local'}", ""),

@@ -1,6 +1,8 @@
 """The page on which mission staff sets a stop's places, and the one for walk-ins at its door."""
 
+import io
 import re
+import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +165,52 @@ async def test_who_gave_no_address_is_written_to_by_nobody(house: "House") -> No
     service = house.someone("service", mission_id=None, stop_ids=())
     answer = await house.get(f"/internal/contacts?ids={row['id']}", service)
     assert answer.json()["items"][0]["email"] == ""
+
+
+async def test_who_gave_no_address_has_an_empty_cell_and_edits_the_rest(house: "House") -> None:
+    await come(house)
+    (row,) = await house.rows("SELECT id, person_id FROM registration")
+    for kind in ("csv", "xlsx"):
+        path = f"/desk/registrations.{kind}?stop_id={house.stop}"
+        answer = await house.client.get(path, headers=house.browser(house.boss))
+        assert answer.status_code == 200
+        content = answer.content if kind == "csv" else unzipped(answer.content)
+        assert "王小明".encode() in content
+        assert b"walk-in:" not in content
+
+    read = await house.get(f"/api/v1/registrations/{row['id']}", house.boss)
+    person = read.json()["person"]
+    assert person["email"] == ""
+    headers = house.headers(house.boss) | {"If-Match": read.headers["ETag"]}
+    body = {"person": person | {"full_name": "Wang Xiaoming"}}
+    path = f"/api/v1/registrations/{row['id']}"
+    edited = await house.client.patch(path, json=body, headers=headers)
+    assert edited.status_code == 200, edited.text
+    owner = house.someone("local", subject=row["person_id"])
+    page = f"/status/{row['id']}/edit"
+    assert "walk-in:" not in await house.page(page, owner)
+    assert "None given" in await house.page(page, owner)
+    form = {
+        "revision": "2",
+        "full_name": "Wang Xiaoming",
+        "native_name": "王小明",
+        "position": "Director",
+        "languages": ["zh"],
+        "organization_name": "示例电池公司",
+        "country": "CN",
+        "sectors": ["batteries"],
+    }
+    saved = await house.send(page, form, owner)
+    assert saved.headers.get("location") == "/status?saved=yes", saved.text
+    (now,) = await house.rows("SELECT email, full_name, position FROM person")
+    assert (now["full_name"], "Director" in now["position"].values()) == ("Wang Xiaoming", True)
+    assert now["email"].startswith("walk-in:")
+
+
+def unzipped(content: bytes) -> bytes:
+    """Give all that is in a workbook."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        return b"".join(file.read(name) for name in file.namelist())
 
 
 async def test_the_same_form_sent_twice_is_one_person(house: "House") -> None:
