@@ -68,6 +68,7 @@ class PartnersHouse:
             ]
             async with self.database.transaction() as connection:
                 await feeding.take(connection, batch)
+            self.hooks.bell.appended()
             ids += [envelope.event_id for envelope, _ in batch]
         return ids
 

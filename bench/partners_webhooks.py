@@ -165,7 +165,8 @@ async def _paced(house: PartnersHouse, *, are_dead: bool) -> list[float]:
         for number, one in enumerate(servers)
     ]
     told: dict[str, float] = {}
-    async with cancelling(Couriers(house.database, house.hooks).run()):
+    bell, couriers = house.hooks.bell, Couriers(house.database, house.hooks)
+    async with cancelling(bell.run()), cancelling(couriers.run()):
         for _ in range(PACED):
             at = time.perf_counter()
             (event_id,) = await house.take([house.somebody(uuid4())])

@@ -253,7 +253,7 @@ async def _mail_server(
 
 
 def _feeders(held: Resources, log: Log) -> dict[str, Loop]:
-    to_feed = feed_consumer(held.database)
+    to_feed = feed_consumer(held.database, held.hooks.bell)
     return {
         "feed": lambda: to_feed.run(log, FEED_TOPICS),
         "feed bell": held.hooks.bell.run,

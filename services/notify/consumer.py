@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from services.notify.commands import erasing, feeding, keeping, telling
+from services.notify.commands.feeding import Bell
 from services.notify.commands.planning import WITHOUT_SETTINGS
 from services.notify.domain.mail import ChannelName, Kind
 from services.notify.store import facts, staff
@@ -18,7 +19,7 @@ from shared.events import registration as r
 from shared.events.base import Event
 from shared.http import now
 from shared.log.consumer import Consumer, Handler, Subscriptions, on, subscriptions
-from shared.log.records import Envelope
+from shared.log.records import Envelope, Reader
 from shared.postgres import Connection, Database
 
 LIVE_TOPICS = ("matching",)
@@ -89,14 +90,28 @@ def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Cons
     return Consumer(PRIVACY, database, routes)
 
 
-def feed_consumer(database: Database) -> Consumer:
-    """Make the consumer that appends every event to the feed."""
+class _Feeding(Consumer):
+    """Rings as soon as what it took is committed."""
+
+    def __init__(self, database: Database, bell: Bell, routes: Subscriptions) -> None:
+        super().__init__("notify.feed", database, routes, together=feeding.take)
+        self._bell = bell
+
+    async def step(self, reader: Reader) -> int:
+        count = await super().step(reader)
+        if count:
+            self._bell.appended()
+        return count
+
+
+def feed_consumer(database: Database, bell: Bell) -> Consumer:
+    """Make the consumer that appends every event to the feed, and rings for whom it wakes."""
 
     async def take(connection: Connection, event: Event, envelope: Envelope) -> None:
         await feeding.take(connection, [(envelope, event)])
 
     routes = subscriptions(*(on(event, take) for event in EVENTS))
-    return Consumer(FEED, database, routes, together=feeding.take)
+    return _Feeding(database, bell, routes)
 
 
 def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:

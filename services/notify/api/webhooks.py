@@ -109,9 +109,9 @@ async def replay(
     """Send again what was told since a time, or what was given up."""
     span = body.span(now)
     if span is None:
-        count = await webhooks.replay_failed(held.database, who, webhook_id, now)
+        count = await webhooks.replay_failed(held.hooks, who, webhook_id, now)
     else:
-        count = await webhooks.replay(held.database, who, webhook_id, span, now)
+        count = await webhooks.replay(held.hooks, who, webhook_id, span, now)
     return {"queued": count}
 
 
@@ -136,13 +136,13 @@ async def deliveries(  # each is given by the framework
 @router.post("/{webhook_id}/deliveries/{delivery_id}/replay", status_code=204)
 async def replay_one(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now) -> None:
     """Send one delivery again."""
-    await webhooks.replay_one(held.database, who, webhook_id, delivery_id, now)
+    await webhooks.replay_one(held.hooks, who, webhook_id, delivery_id, now)
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/skip", status_code=204)
 async def skip(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now) -> None:
     """Give up a delivery that waits, and send what waits behind it."""
-    await webhooks.skip(held.database, who, webhook_id, delivery_id, now)
+    await webhooks.skip(held.hooks, who, webhook_id, delivery_id, now)
 
 
 def _shown(row: asyncpg.Record) -> dict[str, Any]:

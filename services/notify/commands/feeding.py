@@ -25,11 +25,14 @@ LOOK_SECONDS = 0.25
 
 
 class Bell:
-    """Wakes those who wait for the feed to go on."""
+    """Wakes those who wait for the feed to go on, and who delivers what is queued with it."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.queued = asyncio.Event()
+        """Something may be due to webhooks; whoever looks clears it first."""
         self._rung = asyncio.Event()
+        self._appended = asyncio.Event()
         self._position = 0
         self._waiting = 0
         self.is_closed = False
@@ -38,6 +41,11 @@ class Bell:
         """Wake everybody who waits."""
         self._rung.set()
         self._rung = asyncio.Event()
+        self.queued.set()
+
+    def appended(self) -> None:
+        """Have it looked at once how far the feed goes: this process took it further."""
+        self._appended.set()
 
     def close(self) -> None:
         """Keep nobody waiting any longer: the process ends."""
@@ -61,12 +69,13 @@ class Bell:
     async def run(self) -> None:
         """Look for ever how far the feed goes."""
         while True:
+            self._appended.clear()
             async with self.database.reading() as connection:
                 found = (await feed.head(connection)).position
             if found != self._position:
                 self._position = found
                 self.ring()
-            await asyncio.sleep(LOOK_SECONDS)
+            await moment(self._appended, LOOK_SECONDS)
 
 
 async def take(connection: Connection, events: Sequence[tuple[Envelope, Event]]) -> None:

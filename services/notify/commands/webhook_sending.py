@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -29,6 +29,7 @@ from shared.http import now
 from shared.postgres import Database
 from shared.process import cancel
 from shared.sweeping import in_batches
+from shared.waiting import moment
 from shared.wire import Answer, NoAnswer
 
 ROUND = 64
@@ -36,7 +37,9 @@ ROUND = 64
 AT_ONCE = 16
 """... and so many of them at the same time."""
 COURIERS_MAX = 200
-LOOK_SECONDS = 0.1
+LOOK_SECONDS_MIN, LOOK_SECONDS_MAX = 0.1, 10.0
+"""Between two looks, when woken all the time, and when nobody ever is; what another process queued
+it delivers itself, or the bell tells."""
 HEAD_LENGTH_MAX = 4_000
 KEPT = timedelta(days=30)
 BATCH_SIZE_MAX = 1_000
@@ -82,23 +85,35 @@ class Couriers:
         self._hooks = hooks
 
     async def run(self) -> None:
-        """Deliver for ever: a courier goes to each endpoint that has something due."""
+        """Deliver for ever: a courier goes to each endpoint that has something due.
+
+        Woken by what is queued, by a courier that is back, as something may have been queued behind
+        it, and by the clock when the next attempt is due.
+        """
         under_way: dict[UUID, asyncio.Task[None]] = {}
+        woken = self._hooks.bell.queued
         try:
             while True:
-                for id_ in await self.due(now()):
-                    if id_ not in under_way and len(under_way) < COURIERS_MAX:
+                woken.clear()
+                async with self._database.reading() as connection:
+                    due = await webhooks.due(connection)
+                at = now()
+                for id_, from_ in due.items():
+                    if from_ <= at and id_ not in under_way and len(under_way) < COURIERS_MAX:
                         under_way[id_] = asyncio.create_task(self.serve(id_))
-                await asyncio.sleep(LOOK_SECONDS)
+                        under_way[id_].add_done_callback(lambda _: woken.set())
+                await asyncio.sleep(LOOK_SECONDS_MIN)
+                await moment(woken, _seconds_until(at, due.values()))
                 for id_ in [id_ for id_, task in under_way.items() if task.done()]:
                     under_way.pop(id_).result()
         finally:
             await cancel(under_way.values())
 
     async def due(self, at: datetime) -> list[UUID]:
-        """List the endpoints that something is to be sent to."""
+        """List the endpoints that something is to be sent to at a time."""
         async with self._database.reading() as connection:
-            return await webhooks.due(connection, at)
+            due = await webhooks.due(connection)
+        return [id_ for id_, from_ in due.items() if from_ <= at]
 
     async def serve(self, webhook_id: UUID) -> None:
         """Deliver to one endpoint until nothing is due there, or it has to rest."""
@@ -206,6 +221,12 @@ async def _try(hooks: Hooks, url: str, secrets: Sequence[Secret], delivery: Deli
         request_head=told(signed, f"POST {url}"),
         response_head=told(answer.headers, str(answer.status)) if answer else "",
     )
+
+
+def _seconds_until(at: datetime, due: Iterable[datetime]) -> float:
+    """Say how long nobody needs to look; who is due already has a courier, or waits for one."""
+    later = [(one - at).total_seconds() for one in due if one > at]
+    return min([*later, LOOK_SECONDS_MAX])
 
 
 def _outcome(answer: Answer | None, at: datetime) -> Outcome:

@@ -1,7 +1,8 @@
 """Webhooks: who has which, their secrets, and sending again what was sent before."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -173,6 +174,7 @@ async def edit(
         await webhooks.edit(connection, id_, kept | {"state": state} | facts)
         edited = await webhooks.read(connection, id_)
     assert edited is not None
+    hooks.bell.queued.set()
     return edited
 
 
@@ -198,41 +200,44 @@ async def rotate(
 
 
 async def replay(
-    database: Database, who: Principal, id_: UUID, span: tuple[datetime, datetime], now: datetime
+    hooks: Hooks, who: Principal, id_: UUID, span: tuple[datetime, datetime], now: datetime
 ) -> int:
     """Send again all that was told between two times, and count it."""
-    async with database.transaction() as connection:
-        await existing(connection, who, id_)
+    async with _queueing(hooks, who, id_) as connection:
         positions = await feed.span(connection, *span)
         return await webhook_deliveries.replay(connection, id_, positions, now)
 
 
-async def replay_failed(database: Database, who: Principal, id_: UUID, now: datetime) -> int:
+async def replay_failed(hooks: Hooks, who: Principal, id_: UUID, now: datetime) -> int:
     """Send again all that was given up, and count it."""
-    async with database.transaction() as connection:
-        await existing(connection, who, id_)
+    async with _queueing(hooks, who, id_) as connection:
         return await webhook_deliveries.replay_failed(connection, id_, now)
 
 
-async def replay_one(
-    database: Database, who: Principal, id_: UUID, delivery: int, now: datetime
-) -> None:
+async def replay_one(hooks: Hooks, who: Principal, id_: UUID, delivery: int, now: datetime) -> None:
     """Send one delivery again; raises `NotFound` and `Forbidden`."""
-    async with database.transaction() as connection:
-        await existing(connection, who, id_)
+    async with _queueing(hooks, who, id_) as connection:
         if not await webhook_deliveries.replay_one(connection, id_, delivery, now):
             raise NotFound("There is no such delivery.")
 
 
-async def skip(database: Database, who: Principal, id_: UUID, delivery: int, now: datetime) -> None:
+async def skip(hooks: Hooks, who: Principal, id_: UUID, delivery: int, now: datetime) -> None:
     """Give up a delivery that waits, and send what waits behind it.
 
     Raises `NotFound` and `Forbidden`.
     """
-    async with database.transaction() as connection:
-        await existing(connection, who, id_)
+    async with _queueing(hooks, who, id_) as connection:
         if not await webhook_deliveries.skip(connection, id_, delivery, now):
             raise NotFound("There is no such delivery that waits.")
+
+
+@asynccontextmanager
+async def _queueing(hooks: Hooks, who: Principal, id_: UUID) -> AsyncIterator[Connection]:
+    """Make a transaction on a webhook that may queue something, and wake couriers after it."""
+    async with hooks.bell.database.transaction() as connection:
+        await existing(connection, who, id_)
+        yield connection
+    hooks.bell.queued.set()
 
 
 async def log_of(

@@ -172,13 +172,12 @@ async def endpoint(connection: Connection, id_: UUID, now: datetime) -> Endpoint
     return Endpoint(id_, facts.pop("url"), Health(**facts), sealed)
 
 
-async def due(connection: Connection, now: datetime) -> list[UUID]:
-    """List the endpoints that something is to be sent to now."""
+async def due(connection: Connection) -> dict[UUID, datetime]:
+    """Say to which endpoints something is to be sent, and from when on."""
     rows = await connection.fetch(
-        "SELECT id FROM webhook WHERE state = 'active' "
-        "AND (resting_until IS NULL OR resting_until <= $1) "
-        "AND EXISTS (SELECT FROM webhook_delivery WHERE webhook_id = webhook.id "
-        "AND webhook_delivery.state = 'waiting' AND next_attempt_at <= $1)",
-        now,
+        "SELECT id, greatest(resting_until, first.at) AS at FROM webhook "
+        "CROSS JOIN LATERAL (SELECT min(next_attempt_at) AS at FROM webhook_delivery "
+        "WHERE webhook_id = webhook.id AND webhook_delivery.state = 'waiting') AS first "
+        "WHERE state = 'active' AND first.at IS NOT NULL"
     )
-    return [row["id"] for row in rows]
+    return {row["id"]: row["at"] for row in rows}

@@ -4,24 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.commands import webhooks
+from services.notify.commands import feeding, webhook_sending, webhooks
 from services.notify.commands.webhook_sending import AT_ONCE, Couriers
 from services.notify.commands.webhooks import Hooks, Owner
+from services.notify.consumer import feed_consumer
 from services.notify.domain.webhooks import REST_MAX
+from services.notify.store import webhooks as webhooks_store
 from shared.access import Principal
 from shared.addresses import Address, Allowed
 from shared.events import registration as r
 from shared.http import now
+from shared.log.records import Record
 from shared.outward import Outward
-from shared.postgres import Database
+from shared.postgres import Connection, Database
 from shared.process import cancelling
-from tests.services.notify.partners import Mission, append
+from tests.lines import Line
+from tests.services.notify.partners import NOW, Mission, append, envelope
 from tests.services.notify.receivers import (
     Answer,
     Received,
@@ -181,3 +186,68 @@ async def test_what_failed_at_first_arrives_when_the_receiver_is_well(
                 break
     assert (await seen(database))[row["id"]] == {"delivered": EVENTS}
     assert set(receiver.ids()) == {str(one.event_id) for one in told}
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Couriers and a bell that look when they are woken alone; each look of the couriers."""
+    monkeypatch.setattr(webhook_sending, "LOOK_SECONDS_MAX", 3_600)
+    monkeypatch.setattr(feeding, "LOOK_SECONDS", 3_600)
+    found: list[object] = []
+    due = webhooks_store.due
+
+    async def counted(connection: Connection) -> dict[UUID, datetime]:
+        found.append(connection)
+        return await due(connection)
+
+    monkeypatch.setattr(webhooks_store, "due", counted)
+    return found
+
+
+async def test_couriers_go_when_they_are_woken_and_not_because_they_look(
+    database: Database, faulty: Hooks, world: Any, looks: list[object]
+) -> None:
+    mission = Mission(world)
+    who = Principal("mission_staff", uuid4(), world.mission)
+    async with receiving(always(204)) as receiver:
+        facts = {"url": receiver.url, "name": "", "types": (), "scheme": "v1"}
+        owner = Owner(world.mission, None)
+        row, _ = await webhooks.add(database, faulty, owner, facts, (who, now()))
+
+        async def told(number: int) -> None:
+            async with asyncio.timeout(30):
+                while len(receiver.received) < number:
+                    await asyncio.sleep(0.01)
+                while (await seen(database))[row["id"]] != {"delivered": 1}:
+                    await asyncio.sleep(0.01)
+            # The courier is back, and they have looked after it.
+            await asyncio.sleep(0.5)
+
+        couriers = Couriers(database, faulty)
+        async with cancelling(faulty.bell.run()), cancelling(couriers.run()):
+            # By what the consumer takes, by hand, and when the clock says so.
+            await consumed(database, faulty, mission)
+            await told(1)
+            await webhooks.replay(faulty, who, row["id"], (NOW, now()), now())
+            await told(2)
+            async with database.transaction() as connection:
+                await connection.execute(
+                    "UPDATE webhook_delivery SET state = 'waiting', next_attempt_at = $1",
+                    now() + timedelta(seconds=1),
+                )
+            await webhooks.edit(database, faulty, who, row["id"], ({"name": "CRM"}, None))
+            await told(3)
+            so_far = len(looks)
+            await asyncio.sleep(1)
+            assert len(looks) == so_far
+
+
+async def consumed(database: Database, hooks: Hooks, mission: Mission) -> None:
+    event = mission.somebody(r.ParticipantPending, None)
+    record = Record(
+        topic=event.TOPIC,
+        key=str(event.key).encode(),
+        headers=envelope(event).headers(),
+        value=event.model_dump_json().encode(),
+    )
+    await feed_consumer(database, hooks.bell).step(Line([record]))
