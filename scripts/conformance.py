@@ -148,9 +148,9 @@ async def _first(client: Client, what: str, **narrowed: object) -> Json:
 
 async def main(options: list[str]) -> int:
     """Start an installation, load it, have it asked, and give schemathesis's exit code."""
-    async with beside("postgres") as (server, tokens):
-        token = staff_token(tokens)
-        async with Client.connect(server.url, token) as client:
+    async with beside("postgres") as one:
+        token = staff_token(one.tokens)
+        async with Client.connect(one.url, token) as client:
             loaded = await load(client, smaller(Example.read(EXAMPLE)))
             named = await places(client, loaded.mission_id)
             named = {**named, **await made(client, named)}
@@ -161,7 +161,7 @@ async def main(options: list[str]) -> int:
             file.write_text(written, encoding="utf-8")
             command = [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(file)),
-                *("run", str(ROOT / "docs" / "openapi.json"), "--url", server.url),
+                *("run", str(ROOT / "docs" / "openapi.json"), "--url", one.url),
                 *("--exclude-path-regex", STREAMS, "--continue-on-failure", *options),
             ]
             environment = os.environ | {"TRADEWIND_TOKEN": token, "PYTHONPATH": str(ROOT)}

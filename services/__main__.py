@@ -1,4 +1,4 @@
-"""Tradewind on one machine: `python -m services`, and `python -m services rehearse FOLDER`."""
+"""Tradewind on one machine: `python -m services`, and beside it `rehearse FOLDER` and `verify`."""
 
 import argparse
 import json
@@ -16,6 +16,10 @@ from services.embedded.servers.folder import StaleDataFolder
 from services.rehearsal import report
 from services.rehearsal.example import ExampleError
 from services.rehearsal.rehearsing import Options, rehearse, to_stderr
+from services.verifying import __main__ as verifying
+from services.verifying.asking import verify
+from services.verifying.report import broken, verified
+from services.verifying.sources import named
 from shared import logs
 
 EXAMPLE = ROOT / "examples" / "cleantech-china-2023"
@@ -42,6 +46,8 @@ def main() -> int:
     try:
         if asked.command == "rehearse":
             return uvloop.run(_rehearse(asked))
+        if asked.command == "verify":
+            return uvloop.run(verifying.run(asked))
         example = None if asked.empty else asked.example
         uvloop.run(run(Wanted(asked.data.absolute(), asked.port, asked.log), example))
     except KeyboardInterrupt:
@@ -62,8 +68,11 @@ async def _rehearse(asked: argparse.Namespace) -> int:
             return 1
         outcome = await rehearse(asked.folder, asked.url, token, options)
     else:
-        async with beside(asked.log) as (server, tokens):
-            outcome = await rehearse(asked.folder, server.url, staff_token(tokens), options)
+        async with beside(asked.log) as one:
+            outcome = await rehearse(asked.folder, one.url, staff_token(one.tokens), options)
+            findings = await verify(named(one.data))
+            outcome.remarks.append(verified(findings))
+            outcome.failures += broken(findings)
     found = json.dumps(report.data(outcome)) if asked.json else report.text(outcome)
     sys.stdout.write(f"{found}\n")
     if outcome.failures and asked.json:
@@ -78,7 +87,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=ROOT / "var", help="the data folder (var)")
     parser.add_argument("--example", type=Path, default=EXAMPLE, help="what to load at first")
     parser.add_argument("--empty", action="store_true", help="load nothing")
-    commands = parser.add_subparsers(dest="command", metavar="rehearse")
+    commands = parser.add_subparsers(dest="command", metavar="rehearse | verify")
     rehearsal = commands.add_parser("rehearse", help="play a mission through, from its files")
     rehearsal.add_argument("folder", type=Path, help="a folder as in examples/")
     rehearsal.add_argument(
@@ -88,6 +97,7 @@ def _arguments() -> argparse.ArgumentParser:
     rehearsal.add_argument("--speed", type=float, help="times real time (as fast as possible)")
     rehearsal.add_argument("--json", action="store_true", help="print the figures alone")
     rehearsal.add_argument("--out", type=Path, help="where the summaries go")
+    verifying.arguments(commands.add_parser("verify", help="ask whether what is promised is so"))
     return parser
 
 

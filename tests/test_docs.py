@@ -6,12 +6,14 @@ import pytest
 
 from scripts.contracts.configuration import SETTINGS, variable
 from services.__main__ import TOKEN_VARIABLE
+from services.verifying.sources import DATABASES_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/*/*.md")])
 CONFIGURED = (ROOT / ".env.example", ROOT / "docker-compose.yml")
 VARIABLES = {
     TOKEN_VARIABLE,
+    DATABASES_VARIABLE,
     *(variable(settings, name) for settings in SETTINGS.values() for name in settings.model_fields),
 }
 

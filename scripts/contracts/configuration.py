@@ -12,6 +12,7 @@ from services.__main__ import TOKEN_VARIABLE
 from services.matching.settings import MatchingSettings
 from services.notify.settings import NotifySettings
 from services.registration.settings import RegistrationSettings
+from services.verifying.sources import DATABASES_VARIABLE
 from shared.settings import ServiceSettings
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
@@ -19,7 +20,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     "matching": MatchingSettings,
     "notify": NotifySettings,
 }
-EMBEDDED = (
+APART = (
     "",
     "## The embedded shape",
     "",
@@ -32,6 +33,14 @@ EMBEDDED = (
     "| `REDIS_URL` | A Redis for the live state. |",
     f"| `{TOKEN_VARIABLE}` | A session token of mission staff, for a rehearsal of a running "
     "installation (`--url`). |",
+    "",
+    "## Verifying",
+    "",
+    "`python -m services.verifying` takes Redis from the same variable as notify, and of its own:",
+    "",
+    "| Variable | Meaning |",
+    "| --- | --- |",
+    f"| `{DATABASES_VARIABLE}` | JSON object: a service's name to its database's address. |",
 )
 
 
@@ -54,7 +63,7 @@ def page() -> str:
         if own:
             names = [name for name in settings.model_fields if name in own]
             lines += ["", f"## {service.capitalize()} as well", "", *_table(settings, names)]
-    return "\n".join([*lines, *EMBEDDED]) + "\n"
+    return "\n".join([*lines, *APART]) + "\n"
 
 
 def variable(settings: type[ServiceSettings], name: str) -> str:

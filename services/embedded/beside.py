@@ -7,20 +7,30 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from services.embedded.installation import LogKind, secret_of
 from services.embedded.running import HOST
 from services.embedded.servers.account import OURS
-from services.embedded.servers.child import Program, Server, free_port, supervised
+from services.embedded.servers.child import Program, free_port, supervised
 from services.embedded.servers.folder import claim
 from shared.access import Tokens
 
 ASK_SECONDS_MAX = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An installation that runs: its address, what signs its sessions, and its data folder."""
+
+    url: str
+    tokens: Tokens
+    data: Path
+
+
 @asynccontextmanager
-async def beside(log: LogKind) -> AsyncIterator[tuple[Server, Tokens]]:
+async def beside(log: LogKind) -> AsyncIterator[Beside]:
     """Run an empty installation on a folder of its own, which is deleted afterwards.
 
     Raises `ServerKeepsFailing` when it cannot be kept alive.
@@ -30,7 +40,8 @@ async def beside(log: LogKind) -> AsyncIterator[tuple[Server, Tokens]]:
         async with claim(folder / "process", OURS) as held:
             program = _program(folder / "data", log)
             async with supervised(program, held) as server:
-                yield server, Tokens(secret_of(folder / "data"))
+                data = folder / "data"
+                yield Beside(server.url, Tokens(secret_of(data)), data)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

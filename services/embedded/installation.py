@@ -20,6 +20,7 @@ from services.notify.__main__ import opened as notify
 from services.notify.settings import NotifySettings
 from services.registration.__main__ import opened as registration
 from services.registration.settings import RegistrationSettings
+from services.verifying.sources import Sources, noted
 from shared.access import Tokens
 from shared.events import TOPICS
 from shared.process import log_of
@@ -62,6 +63,7 @@ async def installed(wanted: Wanted) -> AsyncIterator[Installation]:
     async with AsyncExitStack() as stack:
         common = await _servers(wanted, stack)
         redis = common.pop("redis_url")
+        stack.enter_context(noted(wanted.data, Sources(common["databases"], redis)))
         # Everybody is on this machine, and so has one address.
         first = RegistrationSettings(limit_registrations=0, **_of("registration", common))
         second = MatchingSettings(**_of("matching", common))

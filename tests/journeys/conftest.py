@@ -25,6 +25,7 @@ from services.embedded.servers.folder import claim
 from services.embedded.servers.kafka import kafka
 from services.embedded.servers.postgres import postgres
 from services.embedded.servers.valkey import valkey
+from services.verifying.sources import Sources
 from shared.access import Principal, Tokens
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,7 @@ class House:
     url: str
     parts: Mapping[str, Server]
     kafka_servers: str
+    sources: Sources
 
     def staff_token(self) -> str:
         who = Principal("mission_staff", uuid4())
@@ -89,7 +91,8 @@ async def build(folder: Path, stack: AsyncExitStack) -> House:
         parts[name] = await start(folder, stack, program(name, command, ports[name]))
     command = gateway_command(folder / "gateway", ports)
     parts["gateway"] = await start(folder, stack, program("gateway", command, ports["gateway"]))
-    return House(f"http://127.0.0.1:{ports['gateway']}", parts, parts["kafka"].url)
+    sources = Sources(databases, parts["redis"].url)
+    return House(f"http://127.0.0.1:{ports['gateway']}", parts, parts["kafka"].url, sources)
 
 
 def program(name: str, command: list[str], port: int) -> Program:

@@ -84,12 +84,12 @@ def generated(folder: Path) -> None:
 
 async def test_a_partners_program_registers_and_follows(tmp_path: Path) -> None:
     await asyncio.to_thread(generated, tmp_path)
-    async with beside("postgres") as (server, tokens):
-        headers = {"Authorization": f"Bearer {staff_token(tokens)}"}
-        async with httpx2.AsyncClient(base_url=server.url, headers=headers, timeout=60) as client:
+    async with beside("postgres") as one:
+        headers = {"Authorization": f"Bearer {staff_token(one.tokens)}"}
+        async with httpx2.AsyncClient(base_url=one.url, headers=headers, timeout=60) as client:
             item, partner, key = await planned(client)
         environment = os.environ | {
-            "API_URL": server.url,
+            "API_URL": one.url,
             "PARTNER_ID": partner,
             "API_KEY": key,
             "PYTHONPATH": str(tmp_path),

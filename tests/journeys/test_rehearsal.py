@@ -6,6 +6,8 @@ from aiokafka import AIOKafkaConsumer
 
 from services.rehearsal import report
 from services.rehearsal.rehearsing import Options, rehearse
+from services.verifying.asking import verify
+from services.verifying.report import broken
 from shared.events import EVENTS
 
 
@@ -31,6 +33,7 @@ async def test_a_mission_runs_through_three_processes_and_a_broker(
 
     assert outcome.failures == []
     check(report.data(outcome))
+    assert broken(await verify(house.sources)) == []
     assert await types_in(house.kafka_servers) <= {event.TYPE for event in EVENTS}
 
 
@@ -64,3 +67,4 @@ async def test_any_part_may_be_killed_in_the_middle_and_nothing_is_lost(
 
     assert outcome.failures == []
     check(report.data(outcome))
+    assert broken(await verify(house.sources)) == []
