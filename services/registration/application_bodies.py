@@ -19,6 +19,9 @@ from services.registration.bodies import (
     Code,
     Country,
     Name,
+    Number,
+    Size,
+    is_one_line,
     is_zone,
 )
 from services.registration.domain.applications import Action
@@ -34,7 +37,7 @@ RESERVE_MAX = 500
 
 LongText = Annotated[str, StringConstraints(max_length=4_000)]
 Certification = Literal["home_content", "export_control", "anti_bribery", "litigation"]
-MaybeName = Annotated[str, StringConstraints(max_length=200)]
+MaybeName = Annotated[str, StringConstraints(max_length=200), AfterValidator(is_one_line)]
 
 
 class BothLongTexts(Body):
@@ -123,11 +126,9 @@ class CompanyBody(Body):
     name: MaybeName = ""
     native_name: Name | None = None
     country: Country | Literal[""] = ""
-    registration_number: (
-        Annotated[str, StringConstraints(to_upper=True, max_length=40, min_length=1)] | None
-    ) = None
+    registration_number: Number | None = None
     sectors: list[Code] = Field(default_factory=list, max_length=20)
-    size: Annotated[str, StringConstraints(max_length=20)] | None = None
+    size: Size | None = None
 
 
 class ApplicationBody(Body):

@@ -32,13 +32,21 @@ from shared.http import Body, Day, Moment
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def _is_one_line(name: str) -> str:
+def is_one_line(name: str) -> str:
+    """Give a name; raises `ValueError` for one that would not stand in a line as it is."""
     if _UNSEEN.search(name):
         raise ValueError("A name has neither line breaks nor invisible marks.")
     return name
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_is_one_line)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(is_one_line)]
+Number = Annotated[
+    str,
+    StringConstraints(to_upper=True, max_length=40, min_length=1),
+    AfterValidator(is_one_line),
+]
+"""The registration number of a company."""
+Size = Annotated[str, StringConstraints(max_length=20), AfterValidator(is_one_line)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -224,11 +232,9 @@ class OrganizationBody(Body):
     name: Name
     native_name: Name | None = None
     country: Country
-    registration_number: (
-        Annotated[str, StringConstraints(to_upper=True, max_length=40, min_length=1)] | None
-    ) = None
+    registration_number: Number | None = None
     sectors: list[Code] = Field(min_length=1, max_length=20)
-    size: Annotated[str, StringConstraints(max_length=20)] | None = None
+    size: Size | None = None
 
 
 class ListingBody(Body):

@@ -186,6 +186,14 @@ async def test_a_page_beyond_all_bounds_is_refused(house: "House", query: str) -
     assert (await house.get(path, house.boss)).status_code == 422
 
 
+@pytest.mark.parametrize("field", ["registration_number", "size"])
+async def test_what_is_said_of_a_company_is_one_line(house: "House", field: str) -> None:
+    answer = await house.register("ana", organization={field: "A\nB", "country": "US"})
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/organization/{field}"]
+
+
 @pytest.mark.parametrize(
     "name", ["Sample\r\nBcc: x", "Sample\u202egnp", "Sample\x07", "Sam\u2028ple"]
 )

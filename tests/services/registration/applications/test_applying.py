@@ -104,6 +104,17 @@ async def test_a_draft_may_lack_what_a_submission_may_not(
     assert await selection.house.rows("SELECT FROM attestation") == []
 
 
+@pytest.mark.parametrize("field", ["name", "native_name", "registration_number", "size"])
+async def test_what_stands_in_a_line_of_a_letter_is_one_line(
+    selection: "Selection", field: str
+) -> None:
+    company = await selection.begun("ana")
+    answer = await selection.save(company, selection.written(company={field: "Ana\nBcc: x"}))
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/company/{field}"]
+
+
 async def test_a_submission_has_an_objective_for_one_stop_at_least(selection: "Selection") -> None:
     company = await selection.begun("ana")
     body = selection.written() | {"objectives": {}}
