@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.matching.domain.feedback import Felt
 from services.matching.domain.outcomes import Statement, Totals, standing, totals
 from shared.events.base import Bilingual, Facts
-from shared.waves import WAVES
+from shared.waves import WAVES, ending
 
 
 class Wished(Facts):
@@ -81,11 +81,8 @@ def waves(
     """Say how the ledger stood at each wave that has come; `stops` are days with their zones."""
     if not stops:
         return ()
-    # Of several on the last day, the one where it ends last, as who asks in waves counts too.
-    last, zone = max(
-        ((on, ZoneInfo(name)) for on, name in stops),
-        key=lambda stop: (stop[0], datetime.combine(stop[0], time.max, stop[1])),
-    )
+    last, timezone = max(stops, key=lambda stop: ending(*stop))
+    zone = ZoneInfo(timezone)
     days = [(days, last + timedelta(days=days)) for days in WAVES]
     return tuple(
         Wave(days=number, on=on, deals=totals_at(deals, datetime.combine(on, time.max, zone)))

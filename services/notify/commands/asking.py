@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from services.notify.commands.planning import WITHOUT_SETTINGS, tell
 from services.notify.domain.mail import ChannelName
 from services.notify.domain.rules import after_quiet
-from services.notify.domain.waves import AGAIN, last_days, moment, wave_due
+from services.notify.domain.waves import AGAIN, last_days, wave_due
 from services.notify.store import waves, wishes
 from services.notify.store.messages import News
 from services.notify.store.waves import LastStop
 from shared.postgres import Connection, Database
+from shared.waves import ending
 
 LOOK_SECONDS = 60
 
@@ -29,8 +30,8 @@ async def ask(
     """
     async with database.reading() as connection:
         found = await waves.open_waves(connection, at, last_days(at))
-    # Of several stops on the last day, the one where the evening comes last.
-    ends = {last.mission_id: last for last in sorted(found, key=_evening)}
+    ordered = sorted(found, key=lambda last: ending(last.held_on, last.timezone))
+    ends = {last.mission_id: last for last in ordered}
     count = 0
     for last in ends.values():
         if wave_due(last.held_on, ZoneInfo(last.timezone), at) == last.days:
@@ -55,7 +56,3 @@ async def _ask(
     news = [News("results", person, last.mission_id, stop) for person, stop in people]
     await tell(connection, news, at, available)
     return len(news)
-
-
-def _evening(last: LastStop) -> datetime:
-    return moment(last.days, last.held_on, ZoneInfo(last.timezone))

@@ -6,20 +6,14 @@ One pattern finds links for mails and for the mailbox.
 import re
 from collections.abc import Iterator
 
+from shared.marks import without_marks
+
 _UNSEEN = r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
 """Controls, and what turns a line round or takes no room: an address with such in it is none."""
 _END = r"\s<>\"，。；：！？、（）【】" + _UNSEEN
 _LINK = re.compile(rf"https?://[^{_END}]*[^{_END}.,;:!?)\]]")
 """Without the mark that ends a sentence behind it."""
 _HOST = re.compile(r"://(?:[^/?#\\]*@)?([^/?#\\]+)")
-
-_MARKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-"""Controls and what turns a line round, as registration refuses them in names."""
-
-
-def without_marks(text: str) -> str:
-    """Leave out what nobody sees and what turns a line round; lines stay."""
-    return _MARKS.sub("", text)
 
 
 def as_a_name(text: str) -> str:

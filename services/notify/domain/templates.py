@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from services.notify.domain.links import without_marks
 from services.notify.domain.mail import Kind
 from shared.events.base import Language
+from shared.marks import without_marks
 
 OfSchedule = Literal["schedule_changed"]
 TemplateName = Kind | OfSchedule
