@@ -55,6 +55,7 @@ def main() -> None:
             "worst": round(min(thinned), 4),
         },
         "ndcg_at_5_of_plain_ngrams": round(plain, 4),
+        "given_a_reason": reasoned(graded),
         "needs": len(graded["needs"]),
         "concepts": len(taxonomy().concepts),
         "terms": len(taxonomy().terms()),
@@ -83,13 +84,36 @@ def _gain(grades: Sequence[int]) -> float:
 
 def ranked_by_scorer(graded: Graded) -> Rankings:
     """Rank the offers for each need as the product does, sectors unknown."""
+    return [[offer for offer, _ in line] for line in _recommended(graded)]
+
+
+def reasoned(graded: Graded) -> dict[str, float]:
+    """Say which share is given a reason of what fits best, and of the best five that do not fit.
+
+    The latter is too high by what fits though nobody graded it.
+    """
+    told: dict[str, list[bool]] = {"what_fits": [], "what_does_not": []}
+    for need, line in zip(graded["needs"], _recommended(graded), strict=True):
+        best = max(need["relevant"].values())
+        for place, (offer, is_told) in enumerate(line):
+            grade = need["relevant"].get(offer, 0)
+            if grade == best:
+                told["what_fits"].append(is_told)
+            elif not grade and place < PLACES:
+                told["what_does_not"].append(is_told)
+    return {name: round(float(np.mean(found)), 4) for name, found in told.items()}
+
+
+def _recommended(graded: Graded) -> list[list[tuple[str, bool]]]:
+    """List for each need the offers, the best first, and whether a reason is given."""
     offers = [_someone(n, "delegation", one["text"]) for n, one in enumerate(graded["offers"])]
     names = {one.id: graded["offers"][n]["id"] for n, one in enumerate(offers)}
     scorer = Scorer(offers, {})
     rankings = []
     for number, need in enumerate(graded["needs"]):
         asking = _someone(10_000 + number, "local", need["text"])
-        rankings.append([names[r.counterpart_id] for r in scorer.ranked(asking, offers)])
+        ranked = scorer.ranked(asking, offers)
+        rankings.append([(names[r.counterpart_id], bool(r.reasons)) for r in ranked])
         scorer.drop(asking.id)
     return rankings
 

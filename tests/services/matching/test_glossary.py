@@ -15,7 +15,14 @@ SENSES = [(en.split(), zh.split()) for section in SECTIONS.values() for en, zh i
 
 
 @pytest.mark.parametrize(
-    "forms", [("dryer", "drying", "dry"), ("weld", "welder", "welding"), ("charge", "charging")]
+    "forms",
+    [
+        ("dryer", "drying", "dry"),
+        ("weld", "welder", "welding"),
+        ("charge", "charging"),
+        ("bake", "baker", "baking"),
+        ("cut", "cutter", "cutting"),
+    ],
 )
 def test_forms_of_a_word_share_a_root(forms: tuple[str, ...]) -> None:
     assert len({root(form) for form in forms}) == 1
@@ -24,6 +31,15 @@ def test_forms_of_a_word_share_a_root(forms: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("word", ["red", "ring", "gas", "key"])
 def test_a_word_is_not_cut_to_next_to_nothing(word: str) -> None:
     assert root(word) == word
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("rating", "rat"), ("flower", "flow"), ("training", "train"), ("tower", "tow")],
+)
+def test_words_that_only_look_alike_share_no_root(word: str, other: str) -> None:
+    assert root(word) != root(other)
+    assert not set(of_english(word)) & set(of_english(other))
 
 
 def test_a_word_has_the_sense_of_its_translation() -> None:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from services.matching.domain.scoring.glossary import is_sense
 from services.matching.domain.scoring.taxonomy import Taxonomy, taxonomy
-from services.matching.domain.scoring.texts import BREAK, grams, tokens
+from services.matching.domain.scoring.texts import BREAK, PIECE, grams, tokens
 from shared.events.base import Bilingual
 
 Floats = NDArray[np.float32]
 
-WORDS = 128
+WORDS = 256
 """Dimensions for a text's own words, beside one for each concept."""
 CONCEPT_SHARE = 0.75
 """Of a text's square length; the rest is its own words."""
@@ -83,12 +83,18 @@ class Space:
         return _scaled(spread, math.sqrt(CONCEPT_SHARE))
 
     def _words(self, names: Sequence[str], counts: Floats) -> Floats:
-        """Fold a text's own words into few dimensions (hashing; Weinberger et al., 2009)."""
+        """Fold a text's own words into few dimensions (hashing; Weinberger et al., 2009).
+
+        Pieces of words and single characters are left out: two texts that have nothing to do with
+        one another share many, and would come near by them.
+        """
         folded = np.zeros(WORDS, np.float32)
-        shared = [_SENSES_AMONG_WORDS if is_sense(name) else 1 for name in names]
+        shared = [_share_among_words(name) for name in names]
         weights = np.sqrt(counts) * self._parts.rarity(names) * np.array(shared, np.float32)
         for name, weight in zip(names, weights, strict=True):
-            folded[_bucket(name)[0]] += weight * _bucket(name)[1]
+            if weight:
+                place, sign = _bucket(name)
+                folded[place] += weight * sign
         return _scaled(folded, math.sqrt(1 - CONCEPT_SHARE))
 
 
@@ -217,6 +223,12 @@ def _made_of(*texts: str) -> dict[str, float]:
         for gram, weight in grams(text):
             found[gram] += weight
     return found
+
+
+def _share_among_words(name: str) -> float:
+    if is_sense(name):
+        return _SENSES_AMONG_WORDS
+    return 0.0 if len(name) == 1 or name[0] == PIECE else 1.0
 
 
 @lru_cache(maxsize=100_000)

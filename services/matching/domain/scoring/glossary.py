@@ -14,17 +14,34 @@ GLOSSARY = Path(__file__).with_name("glossary.toml")
 
 _ENDINGS = re.compile(r"(?:ing|ed|er|or|e|y)$")
 _ROOT_MIN = 3
+_NEVER_DOUBLED = "wxy"
+_LOOK_ALIKE = (
+    "angler bladder bonding buggy capacitor carry center collector corner counter coupling "
+    "customer drawer earring feeder flower hanger parking planter reducer sewer shower silicone "
+    "sleeper spine sticker stopper stroller tailing tailor thinning tower training winding"
+)
+"""They look like a form of another word, and mean something else."""
+_APART = frozenset(_LOOK_ALIKE.split())
 _MARK = "="
 _SINGLE = 0.6
 """A single Chinese character means much else besides."""
 
 
 def root(word: str) -> str:
-    """Cut a word to what its forms share: `dryer` and `drying`, `welder` and `welded`."""
+    """Cut a word to what its forms share: `dryer` and `drying`, `welder` and `welded`.
+
+    What is left of `rating` is `rate`, as of `baking` it is `bake`: neither has to do with rats.
+    """
+    if word in _APART:
+        return word
     cut = _ENDINGS.sub("", word)
+    if len(cut) > _ROOT_MIN and cut[-1] == cut[-2] != "s":
+        return cut[:-1]
     if len(cut) < _ROOT_MIN:
         return word
-    return cut[:-1] if len(cut) > _ROOT_MIN and cut[-1] == cut[-2] != "s" else cut
+    if len(cut) == _ROOT_MIN and cut != word and cut[-1] not in _NEVER_DOUBLED:
+        return word if word[-1] in "ey" else cut + "e"
+    return cut
 
 
 def is_sense(gram: str) -> bool:

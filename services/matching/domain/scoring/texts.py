@@ -49,6 +49,8 @@ _PLURALS = {
 _ES, _ES_MIN = ("ches", "shes", "xes", "sses"), 5
 SENSE = 1.3
 """What the sense of a word weighs beside the word itself."""
+PIECE = "~"
+"""Marks four characters out of a word."""
 BREAK = ""
 """Stands between tokens that no term may reach across."""
 
@@ -85,7 +87,7 @@ def _english(text: str) -> Iterator[tuple[str, float]]:
         padded = f"_{word}_"
         if len(padded) > 5:  # noqa: PLR2004  # a shorter word is its own piece
             for piece in _slices(padded, 4):
-                yield "~" + piece, 1.6 / (len(padded) - 3)
+                yield PIECE + piece, 1.6 / (len(padded) - 3)
 
 
 def _chinese(text: str) -> Iterator[tuple[str, float]]:
