@@ -38,7 +38,7 @@ def checks(settings: MatchingSettings) -> Sequence[Check]:
             settings, "matching", HERE / "pages" / "static" / "matching.css", [registration]
         ),
         Check("solver", solver, "The machine is too slow to load it.", START_SECONDS_MAX),
-        machine.check(Needs(memory_mib=1024, cores=2)),
+        machine.check(Needs(memory_mib=640, cores=2)),
     ]
 
 

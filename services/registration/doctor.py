@@ -39,5 +39,5 @@ def checks(settings: RegistrationSettings) -> Sequence[Check]:
         *peers.checks(
             settings, "registration", HERE / "pages" / "static" / "registration.css", around
         ),
-        machine.check(Needs(memory_mib=256), prints=True),
+        machine.check(Needs(memory_mib=384), prints=True),
     ]

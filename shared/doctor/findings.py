@@ -48,6 +48,8 @@ def lasting(seconds: float) -> str:
 def address(url: str) -> str:
     """Give what may be shown of an address: neither user and password, nor the query."""
     scheme, separator, place = url.partition("://")
-    place = place.partition("?")[0]
-    host, slash, path = place.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    place, _, query = place.partition("?")
+    if "@" in query and "@" not in place:
+        # Whether a password ends there, nobody can say.
+        return f"{scheme}{separator}…"
+    return f"{scheme}{separator}{place.rpartition('@')[2]}"

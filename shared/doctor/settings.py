@@ -7,7 +7,6 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError
-from pydantic_settings import SettingsError
 
 from shared.doctor.findings import Finding, address, ok, warning, wrong
 from shared.settings import ServiceSettings
@@ -19,6 +18,8 @@ NETWORK_BITS_MIN = 8
 """A wider network is nobody's own."""
 LETTERS_MIN = 10
 """Random text of 32 letters, even in hexadecimal, practically always has more different ones."""
+NOT_JSON = re.compile(r'error parsing value for field "(\w+)"')
+"""What pydantic-settings says of a field it cannot read; what stands there is not repeated."""
 MADE_UP = re.compile(
     r"secret|password|example|sample|change|default|test|your|tradewind|12345|abcdef|qwert|\s",
     re.IGNORECASE,
@@ -40,11 +41,6 @@ def read(settings_type: type[S]) -> tuple[S | None, list[Finding]]:
             wrong("settings", _sentence(fault["loc"], fault["type"], fault["msg"]), advice)
             for fault in error.errors(include_input=False, include_url=False)
         ]
-    except SettingsError as error:
-        # It names the field, and does not repeat what stands there.
-        field = re.search(r'field "(\w+)"', str(error))
-        name = variable(field[1]) if field else "a variable"
-        return None, [wrong("settings", f"{name} is not JSON", advice)]
     return settings, list(_judged(settings))
 
 
@@ -73,6 +69,8 @@ def _values(settings: ServiceSettings) -> Iterator[object]:
 
 def _sentence(place: tuple[int | str, ...], kind: str, message: str) -> str:
     said = message.removeprefix("Value error, ").rstrip(".")
+    if unread := NOT_JSON.match(said):
+        return f"{variable(unread[1])} is not JSON"
     if not place:
         # A rule over several settings, which names them itself.
         return said

@@ -33,5 +33,5 @@ def checks(settings: NotifySettings) -> Sequence[Check]:
         mail.check(settings),
         others.check(settings),
         *peers.checks(settings, "notify", HERE / "pages" / "static" / "notify.css", [registration]),
-        machine.check(Needs(memory_mib=512), prints=True),
+        machine.check(Needs(memory_mib=384), prints=True),
     ]
