@@ -48,6 +48,7 @@ async def _server(settings: NotifySettings) -> Finding:
     client.timeout = CONNECT_SECONDS_MAX
     try:
         await client.connect()
+        await client.ehlo()
         await client.quit()
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         return _refused(shown, error)
@@ -68,17 +69,17 @@ def _refused(shown: str, error: Exception) -> Finding:
     elif isinstance(error, aiosmtplib.SMTPAuthenticationError):
         seen = f"{shown} refuses the user or its password ({error.code})"
         advice = "Mail waits. See TRADEWIND_SMTP_USER and TRADEWIND_SMTP_PASSWORD."
-    elif isinstance(error, aiosmtplib.SMTPException) and "STARTTLS" in str(error):
-        seen = f"{shown} does not offer STARTTLS"
-        advice = (
-            "Mail waits. Use the port where it does, commonly 587 (TRADEWIND_SMTP_PORT), or set "
-            "TRADEWIND_SMTP_STARTTLS=false where the way there is your own."
-        )
     elif isinstance(error, aiosmtplib.SMTPException) and "AUTH" in str(error):
         seen = f"{shown} lets nobody sign in like this"
         advice = (
             "Mail waits. Many servers offer it after STARTTLS alone (TRADEWIND_SMTP_STARTTLS); one "
             "that needs no user wants TRADEWIND_SMTP_USER empty."
+        )
+    elif isinstance(error, aiosmtplib.SMTPException) and "STARTTLS" in str(error):
+        seen = f"{shown} does not offer STARTTLS"
+        advice = (
+            "Mail waits. Use the port where it does, commonly 587 (TRADEWIND_SMTP_PORT), or set "
+            "TRADEWIND_SMTP_STARTTLS=false where the way there is your own."
         )
     elif isinstance(error, (OSError, aiosmtplib.SMTPConnectError)):
         seen, advice = f"{shown} does not answer", TROUBLE

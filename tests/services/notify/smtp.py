@@ -33,10 +33,10 @@ class Server:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[Server]:
-    """Listen on a free port."""
+async def listening(**options: Any) -> AsyncIterator[Server]:
+    """Listen on a free port; `options` are aiosmtpd's."""
     server, loop = Server(), asyncio.get_running_loop()
-    opened = await loop.create_server(lambda: SMTP(server, loop=loop), "127.0.0.1", 0)
+    opened = await loop.create_server(lambda: SMTP(server, loop=loop, **options), "127.0.0.1", 0)
     async with opened:
         server.port = opened.sockets[0].getsockname()[1]
         yield server
