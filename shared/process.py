@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
+import httpx2
 import structlog
 import uvicorn
 import uvloop
@@ -30,6 +31,7 @@ from shared.settings import ServiceSettings
 SHUTDOWN_SECONDS_MAX = 5
 CANCEL_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 5.0
+NOWHERE = "/nothing/is/here"
 GARBAGE_AFTER = 20_000
 """So many new objects, rather than 700, before cycles are looked for among them."""
 
@@ -123,6 +125,7 @@ async def serve(
         http=protocol_of(app, gateways),
     )
     server = _Server(config, services)
+    await understand(app)
     # The application is some hundred thousand objects that live as long as the process: looked
     # through with all that comes and goes, they took two fifths of the time of a rush.
     gc.collect()
@@ -145,6 +148,17 @@ async def serve(
             await cancel(tasks)
     if not quiet:
         log.info("stopped")
+
+
+async def understand(app: App) -> None:
+    """Have every route understood, which FastAPI leaves to the first request.
+
+    Hundreds take seconds, in which the event loop stands still: what a loop of a service began to
+    wait for, such as its connection to Redis, would be late by no fault of the other side.
+    """
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        await client.get(NOWHERE)
 
 
 class _Server(uvicorn.Server):
