@@ -204,6 +204,7 @@ class _Batch:
             programme_item_id=row["programme_item_id"],
             item_kind=row["item_kind"],
             side="delegation" if row["role"] == "delegate" else "local",
+            partner_id=row["person_partner_id"],
             checked_in_at=at,
         )
 

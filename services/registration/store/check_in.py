@@ -167,8 +167,9 @@ async def registrations(
     """List what people are registered for at a stop, in order of time."""
     return await connection.fetch(
         "SELECT r.id, r.programme_item_id, r.person_id, r.status, r.partner_id, r.checked_in_at, "
-        "r.check_in_undone_at, item.starts_at, item.ends_at, item.kind AS item_kind, person.role "
-        "FROM registration AS r JOIN programme_item AS item ON item.id = r.programme_item_id "
+        "r.check_in_undone_at, item.starts_at, item.ends_at, item.kind AS item_kind, person.role, "
+        "person.partner_id AS person_partner_id FROM registration AS r "
+        "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "JOIN person ON person.id = r.person_id "
         "WHERE item.stop_id = $1 AND r.person_id = ANY($2::uuid[]) "
         "ORDER BY item.starts_at, item.id",

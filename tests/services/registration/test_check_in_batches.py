@@ -1,6 +1,7 @@
 """Scans at the door, in batches, over the API."""
 
 import asyncio
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -244,6 +245,19 @@ async def test_whoever_has_no_place_is_refused_and_told_why(house: "House") -> N
     assert answers[0]["participant"]["full_name"] == "Sample chen"
     assert answers[3]["participant"]["full_name"] == "Sample ana"
     assert await arrivals(house) == 0
+
+
+async def test_who_brought_somebody_is_told_with_each_arrival(house: "House") -> None:
+    ana = await house.registered("ana", who=house.boss, partner_id=str(house.partner))
+    bo = await house.registered("bo")
+    await sent(house, *[scan(await code_of(house, one)) for one in (ana, bo)])
+
+    rows = await house.rows(
+        "SELECT payload FROM outbox WHERE type LIKE '%participant.checked_in%' ORDER BY id"
+    )
+    events = [json.loads(row["payload"]) for row in rows]
+    told = {event["participant_id"]: event["partner_id"] for event in events}
+    assert told == {ana["participant_id"]: str(house.partner), bo["participant_id"]: None}
 
 
 async def test_somebody_is_checked_in_by_name(house: "House") -> None:

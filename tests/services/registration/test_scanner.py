@@ -15,7 +15,9 @@ import segno
 from playwright.async_api import (
     Browser,
     BrowserContext,
+    Dialog,
     Page,
+    Route,
     ViewportSize,
     expect,
 )
@@ -166,6 +168,79 @@ async def test_scans_without_the_network_are_kept_and_sent_once(
     ]
     assert sent == [200]
     assert (await house.told()).count("participant.checked_in") == 2
+
+
+async def test_a_scan_that_never_left_the_phone_is_taken_back_there(
+    house: "House", address: str, browser: Browser
+) -> None:
+    ana, bo = await house.registered("ana"), await house.registered("bo")
+    known = [await code_of(house, person) for person in (ana, bo)]
+    context = await signed_in(browser, house, address)
+    page = await opened(context, house, address)
+    asked: list[str] = []
+
+    async def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.accept()
+
+    page.on("dialog", answer)
+
+    await context.set_offline(True)
+    for code in known:
+        await typed(page, code)
+        await says(page, "accepted", "Not verified", is_verified=False)
+    await typed(page, known[0])
+    await says(page, "already", "Already in since", is_verified=False)
+    await expect(page.locator("#connection")).to_have_text("Offline · 3 not sent")
+    await page.locator("#recent li").first.get_by_role("button", name="Take back").click()
+
+    await says(page, "undone", "The badge can be scanned again")
+    assert asked == [
+        "Take back the check-in of Sample ana? It was not sent yet: nobody hears of it."
+    ]
+    await expect(page.locator("#recent li")).to_have_count(1)
+    # The next scan of the badge is a first one, with or without a page that was lost meanwhile.
+    await page.reload()
+    await page.wait_for_selector("#scanner[data-ready=yes]")
+    await typed(page, known[0])
+    await says(page, "accepted", "Sample ana", is_verified=False)
+    await page.locator("#recent li").first.get_by_role("button", name="Take back").click()
+    await says(page, "undone", "The badge can be scanned again")
+
+    await context.set_offline(False)
+    await expect(page.locator("#connection")).to_have_text("Online", timeout=10_000)
+    rows = await house.rows("SELECT person_id::text, outcome FROM scan")
+    assert [tuple(row) for row in rows] == [(bo["participant_id"], "accepted")]
+    assert (await house.told()).count("participant.checked_in") == 1
+
+
+async def test_a_scan_that_a_server_may_have_heard_of_is_sent_before_it_is_taken_back(
+    house: "House", address: str, browser: Browser
+) -> None:
+    ana = await house.registered("ana")
+    code = await code_of(house, ana)
+    context = await signed_in(browser, house, address)
+    page = await opened(context, house, address)
+
+    async def lose(route: Route) -> None:
+        # The server hears of it, and its answer is lost on the way.
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/scans", lose)
+    await typed(page, code)
+    await says(page, "accepted", "Not verified", is_verified=False)
+    await expect(page.locator("#connection")).to_contain_text("1 not sent")
+    assert len(await house.rows("SELECT FROM scan")) == 1
+    await expect(page.locator("#recent [data-undo]")).to_be_hidden()
+
+    await page.unroute("**/scans")
+    await expect(page.locator("#recent [data-undo]")).to_be_visible(timeout=10_000)
+    await page.locator("#recent [data-undo]").click()
+    await page.get_by_role("button", name="Wrong person").click()
+    await says(page, "undone", "Counts as not arrived")
+    (row,) = await house.rows("SELECT checked_in_at FROM registration")
+    assert row["checked_in_at"] is None
 
 
 async def test_whoever_was_let_in_and_should_not_have_been_is_named(

@@ -8,7 +8,7 @@ export class Sender {
   /**
    * @param {string} stop the id of the stop
    * @param {Store} store where scans are kept
-   * @param {{answered: (scan: object) => void, state: (state: string, waiting: number) => void}} on
+   * @param {{answered: (scan: object) => void, lost: () => void, state: (state: string, waiting: number) => void}} on
    */
   constructor(stop, store, on) {
     this.url = `/api/v1/stops/${stop}/scans`;
@@ -16,6 +16,8 @@ export class Sender {
     this.on = on;
     this.running = null;
     this.isWanted = false;
+    this.flying = new Set();
+    this.withdrawn = new Set();
     window.addEventListener("online", () => this.send());
     document.addEventListener("visibilitychange", () => document.hidden || this.send());
     setInterval(() => this.#retry(), RETRY_MILLISECONDS);
@@ -30,6 +32,21 @@ export class Sender {
 
   async waiting() {
     return (await this.store.scans()).filter((scan) => !scan.answer);
+  }
+
+  /**
+   * Let scans go that no server can have heard of; false when one may have left by now.
+   * @param {string[]} nonces
+   */
+  async withdraw(nonces) {
+    if (nonces.some((nonce) => this.flying.has(nonce))) return false;
+    // Before anything is waited for: what is about to be sent leaves them out.
+    for (const nonce of nonces) this.withdrawn.add(nonce);
+    const kept = (await this.store.scans()).filter((scan) => nonces.includes(scan.nonce));
+    const mayGo = kept.every((scan) => !scan.answer && !scan.is_tried);
+    if (mayGo) for (const { nonce } of kept) await this.store.drop(nonce);
+    for (const nonce of nonces) this.withdrawn.delete(nonce);
+    return mayGo;
   }
 
   async #retry() {
@@ -53,8 +70,22 @@ export class Sender {
     return "online";
   }
 
-  async #deliver(scans) {
-    const answer = await this.#post(scans).catch(() => null);
+  async #deliver(wanted) {
+    const scans = wanted.filter((scan) => !this.withdrawn.has(scan.nonce));
+    if (!scans.length) return "online";
+    for (const scan of scans) this.flying.add(scan.nonce);
+    try {
+      // Where there is no network at all, nothing leaves the phone.
+      if (navigator.onLine) await this.store.keepTried(scans);
+      const answer = await this.#post(scans).catch(() => null);
+      if (!answer && scans.some((scan) => !scan.is_tried)) this.on.lost();
+      return await this.#taken(scans, answer);
+    } finally {
+      for (const scan of scans) this.flying.delete(scan.nonce);
+    }
+  }
+
+  async #taken(scans, answer) {
     if (!answer) return "offline";
     if (answer.status === 401) return "signed_out";
     if (answer.status === 403) return "forbidden";

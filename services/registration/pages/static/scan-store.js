@@ -65,10 +65,19 @@ export class Store {
     this.memory.scans.set(scan.nonce, scan);
     if (this.database) await done(this.#table("scan").put(scan));
     const answered = (await this.scans()).filter((one) => one.answer);
-    for (const old of answered.slice(0, -ANSWERED_MAX)) await this.#drop(old.nonce);
+    for (const old of answered.slice(0, -ANSWERED_MAX)) await this.drop(old.nonce);
   }
 
-  async #drop(nonce) {
+  /** Note that a server may have heard of scans from now on. */
+  async keepTried(scans) {
+    for (const scan of scans.filter((one) => !one.is_tried)) {
+      const tried = { ...scan, is_tried: true };
+      this.memory.scans.set(scan.nonce, tried);
+      if (this.database) await done(this.#table("scan").put(tried));
+    }
+  }
+
+  async drop(nonce) {
     this.memory.scans.delete(nonce);
     if (this.database) await done(this.#table("scan").delete(nonce));
   }
@@ -78,7 +87,7 @@ export class Store {
     this.memory.roster = null;
     if (this.database) await done(this.#table("roster").delete(this.stop));
     for (const scan of await this.scans()) {
-      if (scan.answer) await this.#drop(scan.nonce);
+      if (scan.answer) await this.drop(scan.nonce);
       else await this.keepScan({ ...scan, person: null });
     }
   }

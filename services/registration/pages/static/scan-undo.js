@@ -25,6 +25,19 @@ export function canUndo(scan, roster) {
   return Boolean(scan.answer?.registration_id && arrivalOf(scan)) && !isUndone(scan, roster);
 }
 
+/** The scans of the same person at the same item that no server has answered. */
+export function alike(scan, scans) {
+  return scans.filter((one) => !one.answer && one.person?.id === scan.person?.id && one.guess.item === scan.guess.item);
+}
+
+/** Whether a check-in can be forgotten here: no server can have heard of it, nor of another look at it. */
+export function canWithdraw(scan, scans) {
+  if (scan.answer || !scan.person || !arrivalOf(scan)) return false;
+  const looks = alike(scan, scans);
+  // Where none of them let anybody in, the server knew of an arrival before.
+  return looks.some((one) => one.guess.outcome === "accepted") && !looks.some((one) => one.is_tried);
+}
+
 export class Undo {
   /**
    * @param {HTMLDialogElement} dialog asks why

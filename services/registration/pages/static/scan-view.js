@@ -72,6 +72,10 @@ export class View {
     this.#show({ kind: "undone", isVerified: true, title: this.text("scan_undo_done"), person, note: this.text("scan_undo_done_hint") });
   }
 
+  withdrawn(scan) {
+    this.#show({ kind: "undone", isVerified: true, title: this.text("scan_undo_done"), person: scan.person, note: this.text("scan_withdrawn_hint") });
+  }
+
   notBadge() {
     this.#show({ kind: "refused", isVerified: true, title: this.text("scan_not_badge"), person: null, note: this.text("scan_not_badge_hint") });
   }

@@ -6,7 +6,7 @@ import { follow } from "/static/registration/scan-headcount.js";
 import { indexed, judge, search } from "/static/registration/scan-judge.js";
 import { Sender } from "/static/registration/scan-sender.js";
 import { Store, forgetAtSignOut, forgetThoseOver } from "/static/registration/scan-store.js";
-import { Undo, arrivalOf, canUndo, isUndone } from "/static/registration/scan-undo.js";
+import { Undo, alike, arrivalOf, canUndo, canWithdraw, isUndone } from "/static/registration/scan-undo.js";
 import { View } from "/static/registration/scan-view.js";
 
 const ROSTER_MILLISECONDS = 60_000;
@@ -43,16 +43,18 @@ const sender = new Sender(stop, store, {
     drawRecent();
     headcount.soon();
   },
+  // What may have left the phone is not taken back by it alone any more.
+  lost: () => drawRecent(),
   state: (now, waiting) => {
     state = now;
     view.connection(state, waiting);
   },
 });
 
-/** The arrivals this phone knows of, beyond those on its list. */
-async function arrivals() {
+/** The arrivals this phone knows of by its scans, beyond those on its list. */
+function arrivals(scans) {
   const found = new Map();
-  for (const scan of await store.scans()) {
+  for (const scan of scans) {
     const where = scan.answer ? scan.answer.programme_item_id : scan.guess.item;
     const at = arrivalOf(scan);
     if (scan.person && at && !isUndone(scan, roster)) found.set(`${scan.person.id} ${where}`, at);
@@ -64,7 +66,7 @@ async function arrivals() {
 async function take({ code = null, person = null }) {
   const now = new Date();
   const asked = { digest: code && (await digest(code)), person: person?.id };
-  const { person: found, ...guess } = judge(roster, asked, item.value, now.getTime(), await arrivals());
+  const { person: found, ...guess } = judge(roster, asked, item.value, now.getTime(), arrivals(await store.scans()));
   const scan = {
     nonce: newNonce(),
     stop_id: stop,
@@ -102,16 +104,24 @@ function seen(text) {
 }
 
 async function drawRecent() {
-  arrived = await arrivals();
-  const scans = (await store.scans()).slice(-RECENT_MAX).reverse();
+  const scans = await store.scans();
+  arrived = arrivals(scans);
   const latest = new Set();
-  const shown = scans.map((scan) => {
+  const shown = scans.slice(-RECENT_MAX).reverse().map((scan) => {
     const id = scan.answer?.registration_id;
     const isLatest = !latest.has(id);
     latest.add(id);
-    return { scan, isUndone: isUndone(scan, roster), canUndo: isLatest && canUndo(scan, roster) };
+    const isOffered = scan.answer ? isLatest && canUndo(scan, roster) : canWithdraw(scan, scans);
+    return { scan, isUndone: isUndone(scan, roster), canUndo: isOffered };
   });
-  view.recent(shown, (scan) => undo.ask(scan));
+  view.recent(shown, (scan) => (scan.answer ? undo.ask(scan) : withdraw(scan)));
+}
+
+/** The same badge, shown at once, is not the same look at it. */
+function forgetLook() {
+  Object.assign(lastSeen, { code: null, at: 0 });
+  shown = null;
+  clearTimeout(impatient);
 }
 
 // ---- taking back ------------------------------------------------------------------------------
@@ -120,16 +130,24 @@ const undo = new Undo(document.getElementById("undo"), view, async (scan, undone
   for (const one of await store.scans()) {
     if (one.answer?.registration_id === scan.answer.registration_id) await store.keepScan({ ...one, undone_at: undone });
   }
-  // The same badge, shown at once, is not the same look at it.
-  Object.assign(lastSeen, { code: null, at: 0 });
-  shown = null;
-  clearTimeout(impatient);
+  forgetLook();
   view.undone(scan);
   headcount.soon();
   await drawRecent();
   await refreshRoster();
   await drawRecent();
 });
+
+/** Forget a check-in that never left this phone: there is nobody to tell. */
+async function withdraw(scan) {
+  if (!confirm(view.text("scan_withdraw_sure", { name: view.name(scan.person) }))) return;
+  const scans = alike(scan, await store.scans());
+  if (await sender.withdraw(scans.map((one) => one.nonce))) {
+    forgetLook();
+    view.withdrawn(scan);
+  }
+  await drawRecent();
+}
 
 // ---- typing, and scanners that type ------------------------------------------------------------
 
