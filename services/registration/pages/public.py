@@ -168,6 +168,7 @@ async def status(
         registrations=found,
         together=together,
         moment=on_day(request),
+        role=who.role,
         is_new=new,
         saved=saved,
         is_late=late,

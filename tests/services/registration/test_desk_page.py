@@ -44,6 +44,25 @@ async def test_staff_is_led_to_wishes_and_participants_to_whom_to_meet(
 
 
 @pytest.mark.parametrize(
+    ("role", "leads"),
+    [
+        ("local", {"/day", "/meet"}),
+        ("delegate", {"/day", "/meet"}),
+        ("interpreter", {"/day", "/home"}),
+        ("mission_staff", {"/home"}),
+        ("partner_staff", {"/home"}),
+        ("door_staff", {"/home"}),
+        ("applicant", {"/home"}),
+    ],
+)
+async def test_the_own_page_leads_where_a_role_has_something_to_see(
+    house: "House", role: "Role", leads: set[str]
+) -> None:
+    page = await house.page("/status", house.someone(role))
+    assert {path for path in ("/day", "/meet", "/home") if f'href="{path}"' in page} == leads
+
+
+@pytest.mark.parametrize(
     ("role", "cleared"),
     [
         ("local", '"cache", "storage"'),
