@@ -32,8 +32,6 @@ SHUTDOWN_SECONDS_MAX = 5
 CANCEL_SECONDS = 0.5
 BACKOFF_SECONDS_MAX = 5.0
 NOWHERE = "/nothing/is/here"
-GARBAGE_AFTER = 20_000
-"""So many new objects, rather than 700, before cycles are looked for among them."""
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -130,7 +128,6 @@ async def serve(
     # through with all that comes and goes, they took two fifths of the time of a rush.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_AFTER)
     # uvicorn raises the signal again after its own shutdown, for the handler that was there before.
     for number_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number_, lambda: None)
