@@ -1,6 +1,5 @@
 """Stating the problem: what the solver is asked, from all that is known about a stop."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from services.matching.domain.candidates import Candidates
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Taken, is_free
 from services.matching.domain.problem import Candidate, FreeInterpreter, Pair, Problem, Time
-from services.matching.domain.quotas import effective
+from services.matching.domain.quotas import effective, used
 from services.matching.domain.scoring import Profile, Scorer
 from services.matching.domain.versions import is_fixed
 from services.matching.domain.wishes import Wishes
@@ -69,6 +68,7 @@ async def state(
     met |= {frozenset(meeting.people) for meeting in fixed}
     scorer = Scorer(known, await facts.sectors(connection, mission_id))
     rules = Rules(stated, barred, met)
+    counts = used(fixed)
     chosen = Candidates(known, scorer, stated, rules.may_meet).chosen(len(found.places))
     candidates = tuple(_candidates(chosen, found, taken, current, rules))
     problem = Problem(
@@ -82,9 +82,9 @@ async def state(
             )
             for helper in helpers
         ),
-        meetings_before=dict(Counter(meeting.local_id for meeting in fixed)),
+        meetings_before={one.local_id: counts[one.local_id] for one in fixed},
         seconds_max=seconds_max,
-        delegate_meetings_before=dict(Counter(meeting.delegate_id for meeting in fixed)),
+        delegate_meetings_before={one.delegate_id: counts[one.delegate_id] for one in fixed},
         quotas=effective(
             await quotas.sides(connection, stop_id),
             await quotas.parts(connection, stop_id),

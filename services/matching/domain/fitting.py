@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.matching.domain.ground import SIDES, Ground, Misfit
 from services.matching.domain.meetings import Meeting
+from services.matching.domain.quotas import missed
 from services.matching.domain.siting import misplaced
 from services.matching.domain.versions import Entry
 
@@ -122,6 +123,7 @@ def _company_met(entry: Entry, others: Sequence[Entry], ground: Ground) -> Itera
 def _too_many(added: Sequence[Entry], whole: Sequence[Entry], ground: Ground) -> Iterator[Misfit]:
     """Who has too many already is not made worse by what stays."""
     counts = Counter(person for entry in whole for person in entry.people)
+    counts.subtract(missed(ground.fixed().values()))
     told: set[UUID] = set()
     for entry in added:
         for person, side in zip(entry.people, SIDES, strict=True):

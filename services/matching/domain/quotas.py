@@ -34,14 +34,23 @@ def of_person(side: Quota, part: Part | None) -> Quota:
 
 def used(meetings: Iterable[Meeting]) -> Counter[UUID]:
     """Count everybody's meetings; one that the other missed is none for whoever was there."""
+    held = list(meetings)
+    counts = Counter(person for one in held for person in one.people)
+    counts.subtract(missed(held))
+    return counts
+
+
+def missed(meetings: Iterable[Meeting]) -> Counter[UUID]:
+    """Count for whoever was there the meetings that the other did not come to."""
     return Counter(
         person
         for one in meetings
+        if one.state == "no_show"
         for person, attendance in (
             (one.delegate_id, one.delegate_attendance),
             (one.local_id, one.local_attendance),
         )
-        if one.state != "no_show" or attendance == "absent"
+        if attendance != "absent"
     )
 
 

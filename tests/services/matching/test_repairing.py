@@ -11,7 +11,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.matching.commands import limiting, repairing
+from services.matching.commands import limiting, repairing, stating
 from services.matching.commands.erasing import DISTURBANCES_KEPT, TRAIL_KEPT, sweep
 from services.matching.commands.repairing import Decision
 from services.matching.domain.versions import Entry
@@ -296,6 +296,28 @@ async def test_whoever_was_let_down_may_meet_somebody_else_instead(day: Tomorrow
     dora, luo = people["dora"], people["luo"]
     hers = await day.report(kind="placement", participant_id=dora, counterpart_ids=[luo])
     assert hers.status_code == 422
+
+
+async def test_a_new_version_gives_whoever_was_let_down_another_meeting(day: Tomorrow) -> None:
+    house, people = day.house, day.house.people
+    missing = day.entry("dora lin", 1, "T1", "ivy")
+    await day.publish(missing)
+    for side in ("delegation", "local"):
+        quota = {"stop_id": str(house.stop), "side": side, "maximum": 1}
+        assert (await house.ask("PUT", "/api/v1/quotas", body=quota)).status_code == 200
+    missed = {"absent": [str(people["dora"])]}
+    meeting = await house.meeting("dora lin")
+    assert (await house.order(meeting, "no-show", 1, missed)).status_code == 200
+
+    async with house.database.reading() as connection:
+        mission = await connection.fetchval("SELECT mission_id FROM stop WHERE id = $1", house.stop)
+        problem = (await stating.state(connection, house.stop, mission, 5)).problem
+    assert problem.room(people["lin"], "local") == 1
+    assert problem.room(people["dora"], "delegation") == 0
+    await day.publish(missing, day.entry("dave lin", 2))
+    assert set(await day.plan()) == {"dora lin", "dave lin"}
+    with pytest.raises(Conflict, match=r"Sample Dora Co\. would have more meetings than allowed"):
+        await day.publish(missing, day.entry("dave lin", 2), day.entry("dora luo", 3, "T1", "ivy"))
 
 
 async def test_what_became_free_is_offered_to_wishes_one_by_one(day: Tomorrow) -> None:
