@@ -6,14 +6,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from services.notify.commands.looking import current, existing_stop, names, stops_of
 from services.notify.commands.subscribing import Wanted, address
 from services.notify.domain.order import OVER, next_of
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
-from shared.access import Principal, Scope, Tokens, require
+from shared.access import Principal, Scope, Tokens, may, require
 from shared.http import Caller, Now
 from shared.web.pages import language_of
 
@@ -36,8 +36,9 @@ router = APIRouter(include_in_schema=False)
 async def day(
     request: Request, held: Held, who: Caller, now: Now, stop: UUID | None = None
 ) -> Response:
-    """Show one's own meetings at a stop."""
-    require(who, "live.me", Scope(person_ids=(who.subject,)))
+    """Show one's own meetings at a stop; who has none is led to his or her own page."""
+    if not may(who, "live.me", Scope(person_ids=(who.subject,))):
+        return RedirectResponse("/home", 303)
     stops = await stops_of(held.database, who.subject)
     shown = await _chosen(held, stops, stop, now)
     if shown is None:

@@ -201,8 +201,14 @@ async def test_a_day_without_meetings_says_so_kindly(
 
 
 @pytest.mark.parametrize("role", ["mission_staff", "partner_staff", "door_staff", "screen"])
-async def test_staff_have_no_day(browser: Any, person: Any, planned: Any, role: Any) -> None:
-    assert (await browser.get("/day", person(role, None, planned.stop))).status_code == 403
+async def test_staff_have_no_day_and_are_led_to_their_own_page(
+    browser: Any, person: Any, planned: Any, role: Any
+) -> None:
+    who = person(role, None, planned.stop)
+    answer = await browser.get("/day", who)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/home")
+    assert (await browser.get(f"/day/names?stop={planned.stop}", who)).status_code == 403
 
 
 async def test_an_unknown_stop_is_not_found(browser: Any, person: Any, planned: Any) -> None:
