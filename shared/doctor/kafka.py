@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, in_turn, said
 from shared.doctor.findings import Finding, counted, ok, warning, wrong
 from shared.doctor.reading import Behind, Reads, judged
-from shared.log.kafka import KafkaLog
+from shared.log.kafka import KafkaLog, start, stop_consumer
 
 TROUBLE = "Look into Kafka's own log, and whether this service's user may see and read all of it."
 ANSWER_MILLISECONDS_MAX = CONNECT_SECONDS_MAX * 1_000
@@ -98,7 +98,7 @@ def _told(error: Exception) -> tuple[str, str]:
 async def _admin(log: KafkaLog) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(**log.cluster, request_timeout_ms=ANSWER_MILLISECONDS_MAX)
     try:
-        await admin.start()
+        await start(admin.start())
         yield admin
     finally:
         await admin.close()
@@ -218,7 +218,7 @@ async def _behind(
         **log.cluster, enable_auto_commit=False, request_timeout_ms=ANSWER_MILLISECONDS_MAX
     )
     try:
-        await client.start()
+        await start(client.start())
         ends = await client.end_offsets(partitions)
         begins = await client.beginning_offsets(partitions)
         # What the retention took is gone, and a group that never committed begins at the first.
@@ -231,6 +231,6 @@ async def _behind(
             client.seek(partition, at[partition])
         batches = await client.getmany(timeout_ms=OLDEST_MILLISECONDS_MAX)
     finally:
-        await client.stop()
+        await stop_consumer(client)
     times = [message.timestamp / 1_000 for batch in batches.values() for message in batch]
     return Behind(sum(unread.values()), min(times, default=None))

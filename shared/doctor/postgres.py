@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from shared.doctor import migrations
 from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, in_turn, said
 from shared.doctor.findings import Finding, address, ok, warning, wrong
-from shared.postgres import POOL_SIZE_MAX, SHARED_MIGRATIONS, digest_of, migrations, own_connection
+from shared.postgres import POOL_SIZE_MAX, own_connection
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -115,7 +116,7 @@ def _questions(connection: Connection, place: Place) -> Sequence[tuple[str, Any]
         ("PostgreSQL", _version(connection, place)),
         ("PostgreSQL: writing", _writing(connection)),
         ("PostgreSQL: rights", _rights(connection)),
-        ("PostgreSQL: migrations", _migrations(connection, place)),
+        ("PostgreSQL: migrations", migrations.applied(connection, place.service, place.migrations)),
         *(
             (f"PostgreSQL: {name}", _durable(connection, name, advice))
             for name, advice in DURABLE.items()
@@ -177,52 +178,6 @@ async def _rights(connection: Connection) -> Finding:
         "The service, or its next version, does not start. Make its role the owner of its database "
         "and of what is in there, as scripts/make-databases does.",
     )
-
-
-async def _migrations(connection: Connection, place: Place) -> Finding:
-    about = "PostgreSQL: migrations"
-    own = {
-        (room, file.name): digest_of(file.read_text())
-        for room, file in migrations([place.migrations])
-    }
-    applied: dict[tuple[str, str], str] = {}
-    if await connection.fetchval("SELECT to_regclass('public.migration') IS NOT NULL"):
-        rows = await connection.fetch("SELECT room, name, digest FROM migration")
-        applied = {(row["room"], row["name"]): row["digest"] for row in rows}
-    rooms = {place.service, SHARED_MIGRATIONS.parent.name}
-    if strangers := {room for room, _ in applied} - rooms:
-        return wrong(
-            about,
-            f"also those of {', '.join(sorted(strangers))}",
-            "Two services in one database take one another's events: give each its own.",
-        )
-    for seen, found, advice in (
-        (
-            "newer ones are there",
-            applied.keys() - own.keys(),
-            "A newer version of the service was here: install that one, or restore the backup.",
-        ),
-        (
-            "missing",
-            own.keys() - applied.keys(),
-            "The service applies them when it starts. Start it, and see its log if it runs "
-            "already: perhaps it is an older version.",
-        ),
-        (
-            "changed since",
-            {name for name in own.keys() & applied.keys() if own[name] != applied[name]},
-            "The service does not start: install its files unchanged.",
-        ),
-    ):
-        if found:
-            return wrong(about, f"{seen}: {_listed(found)}", advice)
-    return ok(about, f"all {len(own)} applied")
-
-
-def _listed(names: set[tuple[str, str]]) -> str:
-    shown = [f"{room}/{name}" for room, name in sorted(names)[:NAMES_MAX]]
-    more = len(names) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 async def _durable(connection: Connection, name: str, advice: str) -> Finding:

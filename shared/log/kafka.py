@@ -61,7 +61,7 @@ class KafkaLog:
         """
         admin = AIOKafkaAdminClient(**self.cluster)
         try:
-            await _start(admin.start())
+            await start(admin.start())
             answer = await self._create(admin, topics)
             for _, code, *_ in answer.topic_errors:
                 if code not in (0, TopicAlreadyExistsError.errno):
@@ -105,7 +105,7 @@ class KafkaLog:
             max_batch_size=131_072,
         )
         try:
-            await _start(producer.start())
+            await start(producer.start())
             yield producer
         finally:
             await _stop_producer(producer)
@@ -168,10 +168,10 @@ class KafkaLog:
         )
         try:
             client.subscribe([self.name_of(topic) for topic in topics], listener=_Rebalance())
-            await _start(client.start())
+            await start(client.start())
             yield KafkaReader(client, self._prefix)
         finally:
-            await _stop_consumer(client)
+            await stop_consumer(client)
 
     def name_of(self, topic: str) -> str:
         """Say what a topic is called in the cluster."""
@@ -238,7 +238,7 @@ class KafkaReader:
         self._uncommitted.clear()
 
 
-async def _start(starting: Coroutine[Any, Any, None]) -> None:
+async def start(starting: Coroutine[Any, Any, None]) -> None:
     """Start a client; cancelled in the middle of it, aiokafka would leave a connection open."""
     task = asyncio.create_task(starting)
     try:
@@ -266,7 +266,7 @@ async def _stop_producer(producer: AIOKafkaProducer) -> None:
     await _end(stopping)
 
 
-async def _stop_consumer(client: AIOKafkaConsumer) -> None:
+async def stop_consumer(client: AIOKafkaConsumer) -> None:
     """Leave the group, and cut the connections where the broker does not answer."""
     stopping = asyncio.ensure_future(client.stop())
     await asyncio.wait([stopping], timeout=STOP_SECONDS_MAX)
