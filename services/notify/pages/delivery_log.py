@@ -12,7 +12,7 @@ from services.notify.commands.looking import existing_stop
 from services.notify.domain.mail import ChannelName
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
-from services.notify.store import deliveries
+from services.notify.store import announcements, deliveries
 from services.notify.store.deliveries import Asked, Shown
 from shared.access import Principal, Scope, require
 from shared.errors import Conflict
@@ -53,8 +53,10 @@ async def log(  # noqa: PLR0913  # each is given by the framework
     found = await delivering.log_of(held.database, asked, PAGE_LENGTH + 1)
     listed = found[:PAGE_LENGTH]
     people_listed = {told.row["person_id"] for told in listed}
+    announced = {told.row["announcement_id"] for told in listed} - {None}
     async with held.database.reading() as connection:
         numbers = await deliveries.counts(connection, stop_id)
+        said_to_many = await announcements.read_all(connection, announced)
     return pages.render(
         request,
         "deliveries.html",
@@ -62,6 +64,8 @@ async def log(  # noqa: PLR0913  # each is given by the framework
         listed=listed,
         contacts=await delivering.contacts_of(held.contacts, people_listed),
         numbers=numbers,
+        said_to_many=said_to_many,
+        has_mailbox=held.has_mailbox,
         views=VIEWS,
         shown=shown,
         q=q,

@@ -51,7 +51,7 @@ async def find(connection: Connection, asked: Asked, limit: int) -> list[asyncpg
     Of a stop's people that were asked for by name, messages about no stop are listed as well.
     """
     return await connection.fetch(
-        f"SELECT {_COLUMNS}, by_hand.listed_at, by_hand.told_at "  # noqa: S608  # our own words
+        f"SELECT {_COLUMNS}, announcement_id, by_hand.listed_at, by_hand.told_at "  # noqa: S608  # our own words
         "FROM message LEFT JOIN by_hand ON by_hand.message = message.id "
         "WHERE ($1::uuid IS NULL OR mission_id = $1) "
         "AND ($2::uuid IS NULL OR stop_id = $2 OR ($3::uuid[] IS NOT NULL AND stop_id IS NULL)) "

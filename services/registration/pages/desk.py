@@ -88,11 +88,12 @@ async def _links(
         if await calls.call(connection, mission_id):
             links.append(("applications", f"{base}/applications"))
         links.append(("edit_call", f"{base}/call"))
-    if may(who, "privacy.write", scope):
-        links.append(("privacy_of_mission", f"{base}/privacy"))
-    if may(who, "audit.read", scope):
-        links.append(("audit_open", f"/desk/audit?mission_id={mission_id}"))
-    return links
+    others: tuple[tuple[Action, str, str], ...] = (
+        ("messages.write", "desk_messages", f"{base}/messages"),
+        ("privacy.write", "privacy_of_mission", f"{base}/privacy"),
+        ("audit.read", "audit_open", f"/desk/audit?mission_id={mission_id}"),
+    )
+    return links + [(word, path) for action, word, path in others if may(who, action, scope)]
 
 
 @router.get("/desk/stops/{stop_id}")

@@ -136,6 +136,33 @@ async def test_nobody_is_found_by_another_name_nor_under_another_heading(
     assert "550" in (await browser.get(f"{page_of(world)}?shown=trouble", staff)).text
 
 
+@pytest.mark.usefixtures("failed")
+async def test_a_search_shows_no_numbers_of_the_stop_and_leads_to_the_mails_of_an_address(
+    browser: Any, staff: Principal, world: Any
+) -> None:
+    assert '<span class="number">' in (await browser.get(page_of(world), staff)).text
+    found = (await browser.get(f"{page_of(world)}?q=lost@example.org", staff)).text
+    assert "550" in found
+    assert '<span class="number">' not in found
+    assert 'href="/mailbox?q=lost%40example.org"' in found
+
+
+async def test_what_was_written_to_many_is_named_by_its_subject(
+    browser: Any, staff: Principal, planned: Any, stored: Any, registration: Any
+) -> None:
+    registration.know(planned.delegate, "delegate@example.org", name="Ada Sample")
+    await stored(planned.meeting())
+    texts = {"en": "The bus leaves later", "zh": "班车推迟"}
+    body = {"stop_id": str(planned.stop), "subject": texts, "body": texts, "side": "delegation"}
+    path = f"/api/v1/messages/announcements/{uuid4()}"
+    assert (await browser.send("PUT", path, staff, json=body)).json() == {"people": 1}
+    log = page_of(planned)
+    assert "The bus leaves later" in (await browser.get(log, staff)).text
+    assert "班车推迟" in (await browser.get(log, staff, "zh")).text
+    written = log.removesuffix("deliveries") + "messages"
+    assert "0 of 1 sent" in (await browser.get(written, staff)).text
+
+
 async def test_what_failed_is_sent_again_once(
     failed: dict[str, int],
     browser: Any,

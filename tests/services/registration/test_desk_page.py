@@ -43,6 +43,14 @@ async def test_staff_is_led_to_wishes_and_participants_to_whom_to_meet(
     assert 'href="/meet"' in await house.page("/status", house.person(crowd["chen"]))
 
 
+async def test_staff_of_a_mission_is_led_to_its_messages_and_nobody_else_is(house: "House") -> None:
+    messages = f'href="/desk/missions/{house.mission}/messages"'
+    assert messages in await house.page("/desk", house.boss)
+    others = (house.someone("partner_staff", partner_id=house.partner), house.someone("door_staff"))
+    for who in others:
+        assert messages not in await house.page("/desk", who)
+
+
 @pytest.mark.parametrize(
     ("role", "leads"),
     [
