@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from services.registration.bodies import AskForLinkBody, LinkBody, SessionBody
 from services.registration.commands import signing_in
+from services.registration.commands.missions import check_stops
 from services.registration.front import count_link_request
 from services.registration.resources import Held
 from shared.access import Principal, Scope, require
@@ -34,6 +35,8 @@ async def open_session(body: SessionBody, held: Held, now: Now) -> dict[str, Any
 async def make_link(body: LinkBody, held: Held, who: Caller, now: Now) -> dict[str, str]:
     """Make a sign-in link for a person or a venue screen."""
     require(who, "mission.write", Scope(mission_id=body.mission_id))
+    async with held.database.reading() as connection:
+        await check_stops(connection, body.mission_id, body.stop_ids)
     subject = await _person(held, body.mission_id, body.subject) if body.subject else None
     if subject is not None and subject.role != body.role:
         raise Invalid(f"This person's role is {subject.role}.")

@@ -183,7 +183,7 @@ async def engage(
 
     async def effect(connection: Connection) -> Answer:
         await existing_mission(connection, mission_id)
-        await _check_stops(connection, mission_id, facts["stop_ids"])
+        await check_stops(connection, mission_id, facts["stop_ids"])
         await check_partner(connection, mission_id, facts["partner_id"])
         person_id = uuid4()
         if not await people.add_person(
@@ -238,7 +238,8 @@ async def existing_item(connection: Connection, item_id: UUID) -> asyncpg.Record
     return item
 
 
-async def _check_stops(connection: Connection, mission_id: UUID, stop_ids: list[UUID]) -> None:
+async def check_stops(connection: Connection, mission_id: UUID, stop_ids: list[UUID]) -> None:
+    """Raise `Invalid` when one of the stops is none of this mission's."""
     known = {stop["id"] for stop in await store.stops_of(connection, mission_id)}
     faults = [
         Fault(f"/stop_ids/{place}", "This is not a stop of this mission.")
