@@ -22,19 +22,16 @@ from pydantic import (
 
 from services.registration.domain.people import Organization, Person, SignUp, Source, StaffRole
 from services.registration.domain.taking_back import Mistake
+from shared import marks
 from shared.access import Role
 from shared.events.base import Bilingual, ItemKind, Language, ListingKind, Side
 from shared.events.registration import Listing
 from shared.http import Body, Day, Moment
 
-# Controls, line breaks, and marks that turn the direction of what stands beside them. Joiners,
-# which names in some scripts need, are let through.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
 
 def is_one_line(name: str) -> str:
     """Give a name; raises `ValueError` for one that would not stand in a line as it is."""
-    if _UNSEEN.search(name):
+    if not marks.is_one_line(name):
         raise ValueError("A name has neither line breaks nor invisible marks.")
     return name
 
