@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import create_conn
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError
 from aiokafka.structs import TopicPartition
 
 from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, in_turn, said
@@ -75,10 +75,10 @@ def _told(error: Exception) -> tuple[str, str]:
                 "TRADEWIND_LOG_TLS says whether Kafka speaks TLS there, and "
                 "TRADEWIND_LOG_TLS_AUTHORITIES who vouches for it.",
             )
-        case TimeoutError():
+        case TimeoutError() | KafkaConnectionError():
             return (
                 "does not answer as Kafka does",
-                "Is it Kafka, and does it speak TLS there or not, as TRADEWIND_LOG_TLS says?",
+                "Is it Kafka, and does it want what TRADEWIND_LOG_TLS and TRADEWIND_LOG_USER say?",
             )
         case OSError():
             return (

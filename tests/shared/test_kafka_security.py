@@ -30,6 +30,9 @@ from services.embedded.servers.account import OURS
 from services.embedded.servers.child import Program, free_port, supervised
 from services.embedded.servers.folder import claim
 from services.embedded.servers.kafka import CLUSTER_ID, ask, settings, virtual_machine_of, write
+from shared.doctor import kafka
+from shared.doctor.examining import examined
+from shared.doctor.findings import Finding
 from shared.log.kafka import KafkaLog
 from shared.log.security import Security
 from shared.settings import ServiceSettings
@@ -90,7 +93,7 @@ def certificate(folder: Path) -> Path:
 @pytest.fixture
 async def guarded(folder: Path, certificate: Path) -> AsyncIterator[Guarded]:
     machine = await asyncio.to_thread(virtual_machine_of, JARS)
-    async with claim(folder / "kafka", OURS) as held:
+    async with claim(folder / f"kafka-{free_port()}", OURS) as held:
         properties, data, inside, outside = (
             held.path / "server.properties",
             held.path / "data",
@@ -210,6 +213,25 @@ async def test_services_write_and_a_partner_reads_and_does_no_more(guarded: Guar
     with pytest.raises(KafkaError) as refused:
         await KafkaLog(guarded.servers, security=wrong).prepare([TOPIC])
     assert "another" not in str(refused.value)
+
+
+async def test_the_doctor_says_why_a_guarded_cluster_does_not_let_us_in(guarded: Guarded) -> None:
+    async def seen(security: Security) -> Finding:
+        log = KafkaLog(guarded.servers, security=security)
+        await KafkaLog(guarded.servers, partitions=1, security=guarded.ours).prepare([TOPIC])
+        return (await examined([kafka.check(log, [TOPIC], {"notify": [TOPIC]})]))[0]
+
+    assert (await seen(guarded.ours)).level == "ok"
+    for security, variable in (
+        (replace(guarded.ours, password="another"), "TRADEWIND_LOG_PASSWORD"),
+        (replace(guarded.ours, mechanism="SCRAM-SHA-256"), "TRADEWIND_LOG_MECHANISM"),
+        (replace(guarded.ours, authorities=""), "TRADEWIND_LOG_TLS_AUTHORITIES"),
+        (replace(guarded.ours, tls=False), "TRADEWIND_LOG_TLS"),
+    ):
+        finding = await seen(security)
+        assert finding.level == "wrong"
+        assert variable in finding.advice
+        assert "another" not in finding.seen
 
 
 @pytest.mark.parametrize(
