@@ -85,7 +85,7 @@ async def export(
                 wanted = await narrowed(connection, who, asked, "list.export")
                 slug, title = await _title(connection, wanted, language)
                 headers = [pages.text(f"export_{name}", language) for name in COLUMNS]
-                write = await _writer(connection, wanted, language)
+                write = await _writer(connection, wanted, who.seen_partner, language)
                 async with _sheet(kind, file, title, headers) as sheet:
                     count = await _fill(connection, wanted, asked, sheet, write)
             size = file.seek(0, io.SEEK_END)
@@ -146,9 +146,12 @@ async def _sheet(
 
 
 async def _writer(
-    connection: Connection, wanted: Filter, language: str
+    connection: Connection, wanted: Filter, own: UUID | None, language: str
 ) -> Callable[[asyncpg.Record], Sequence[Cell]]:
-    """Give what turns a row into cells in the reader's language."""
+    """Give what turns a row into cells in the reader's language.
+
+    A partner (`own`) that registered whose address it knew is told name and state alone.
+    """
     mission = await existing_mission(connection, wanted.mission_id)
     partners = {
         partner["id"]: bilingual(partner["name"], language)
@@ -164,9 +167,10 @@ async def _writer(
 
     def write(row: asyncpg.Record) -> Sequence[Cell]:
         item = items[row["programme_item_id"]]
+        is_told = own in (None, row["person_partner_id"])
         cells: Mapping[str, Cell] = {
-            "position": bilingual(row["position"], language),
-            "email": shown_address(row["email"]),
+            "position": bilingual(row["position"], language) if is_told else None,
+            "email": shown_address(row["email"]) if is_told else None,
             "country": countries.get(row["country"], row["country"]),
             "sectors": "; ".join([sectors.get(code, code) for code in row["sectors"] or ()]),
             "side": word(f"list_side_{'delegation' if row['role'] == 'delegate' else 'local'}", ""),

@@ -77,7 +77,11 @@ async def badges_of_stop(
     item_id: UUID | None = None,
     limit: int,
 ) -> Sequence[Row]:
-    """List the badges to print for a stop or one of its items: who has a place, by name."""
+    """List the badges to print for a stop or one of its items: who has a place, by name.
+
+    With `partner_id` of those whom that partner brought. One that only registered whose address it
+    knows would hold a badge that opens the doors of others.
+    """
     return await connection.fetch(
         "SELECT person.id, person.role, person.full_name, person.native_name, badge.code, "
         "organization.name AS organization, organization.native_name AS native_organization "
@@ -87,7 +91,8 @@ async def badges_of_stop(
         "WHERE ($2::uuid IS NULL OR person.id = $2) AND EXISTS (SELECT FROM registration AS r "
         "JOIN programme_item AS item ON item.id = r.programme_item_id "
         "WHERE item.stop_id = $1 AND r.person_id = person.id "
-        "AND ($3::uuid IS NULL OR r.partner_id = $3) AND ($4::uuid IS NULL OR item.id = $4) "
+        "AND ($3::uuid IS NULL OR r.partner_id = $3 AND person.partner_id = $3) "
+        "AND ($4::uuid IS NULL OR item.id = $4) "
         "AND ($2::uuid IS NOT NULL OR r.status IN ('confirmed', 'pending_approval', 'offered'))) "
         "ORDER BY lower(person.full_name), person.id LIMIT $5",
         stop_id,

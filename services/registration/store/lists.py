@@ -182,7 +182,8 @@ async def everything(
     cursor = await connection.cursor(
         "SELECT r.id, r.programme_item_id, r.status, r.source, r.partner_id, r.registered_at, "  # noqa: S608
         "r.checked_in_at, person.role, person.email, person.full_name, person.native_name, "
-        "person.latin_name, person.position, organization.name AS organization, "
+        "person.latin_name, person.position, person.partner_id AS person_partner_id, "
+        "organization.name AS organization, "
         "organization.native_name AS native_organization, organization.country, "
         "organization.sectors FROM registration AS r JOIN person ON person.id = r.person_id "
         f"{sql.ORGANIZATION} WHERE {where} ORDER BY {order}",

@@ -16,7 +16,7 @@ FILE = {"code": "letter", "kind": "file", "label": {"en": "A letter", "zh": "信
 
 async def test_a_partner_that_knows_an_address_gets_no_hold_of_the_person(house: "House") -> None:
     partner = house.someone("partner_staff", partner_id=house.partner)
-    ana = await house.registered("ana")
+    ana = await house.registered("ana", person={"position": {"en": "Deputy of something"}})
     brought: dict[str, Any] = {
         "who": partner,
         "source": "partner_api",
@@ -35,6 +35,16 @@ async def test_a_partner_that_knows_an_address_gets_no_hold_of_the_person(house:
         assert answer.status_code == 403
     path = f"/api/v1/participants/{ana['participant_id']}/badges"
     assert (await house.post(path, None, partner)).status_code == 403
+    # A badge opens every door that its owner may pass, at every stop.
+    headers = house.browser(partner)
+    for path in ("badges.pdf", f"badges.pdf?participant={ana['participant_id']}"):
+        answer = await house.client.get(f"/desk/stops/{house.stop}/{path}", headers=headers)
+        assert answer.status_code == 404, path
+    path = f"/desk/registrations.csv?stop_id={house.stop}"
+    table = (await house.client.get(path, headers=headers)).text
+    assert "Sample ana" in table
+    assert "ana@example.com" not in table
+    assert "Deputy of something" not in table
 
 
 async def test_an_erased_member_of_staff_registers_no_list(house: "House") -> None:
