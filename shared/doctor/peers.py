@@ -44,7 +44,7 @@ def checks(
     return [
         Check("this service", partial(_itself, settings), TROUBLE),
         *(Check(peer.name, partial(_peer, peer, tokens), TROUBLE) for peer in peers),
-        Check("gateway", partial(_gateway, settings.public_url, service, static), TROUBLE),
+        Check("gateway", partial(_gateway, settings, service, static), TROUBLE),
     ]
 
 
@@ -137,8 +137,12 @@ def _trusting(peer: Peer, shown: str, status: int) -> Finding:
     return ok(about, "the same secret")
 
 
-async def _gateway(url: str, service: str, static: Path) -> list[Finding]:
-    shown, about = address(url), "gateway"
+async def _gateway(settings: ServiceSettings, service: str, static: Path) -> list[Finding]:
+    url, about = settings.public_url, "gateway"
+    shown = address(url)
+    if _is_own(settings):
+        seen = f"{shown} is this service itself, seen from here"
+        return [warning(about, seen, "Open that address in a browser where the gateway runs.")]
     try:
         async with _client(url) as client:
             alive = await client.get("/livez")
@@ -167,6 +171,12 @@ async def _gateway(url: str, service: str, static: Path) -> list[Finding]:
             )
         ]
     return [ok(about, f"{shown} leads to this {service}")]
+
+
+def _is_own(settings: ServiceSettings) -> bool:
+    """Say whether the public address is that of this very process, as in a container it may be."""
+    place = httpx2.URL(settings.public_url)
+    return is_this_machine(place.host) and place.port == settings.port
 
 
 def _word(answer: httpx2.Response) -> Any:

@@ -33,8 +33,8 @@ UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 TROUBLE = "Look into PostgreSQL's own log, and at TRADEWIND_DATABASE_URL."
 
 DURABLE = {
-    "synchronous_commit": "A registration that was confirmed may be lost when the server stops "
-    "hard. Set synchronous_commit = on, and take back what was set for the role or the database "
+    "synchronous_commit": "What was confirmed may be lost when the server stops hard. Set "
+    "synchronous_commit = on, and take back what was set for the role or the database "
     "(ALTER ROLE … RESET synchronous_commit).",
     "fsync": "When its machine stops hard, the whole database may be broken. Set fsync = on for "
     "the server, and reload it.",
@@ -228,7 +228,7 @@ async def _clock(connection: Connection, place: Place) -> Finding:
     after = place.clock()
     skew = max(before - there, there - after, 0.0)
     if skew <= SKEW_SECONDS[0]:
-        return ok(about, "as here")
+        return ok(about, "the same as here")
     seen = f"{skew:.0f} seconds off from here"
     advice = (
         "Deadlines, the opening of registration and sign-ins are judged by clocks that differ. "

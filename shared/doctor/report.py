@@ -47,8 +47,9 @@ def text(service: str, findings: Sequence[Finding]) -> str:
 
 def _lines(finding: Finding, width: int) -> list[str]:
     head = f"{finding.level:{len(INDENT)}}{finding.about:{width}}  {finding.seen}"
-    advice = wrap(finding.advice, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
-    return [head, *advice]
+    # Not at hyphens: what is to be typed stays whole.
+    advice = wrap(finding.advice, WIDTH - len(INDENT), break_on_hyphens=False)
+    return [head, *(INDENT + line for line in advice)]
 
 
 def _sum(service: str, findings: Sequence[Finding]) -> str:

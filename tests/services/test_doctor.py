@@ -86,8 +86,9 @@ async def running(postgres_url: str, redis_url: str, servers: str) -> AsyncItera
         stack.push_async_callback(cancel, tasks)
         app = create_app(services, Tokens(given["secret_key"]))
         url = await stack.enter_async_context(behind_an_address(app))
-        places = ("public_url", "internal_url", "matching_url", "notify_url")
+        places = ("internal_url", "matching_url", "notify_url")
         given |= dict.fromkeys(places, url) | {"port": url.rpartition(":")[2]}
+        given["public_url"] = await stack.enter_async_context(behind_an_address(app))
         await consumers_are_there(third)
         yield {f"TRADEWIND_{name.upper()}": str(value) for name, value in given.items()} | {
             f"DATABASE_OF_{name}": dsn for name, dsn in databases.items()

@@ -44,8 +44,10 @@ async def _look(url: str) -> list[Finding]:
 
 
 def _version(shown: str, facts: dict[str, object]) -> Finding:
+    # Valkey gives both: its own, and that of the Redis whose commands it knows.
     version = str(facts["redis_version"])
-    seen = f"{facts.get('server_name', 'redis')} {version} at {shown}"
+    name = f"Valkey {own}" if (own := facts.get("valkey_version")) else f"Redis {version}"
+    seen = f"{name} at {shown}"
     if int(version.partition(".")[0]) < MAJOR_MIN:
         return wrong("Redis", seen, f"It is too old: use Redis {MAJOR_MIN} or newer, or Valkey.")
     if facts.get("role") != "master":

@@ -10,6 +10,8 @@ from shared.doctor.findings import Finding, ok, warning, wrong
 
 STREAMS = 10_000
 """So many pages are to be open at once; each is a file."""
+KEY_DIGITS = 64
+MAKE_ONE = "Set TRADEWIND_PUSH_KEY to what openssl rand -hex 32 writes, or leave it empty."
 OTHER_FILES = 500
 """Connections to servers and of other requests."""
 
@@ -32,12 +34,10 @@ def push(key: str) -> Finding:
     try:
         read_key(key)
     except ValueError:
-        return wrong(
-            about,
-            "the key is none",
-            "notify does not start. Set TRADEWIND_PUSH_KEY to what openssl rand -hex 32 writes, or "
-            "leave it empty.",
-        )
+        return wrong(about, "the key is none", f"notify does not start. {MAKE_ONE}")
+    if len(key) != KEY_DIGITS:
+        seen = f"the key has {len(key)} digits, not {KEY_DIGITS}"
+        return wrong(about, seen, f"Others may guess it, and speak in our name. {MAKE_ONE}")
     return ok(about, "the key is valid")
 
 

@@ -180,7 +180,14 @@ async def test_a_mailbox_that_keeps_all_mail_is_wrong_in_production() -> None:
 
 @pytest.mark.parametrize(
     ("key", "level"),
-    [("", "ok"), ("7" * 64, "ok"), ("seven", "wrong"), ("0" * 64, "wrong"), ("f" * 64, "wrong")],
+    [
+        ("", "ok"),
+        ("7" * 64, "ok"),
+        ("seven", "wrong"),
+        ("777", "wrong"),
+        ("0" * 64, "wrong"),
+        ("f" * 64, "wrong"),
+    ],
 )
 def test_a_key_of_web_push_is_one_of_its_curve(key: str, level: str) -> None:
     assert others.push(key).level == level

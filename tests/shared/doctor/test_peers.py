@@ -51,18 +51,20 @@ def static(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def serving(static: Path, **more: Any) -> AsyncIterator[str]:
-    """Serve a service; gives its address."""
+async def serving(static: Path, **more: Any) -> AsyncIterator[tuple[str, str]]:
+    """Serve a service; gives its address, and that by which users come."""
     given = {"checks": {"testing database": usable}, **more}
     service = Service(name="testing", routers=[router], loops={}, static=static.parent, **given)
-    async with behind_an_address(create_app([service], Tokens(KEY))) as url:
-        yield url
+    app = create_app([service], Tokens(KEY))
+    async with behind_an_address(app) as url, behind_an_address(app) as public_url:
+        yield url, public_url
 
 
 async def asked(
-    url: str, static: Path, *, key: str = KEY, path: str = INSIDE
+    urls: tuple[str, str], static: Path, *, key: str = KEY, path: str = INSIDE
 ) -> dict[str, Finding]:
     """Give the findings of a service that asks another, both at the same address."""
+    url, public_url = urls
     settings = ServiceSettings.model_validate(
         {
             "mode": "development",
@@ -70,7 +72,7 @@ async def asked(
             "database_url": "postgresql://127.0.0.1/one",
             "log_url": "postgresql:",
             "secret_key": key,
-            "public_url": url,
+            "public_url": public_url,
         }
     )
     peer = Peer("other", url, "TRADEWIND_INTERNAL_URL", path)
@@ -83,46 +85,50 @@ def levels(findings: dict[str, Finding]) -> dict[str, str]:
 
 
 async def test_services_that_answer_and_trust_one_another_are_well(static: Path) -> None:
-    async with serving(static) as url:
-        findings = await asked(url, static)
+    async with serving(static) as urls:
+        findings = await asked(urls, static)
 
     assert findings.keys() == {"this service", "other", "other: trust", "gateway"}
     assert levels(findings) == {}
 
 
 async def test_another_secret_is_found(static: Path) -> None:
-    async with serving(static) as url:
-        findings = await asked(url, static, key="another secret")
+    async with serving(static) as urls:
+        findings = await asked(urls, static, key="another secret")
 
     assert levels(findings) == {"other: trust": "wrong"}
     assert "TRADEWIND_SECRET_KEY" in findings["other: trust"].advice
 
 
 async def test_an_address_of_the_gateway_in_place_of_the_services_is_found(static: Path) -> None:
-    async with serving(static) as url:
-        findings = await asked(url, static, path="/internal/hidden")
+    async with serving(static) as urls:
+        findings = await asked(urls, static, path="/internal/hidden")
 
     assert levels(findings) == {"other: trust": "wrong"}
     assert "TRADEWIND_INTERNAL_URL" in findings["other: trust"].advice
 
 
 async def test_a_service_that_cannot_use_its_database_is_found(static: Path) -> None:
-    async with serving(static, checks={"testing database": unusable}) as url:
-        findings = await asked(url, static)
+    async with serving(static, checks={"testing database": unusable}) as urls:
+        findings = await asked(urls, static)
 
     assert levels(findings) == {"this service": "wrong", "other": "wrong"}
     assert "testing database" in findings["other"].seen
 
 
 async def test_a_service_that_goes_on_without_something_is_a_warning(static: Path) -> None:
-    async with serving(static, advisory_checks={"redis": unusable}) as url:
-        findings = await asked(url, static)
+    async with serving(static, advisory_checks={"redis": unusable}) as urls:
+        findings = await asked(urls, static)
 
     assert levels(findings) == {"this service": "warning", "other": "warning"}
 
 
+def closed() -> str:
+    return f"http://127.0.0.1:{free_port()}"
+
+
 async def test_nobody_at_the_address_is_found(static: Path) -> None:
-    findings = await asked(f"http://127.0.0.1:{free_port()}", static)
+    findings = await asked((closed(), closed()), static)
 
     assert levels(findings) == {
         "this service": "warning",
@@ -135,8 +141,8 @@ async def test_another_version_behind_the_gateway_is_found(static: Path, tmp_pat
     ours = tmp_path / "ours" / static.name
     ours.parent.mkdir()
     ours.write_text("b { color: tan }")
-    async with serving(static) as url:
-        findings = await asked(url, ours)
+    async with serving(static) as urls:
+        findings = await asked(urls, ours)
 
     assert levels(findings) == {"gateway": "wrong"}
 
@@ -158,8 +164,8 @@ async def answering(answer: bytes, tls: ssl.SSLContext | None = None) -> AsyncIt
 
 
 async def test_something_else_at_the_address_is_found(static: Path) -> None:
-    async with answering(b"200 OK") as url:
-        findings = await asked(url, static)
+    async with answering(b"200 OK") as url, answering(b"200 OK") as public_url:
+        findings = await asked((url, public_url), static)
 
     assert levels(findings) == {"this service": "wrong", "other": "wrong", "gateway": "wrong"}
     assert "something else answers" in findings["gateway"].seen
@@ -169,7 +175,14 @@ async def test_a_certificate_that_browsers_refuse_is_found(static: Path, tmp_pat
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate_of("127.0.0.1", tmp_path / "self.pem"))
     async with answering(b"200 OK", tls) as url:
-        findings = await asked(url, static)
+        findings = await asked((closed(), url), static)
 
     assert findings["gateway"].level == "wrong"
     assert "certificate" in findings["gateway"].seen
+
+
+async def test_in_a_container_the_gateway_of_this_machine_cannot_be_seen(static: Path) -> None:
+    async with serving(static) as (url, _):
+        findings = await asked((url, url), static)
+
+    assert levels(findings) == {"gateway": "warning"}
