@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
@@ -21,12 +22,13 @@ from services.registration.domain.people import SignUp, role_of
 from services.registration.domain.places import Decision
 from services.registration.domain.taking_back import Undoing
 from services.registration.front import AT_WORK, Knock, Knocking, mail_link
+from services.registration.front import Registered as Brought
 from services.registration.resources import Held, Resources
 from services.registration.seeing import hosts_of
 from services.registration.store import registrations as store
-from shared.access import Action, Principal, Scope, require
+from shared.access import Action, Principal, Scope, may, require
 from shared.erased import refuse_erased
-from shared.errors import Conflict, Unauthenticated
+from shared.errors import Conflict, Forbidden, Unauthenticated
 from shared.express import Call, Express, Reply
 from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
@@ -153,8 +155,16 @@ async def _may_register(
         # The express lane passes by where that is looked at.
         await refuse_erased(connection, who)
         item = await existing_item(connection, item_id)
+    may_bring(who, item, body)
+
+
+def may_bring(who: Principal, item: asyncpg.Record, body: Brought) -> None:
+    """Check the right to bring somebody to an item; raises `Forbidden`."""
     scope = Scope(item["mission_id"], item["stop_id"], partner_id=body.partner_id)
     require(who, "check_in" if body.source == "walk_in" else "people.invite", scope)
+    if body.side == "delegation" and not may(who, "mission.write", Scope(item["mission_id"])):
+        # Whoever travels was selected, and sees who comes at every stop.
+        raise Forbidden("Only mission staff brings people of the delegation.")
 
 
 @router.post("/registrations/{registration_id}/approve")

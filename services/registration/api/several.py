@@ -1,7 +1,7 @@
 """Several at once: groups that come together, and the lists of partners' systems."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from services.registration.answers import GroupRegistered
+from services.registration.api.registrations import may_bring
 from services.registration.bodies import (
     ANSWERS_MAX,
     LISTINGS_MAX,
@@ -25,9 +26,9 @@ from services.registration.commands.missions import existing_item
 from services.registration.commands.questions import answered
 from services.registration.commands.seating import refused
 from services.registration.domain.people import SignUp, Source
-from services.registration.front import Knocking
+from services.registration.front import Knocking, Registered
 from services.registration.resources import Held, Resources
-from shared.access import Principal, Scope, require
+from shared.access import Principal
 from shared.erased import refuse_erased
 from shared.errors import Fault, Invalid, Refusal, Unauthenticated
 from shared.events.base import Side
@@ -88,7 +89,7 @@ async def add_group(
     if not is_public:
         if who is None:
             raise Unauthenticated("Only local participants register by themselves; sign in first.")
-        await _require(held, who, item_id, {(body.source, body.partner_id)})
+        await _require(held, who, item_id, [body])
     sign_ups = [
         await answered(held.forms, held.database, item_id, sign_up) for sign_up in body.values()
     ]
@@ -117,7 +118,7 @@ async def _add_list(
     now: Now,
 ) -> dict[str, Any]:
     bodies = [row for row in rows if isinstance(row, RegistrationBody)]
-    await _require(held, who, item_id, {(body.source, body.partner_id) for body in bodies})
+    await _require(held, who, item_id, bodies)
     sign_ups: list[SignUp] = []
     results: list[dict[str, Any] | None] = []
     for row in rows:
@@ -173,15 +174,15 @@ def _row(given: object) -> RegistrationBody | dict[str, Any]:
 
 
 async def _require(
-    held: Resources, who: Principal, item_id: UUID, brought: set[tuple[str, UUID | None]]
+    held: Resources, who: Principal, item_id: UUID, brought: Iterable[Registered]
 ) -> None:
     async with held.database.reading() as connection:
         # The express lane passes by where that is looked at.
         await refuse_erased(connection, who)
         item = await existing_item(connection, item_id)
-    for source, partner_id in brought:
-        scope = Scope(item["mission_id"], item["stop_id"], partner_id=partner_id)
-        require(who, "check_in" if source == "walk_in" else "people.invite", scope)
+    # One of each kind says it of all.
+    for body in {(one.side, one.source, one.partner_id): one for one in brought}.values():
+        may_bring(who, item, body)
 
 
 EXPRESS = [

@@ -47,6 +47,25 @@ async def test_a_partner_that_knows_an_address_gets_no_hold_of_the_person(house:
     assert "Deputy of something" not in table
 
 
+@pytest.mark.parametrize("way", ["one", "list", "group"])
+async def test_nobody_but_the_mission_makes_a_delegate(house: "House", way: str) -> None:
+    """Whoever travels was selected: neither a door nor a partner's key adds to them."""
+    partner = house.someone("partner_staff", partner_id=house.partner)
+    theirs = {"source": "partner_api", "partner_id": str(house.partner)}
+    for who, brought in ((partner, theirs), (house.someone("door_staff"), {"source": "walk_in"})):
+        body = house.sign_up("ana", side="delegation", **brought)
+        path = f"/api/v1/programme-items/{house.items['talks']}/registrations"
+        if way == "list":
+            path, body = f"{path}/bulk", {"registrations": [body]}
+        elif way == "group":
+            path = path.replace("registrations", "groups")
+            person = body.pop("person")
+            body["people"] = [person, person | {"email": "bo@example.com"}]
+        answer = await house.post(path, body, who, key=way)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert await house.rows("SELECT FROM person") == []
+
+
 async def test_an_erased_member_of_staff_registers_no_list(house: "House") -> None:
     staff = {
         "role": "partner_staff",
