@@ -24,6 +24,7 @@ from services.notify.__main__ import opened as notify
 from services.notify.doctor import checks as checks_of_notify
 from services.notify.settings import NotifySettings
 from services.registration.__main__ import opened as registration
+from services.registration.doctor import scanner
 from services.registration.settings import RegistrationSettings
 from shared.access import Tokens
 from shared.doctor.examining import examined
@@ -171,3 +172,9 @@ async def test_a_solver_that_does_not_load_is_found() -> None:
 
     assert finding.level == "wrong"
     assert "no_such_library" in finding.seen
+
+
+async def test_a_door_without_the_decoder_for_iphones_is_a_warning(tmp_path: Path) -> None:
+    (finding,) = await scanner(tmp_path / "zxing_reader.wasm")
+
+    assert finding.level == "warning"
