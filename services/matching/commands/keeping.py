@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from uuid import UUID
 
-from services.matching.commands.aside import aside
+from services.matching.commands.aside import aside, lasting
 from services.matching.commands.surveying import Survey, away, day_of, survey
 from services.matching.domain.meetings import Meeting
 from services.matching.domain.options import Taken
@@ -73,7 +73,8 @@ class Kept:
                 return before.known
             news = await _news(connection, stop, before, now) if before is not None else None
         if before is None or news is None:
-            state = await aside(self._begin, now, database.dsn, stop)
+            with lasting():
+                state = await aside(self._begin, now, database.dsn, stop)
         else:
             state = await aside(self._go_on, before, news)
         return state.known
