@@ -7,7 +7,7 @@ import asyncpg
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from services.notify.commands import webhooks
+from services.notify.commands import webhook_log, webhooks
 from services.notify.commands.webhook_sending import try_out
 from services.notify.commands.webhooks import owner_of
 from services.notify.resources import Held
@@ -109,9 +109,9 @@ async def replay(
     """Send again what was told since a time, or what was given up."""
     span = body.span(now)
     if span is None:
-        count = await webhooks.replay_failed(held.hooks, who, webhook_id, now)
+        count = await webhook_log.replay_failed(held.hooks, who, webhook_id, now)
     else:
-        count = await webhooks.replay(held.hooks, who, webhook_id, span, now)
+        count = await webhook_log.replay(held.hooks, who, webhook_id, span, now)
     return {"queued": count}
 
 
@@ -127,22 +127,23 @@ async def deliveries(  # each is given by the framework
 ) -> dict[str, Any]:
     """List a webhook's deliveries of thirty days, newest first, with their attempts.
 
-    `next` is the `after` to go on with.
+    Those that wait are listed as they are sent: what holds others comes first. `next` is the
+    `after` to go on with.
     """
-    items = await webhooks.log_of(held.database, who, webhook_id, (shown, after, limit))
+    items = await webhook_log.log_of(held.database, who, webhook_id, (shown, after, limit))
     return {"items": items, "next": items[-1]["id"] if len(items) == limit else None}
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/replay", status_code=204)
 async def replay_one(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now) -> None:
     """Send one delivery again."""
-    await webhooks.replay_one(held.hooks, who, webhook_id, delivery_id, now)
+    await webhook_log.replay_one(held.hooks, who, webhook_id, delivery_id, now)
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/skip", status_code=204)
 async def skip(webhook_id: UUID, delivery_id: Id, held: Held, who: Caller, now: Now) -> None:
     """Give up a delivery that waits, and send what waits behind it."""
-    await webhooks.skip(held.hooks, who, webhook_id, delivery_id, now)
+    await webhook_log.skip(held.hooks, who, webhook_id, delivery_id, now)
 
 
 def _shown(row: asyncpg.Record) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 
-from services.notify.commands import webhooks
+from services.notify.commands import webhook_log, webhooks
 from services.notify.commands.webhook_sending import try_out
 from services.notify.commands.webhooks import Owner, owner_of
 from services.notify.pages.rendering import pages
@@ -136,10 +136,10 @@ async def replay(  # each is given by the framework
     """Send again what was given up, or all of the last hour, day or week."""
     await _existing(held, who, partner_id, webhook_id)
     if what == "failed":
-        count = await webhooks.replay_failed(held.hooks, who, webhook_id, now)
+        count = await webhook_log.replay_failed(held.hooks, who, webhook_id, now)
     else:
         span = (now - SPANS[what], now)
-        count = await webhooks.replay(held.hooks, who, webhook_id, span, now)
+        count = await webhook_log.replay(held.hooks, who, webhook_id, span, now)
     return RedirectResponse(f"/partner/{partner_id}/webhooks/{webhook_id}?queued={count}", 303)
 
 
@@ -158,11 +158,11 @@ async def one_delivery(  # noqa: PLR0913  # each is given by the framework
     await _existing(held, who, partner_id, webhook_id)
     page = f"/partner/{partner_id}/webhooks/{webhook_id}"
     if do == "replay":
-        await webhooks.replay_one(held.hooks, who, webhook_id, delivery_id, now)
+        await webhook_log.replay_one(held.hooks, who, webhook_id, delivery_id, now)
         return RedirectResponse(f"{page}?queued=1", 303)
     # Sent or given up meanwhile, or a second press: there is nothing to skip any more.
     with suppress(NotFound):
-        await webhooks.skip(held.hooks, who, webhook_id, delivery_id, now)
+        await webhook_log.skip(held.hooks, who, webhook_id, delivery_id, now)
     return RedirectResponse(f"{page}?skipped=yes", 303)
 
 
@@ -211,7 +211,7 @@ async def _log(  # what is shown, and what is said of what was done
     partner_id, webhook_id = place
     row = await _existing(held, who, partner_id, webhook_id)
     _, zone = await _owner(held, who, partner_id)
-    items = await webhooks.log_of(held.database, who, webhook_id, (*view, PAGE))
+    items = await webhook_log.log_of(held.database, who, webhook_id, (*view, PAGE))
     return _rendered(
         request,
         "webhook.html",

@@ -226,11 +226,12 @@ async def _let_go(connection: Connection, over: Sequence[tuple[UUID, UUID]], now
 async def log(
     connection: Connection, webhook_id: UUID, shown: Shown, after: int, limit: int
 ) -> list[asyncpg.Record]:
-    """List an endpoint's deliveries, newest first."""
+    """List an endpoint's deliveries, newest first; those that wait as they are sent."""
+    sign, order = (">", "ASC") if shown == "waiting" else ("<", "DESC")
     return await connection.fetch(
-        "SELECT id, event_id, type, body, state, attempts, next_attempt_at, created_at, ended_at "
+        "SELECT id, event_id, type, body, state, attempts, next_attempt_at, created_at, ended_at "  # noqa: S608  # our own words
         "FROM webhook_delivery WHERE webhook_id = $1 AND ($2 = 'all' OR state = $2) "
-        "AND ($3::bigint = 0 OR id < $3) ORDER BY id DESC LIMIT $4",
+        f"AND ($3::bigint = 0 OR id {sign} $3) ORDER BY id {order} LIMIT $4",
         webhook_id,
         shown,
         after,

@@ -249,7 +249,11 @@ async def test_one_that_holds_others_is_skipped_by_hand(stage: Stage) -> None:
         told = await stage.tell(*(stage.somebody(person) for _ in range(2)))
         await stage.deliver()
         waiting = f"/{hook['id']}/deliveries?shown=waiting"
-        (_, first) = (await stage.ask("GET", waiting)).json()["items"]
+        # What holds others stands before them.
+        (first, second) = (await stage.ask("GET", waiting)).json()["items"]
+        assert [one["event_id"] for one in (first, second)] == [str(one.event_id) for one in told]
+        after = await stage.ask("GET", f"{waiting}&after={first['id']}")
+        assert [one["id"] for one in after.json()["items"]] == [second["id"]]
         receiver.answer = always(200)
         skip = f"/{hook['id']}/deliveries/{first['id']}/skip"
         assert (await stage.ask("POST", skip)).status_code == 204

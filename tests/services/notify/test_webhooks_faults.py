@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.notify.commands import feeding, webhook_sending, webhooks
+from services.notify.commands import feeding, webhook_log, webhook_sending, webhooks
 from services.notify.commands.webhook_sending import AT_ONCE, Couriers
 from services.notify.commands.webhooks import Hooks, Owner
 from services.notify.consumer import feed_consumer
@@ -228,7 +228,7 @@ async def test_couriers_go_when_they_are_woken_and_not_because_they_look(
             # By what the consumer takes, by hand, and when the clock says so.
             await consumed(database, faulty, mission)
             await told(1)
-            await webhooks.replay(faulty, who, row["id"], (NOW, now()), now())
+            await webhook_log.replay(faulty, who, row["id"], (NOW, now()), now())
             await told(2)
             async with database.transaction() as connection:
                 await connection.execute(
