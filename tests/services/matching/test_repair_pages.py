@@ -73,6 +73,21 @@ def third(house: "House") -> str:
 
 
 @pytest.mark.parametrize(
+    ("language", "over"), [("en", "No slot of this day is still to come"), ("zh", "无可调整")]
+)
+async def test_nobody_is_late_for_a_day_that_is_over(
+    house: "House", language: str, over: str
+) -> None:
+    await house.day()
+    browser = Browser(house, house.boss, language)
+    for kind in ("late", "leaves_early"):
+        text = await browser.get(f"?kind={kind}")
+        assert over in words(text)
+        assert 'method="post" action="/stops/' + str(house.stop) + '/repairs"' not in text
+    assert over not in words(await browser.get("?kind=point_lost"))
+
+
+@pytest.mark.parametrize(
     ("language", "title", "today", "proven"),
     [
         ("en", "Repairs of the day", "Today's plan", "Proven: nothing less will do"),
