@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ POOL_SIZE_MAX = 8
 STATEMENT_SECONDS_MAX = 30
 CLOSE_SECONDS_MAX = 5
 MIGRATION_LOCK = 7_411_001
+_FORMERLY = re.compile(r"^-- Formerly: ([0-9a-f]{64})$", re.MULTILINE)
 SHARED_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -164,7 +166,8 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
     """Apply the numbered SQL files that this database has not seen, each in one transaction.
 
     The shared files come first, then `folders` in their order. A file that was changed after it
-    was applied is refused with `RuntimeError`.
+    was applied is refused with `RuntimeError`, unless it names the digest it had (`-- Formerly:`),
+    as one does that could not be applied everywhere and does the same now.
     """
     # A change of a big table, or of another process that migrates, may take its time.
     connection = await own_connection(dsn, statement_seconds_max=None)
@@ -195,9 +198,13 @@ def digest_of(statements: str) -> str:
     return hashlib.sha256(statements.encode()).hexdigest()
 
 
+def is_of(applied: str, statements: str) -> bool:
+    """Say whether what a database remembers is of a file, as it is or as it formerly was."""
+    return applied == digest_of(statements) or applied in _FORMERLY.findall(statements)
+
+
 async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -> None:
     statements = await asyncio.to_thread(file.read_text)
-    digest = digest_of(statements)
     applied = await connection.fetchval(
         "SELECT digest FROM migration WHERE room = $1 AND name = $2", room, file.name
     )
@@ -208,9 +215,9 @@ async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -
                 "INSERT INTO migration (room, name, digest) VALUES ($1, $2, $3)",
                 room,
                 file.name,
-                digest,
+                digest_of(statements),
             )
-    elif applied != digest:
+    elif not is_of(applied, statements):
         raise ChangedMigration(
             f"The migration {room}/{file.name} was changed after this database applied it; "
             "add a new file instead."

@@ -6,7 +6,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from shared.postgres import Connection, Database, is_outage, migrate, own_connection, stand_by
+from shared.postgres import (
+    Connection,
+    Database,
+    digest_of,
+    is_outage,
+    migrate,
+    own_connection,
+    stand_by,
+)
 
 
 def folder_of(path: Path, **files: str) -> Path:
@@ -49,6 +57,19 @@ async def test_a_migration_changed_after_it_was_applied_is_refused(
         await migrate(fresh_database, [folder])
 
     assert not await has_table(fresh_database, "b")
+
+
+async def test_a_migration_that_was_mended_names_what_it_was_and_is_applied_once(
+    fresh_database: str, tmp_path: Path
+) -> None:
+    formerly = "CREATE TABLE seat ();"
+    await migrate(fresh_database, [folder_of(tmp_path, _0001_seats=formerly)])
+    mended = f"-- Formerly: {digest_of(formerly)}\nCREATE TABLE public.seat ();"
+    folder = folder_of(tmp_path, _0001_seats=mended, _0002_b="CREATE TABLE b ();")
+
+    await migrate(fresh_database, [folder])
+
+    assert await has_table(fresh_database, "b")
 
 
 async def test_a_migration_that_fails_leaves_nothing_and_can_be_tried_again(

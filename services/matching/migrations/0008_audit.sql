@@ -1,3 +1,4 @@
+-- Formerly: 16c289fa8672a3fd784a4448d09ea90f12b778e1bce660833694426a0467dffe
 -- Who applied which repair, as registration keeps what staff does: by id, and only added to.
 CREATE TABLE audit_entry (
     id         uuid PRIMARY KEY,
@@ -30,13 +31,15 @@ CREATE TRIGGER audit_entry_is_only_added_to
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit();
 
 -- The one way to delete: retention. The setting ends with the call.
-CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql
-    SET tradewind.audit_ends = 'yes' AS $$
+CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     ended bigint;
 BEGIN
+    -- Not in the function's head: PostgreSQL lets superusers alone write such a setting there.
+    PERFORM set_config('tradewind.audit_ends', 'yes', true);
     DELETE FROM audit_entry WHERE at < moment;
     GET DIAGNOSTICS ended = ROW_COUNT;
+    PERFORM set_config('tradewind.audit_ends', '', true);
     RETURN ended;
 END
 $$;

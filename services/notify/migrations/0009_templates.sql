@@ -1,3 +1,4 @@
+-- Formerly: ca1618cc1129970295f80a5ddeef56ec1e1ae402f24f2ce49c5f67468f68c12f
 -- Mails in a mission's own words. Versions are only added; the last one counts.
 CREATE TABLE mail_template (
     mission_id uuid NOT NULL,
@@ -60,13 +61,15 @@ CREATE TRIGGER audit_entry_is_only_added_to
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit();
 
 -- The one way to delete: retention. The setting ends with the call.
-CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql
-    SET tradewind.audit_ends = 'yes' AS $$
+CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     ended bigint;
 BEGIN
+    -- Not in the function's head: PostgreSQL lets superusers alone write such a setting there.
+    PERFORM set_config('tradewind.audit_ends', 'yes', true);
     DELETE FROM audit_entry WHERE at < moment;
     GET DIAGNOSTICS ended = ROW_COUNT;
+    PERFORM set_config('tradewind.audit_ends', '', true);
     RETURN ended;
 END
 $$;

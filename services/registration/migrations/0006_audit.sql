@@ -1,3 +1,4 @@
+-- Formerly: a992b85822b310c3ea84402a35b6d6f66850ef6a204e5da8867d52915bcbeae2
 -- Who did what. An entry names people and things by id, so erasing a person leaves it as it is.
 CREATE TABLE audit_entry (
     id         uuid PRIMARY KEY,
@@ -32,13 +33,15 @@ CREATE TRIGGER audit_entry_is_only_added_to
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_audit();
 
 -- The one way to delete: retention. The setting ends with the call.
-CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql
-    SET tradewind.audit_ends = 'yes' AS $$
+CREATE FUNCTION end_audit_before(moment timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     ended bigint;
 BEGIN
+    -- Not in the function's head: PostgreSQL lets superusers alone write such a setting there.
+    PERFORM set_config('tradewind.audit_ends', 'yes', true);
     DELETE FROM audit_entry WHERE at < moment;
     GET DIAGNOSTICS ended = ROW_COUNT;
+    PERFORM set_config('tradewind.audit_ends', '', true);
     RETURN ended;
 END
 $$;
