@@ -176,6 +176,17 @@ async def listed(
     return [Found(row, said[row["id"]]) for row in rows]
 
 
+async def every(connection: Connection, mission_id: UUID) -> list[Found]:
+    """Read all deals of a mission, however many, part by part: others have their turn between."""
+    found: list[Found] = []
+    last = UUID(int=0)
+    while rows := await store.beyond(connection, mission_id, last):
+        last = rows[-1]["id"]
+        said = await store.statements(connection, [row["id"] for row in rows])
+        found += [Found(row, said[row["id"]]) for row in rows]
+    return found
+
+
 def totals_by_stop(found: Sequence[Found], stops: Iterable[UUID]) -> dict[UUID, Totals]:
     """Count the deals of each stop."""
     return {

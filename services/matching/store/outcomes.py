@@ -21,6 +21,9 @@ STATEMENT = (
     "stated_by, stated_role, stated_at"
 )
 OUTCOMES_MAX = 5_000
+"""How many deals are listed."""
+OUTCOMES_AT_ONCE = 1_000
+"""How many are read at a time where all are counted."""
 
 
 async def lock_companies(connection: Connection, mission_id: UUID, pair: Sequence[UUID]) -> None:
@@ -98,6 +101,16 @@ async def of_mission(
         mission_id,
         stop_id,
         organization_id,
+    )
+
+
+async def beyond(connection: Connection, mission_id: UUID, last: UUID) -> Sequence[Row]:
+    """List the next deals of a mission in the order of their ids, `OUTCOMES_AT_ONCE` at most."""
+    return await connection.fetch(
+        f"SELECT {OUTCOME} FROM outcome WHERE mission_id = $1 AND id > $2 "  # noqa: S608
+        f"ORDER BY id LIMIT {OUTCOMES_AT_ONCE}",
+        mission_id,
+        last,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from services.matching.domain.mission_report import totals_at, waves
 from services.matching.domain.outcomes import Act, Deal, Speaker, Statement
+from services.matching.store import outcomes as store
 from shared.access import Role
 from shared.events.registration import PersonErased
 from shared.waves import WAVES
@@ -52,6 +53,24 @@ def test_each_wave_knows_what_had_been_said_by_its_evening() -> None:
         (1, 0),
     ]
     assert totals_at([deal], EVENING - timedelta(days=1)).deals == 0
+
+
+async def test_there_is_a_report_of_more_deals_than_are_listed(
+    over: "House", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, path = over, f"/api/v1/outcomes?mission_id={over.mission}"
+    for local in ("lin", "liu", "luo"):
+        people = {"delegate_id": house.people["dora"], "local_id": house.people[local]}
+        deal = {name: str(one) for name, one in people.items()} | {"kind": "mou"}
+        deal |= {"stop_id": str(house.stop)}
+        stated = await house.ask("POST", "/api/v1/outcomes", body=deal, Idempotency_Key=uuid4().hex)
+        assert stated.status_code == 201, stated.text
+    monkeypatch.setattr(store, "OUTCOMES_MAX", 2)
+    monkeypatch.setattr(store, "OUTCOMES_AT_ONCE", 2)
+
+    assert (await house.ask("GET", path)).json()["code"] == "too_many_outcomes"
+    found = await told(house)
+    assert (found["deals"]["deals"], found["stops"][0]["deals"]["deals"]) == (3, 3)
 
 
 @pytest.mark.parametrize("zones", [("Asia/Shanghai", "America/New_York"), ("UTC", "Asia/Tokyo")])
