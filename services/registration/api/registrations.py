@@ -1,6 +1,7 @@
 """Registrations: rush, approval, cancellation, check-in."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from services.registration.bodies import RegistrationBody, TakeBackBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
 from services.registration.commands.questions import answered
-from services.registration.commands.registered_before import may_be_told
+from services.registration.commands.registered_before import NOT_TOLD, may_be_told
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
 from services.registration.commands.taking_back import take_back
@@ -74,11 +75,12 @@ async def _add(
     await knock.on_item(item_id, body, who, key, now)
     await _may_register(held, item_id, body, who)
     sign_up = await answered(held.forms, held.database, item_id, body.value())
+    sign_up = replace(sign_up, by=who.subject if who else None)
     try:
         answer = await held.rush.register(item_id, sign_up, key, now)
     except Conflict as conflict:
         is_at_work = who is not None and who.role in AT_WORK
-        if conflict.code != "other_role" or not _is_public(body) or is_at_work:
+        if conflict.code not in NOT_TOLD or not _is_public(body) or is_at_work:
             raise
         answer = None
     if _is_public(body) and (answer is None or answer.status == OK):

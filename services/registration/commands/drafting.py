@@ -79,6 +79,8 @@ class Somebody:
     sign_up: SignUp | None = None
     version: int = 0
     """Of somebody new: how many events tell about him or her."""
+    has_withdrawn: bool = False
+    """Whether the consent that everybody needs was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,12 @@ class Draft:
         addresses = {(mission_id, entry.address) for mission_id, entry in placed}
         for row in await rush.people(connection, addresses):
             draft.people[row["mission_id"], row["email"]] = Somebody(
-                *(row[name] for name in ("id", "role", "languages")),
-                *(row[name] for name in ("organization_id", "partner_id")),
+                row["id"],
+                row["role"],
+                row["languages"],
+                row["organization_id"],
+                row["partner_id"],
+                has_withdrawn=bool(row["has_withdrawn"]),
             )
         pairs = {
             (entry.item_id, draft.people[mission_id, entry.address].id)

@@ -15,6 +15,8 @@ from shared.postgres import Connection
 
 SENT_AGAIN_WITHIN = timedelta(minutes=10)
 """A button is pressed twice, or a form is sent again where the first answer was lost."""
+NOT_TOLD = ("other_role", "consent_withdrawn")
+"""Refusals that would tell a stranger of the owner of an address."""
 
 
 async def may_be_told(

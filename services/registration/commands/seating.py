@@ -15,7 +15,7 @@ from services.registration.commands.drafting import (
 )
 from services.registration.domain.consents import check_purposes
 from services.registration.domain.line import Claim, Seat
-from services.registration.domain.people import check, role_of
+from services.registration.domain.people import SignUp, check, role_of
 from services.registration.domain.places import Status, is_open
 from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal
 from shared.idempotency import Answer, keep, recall
@@ -137,7 +137,16 @@ def _checked(draft: Draft, entry: Entry, now: datetime) -> Item:
             "This e-mail address belongs to somebody with another role in this mission.",
             code="other_role",
         )
+    if person is not None and person.has_withdrawn and sign_up.source == "self":
+        _check_owner(person, sign_up)
     return item
+
+
+def _check_owner(person: Somebody, sign_up: SignUp) -> None:
+    """Nobody agrees again for somebody else by typing the address; raises `Conflict`."""
+    if sign_up.by != person.id:
+        detail = "Who took the consent back gives it again signed in."
+        raise Conflict(detail, code="consent_withdrawn")
 
 
 def _claim(entry: Entry) -> Claim:

@@ -68,6 +68,8 @@ class SignUp:
     """The purposes agreed to, beyond the one that every registration asks for."""
     answers: Mapping[str, object] = field(default_factory=dict)
     """By the code of the question."""
+    by: UUID | None = None
+    """Who fills it in; None for whoever has not shown who it is."""
 
 
 def plain_number(number: str) -> str:

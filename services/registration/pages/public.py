@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.registration.commands import deciding, files
 from services.registration.commands.privacy import texts
+from services.registration.commands.registered_before import NOT_TOLD
 from services.registration.domain.names import displayed
 from services.registration.domain.places import Decision
 from services.registration.front import mail_link
@@ -24,7 +25,7 @@ from services.registration.store import missions as store
 from shared.access import Principal, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.base import Language
-from shared.http import Caller, Now
+from shared.http import Caller, Now, Visitor
 from shared.limits import client_of
 from shared.web.pages import language_of
 
@@ -78,7 +79,9 @@ async def registration_form(
 
 
 @router.post("/missions/{slug}/stops/{stop_slug}/register")
-async def register(slug: str, stop_slug: str, request: Request, held: Held, now: Now) -> Response:
+async def register(
+    slug: str, stop_slug: str, request: Request, held: Held, who: Visitor, now: Now
+) -> Response:
     """Register somebody who filled in the form; what is wrong is said beside its field."""
     facts = await _stop(held, slug, stop_slug)
     asked = await held.forms.of_stop(held.database, facts["stop"]["id"])
@@ -95,7 +98,7 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
         answers = [
             await held.rush.register(
                 item_id,
-                replace(sign_up, answers=sheet.of_item(item_id)),
+                replace(sign_up, answers=sheet.of_item(item_id), by=who.subject if who else None),
                 passage.key(form.key(given, item_id), sign_up.person.email),
                 now,
             )
@@ -104,9 +107,9 @@ async def register(slug: str, stop_slug: str, request: Request, held: Held, now:
     except Invalid as error:
         return _form(request, facts, typed, sheet, error.faults, passage.why(error))
     except Conflict as conflict:
-        if conflict.code != "other_role":
+        if conflict.code not in NOT_TOLD:
             return _form(request, facts, typed, sheet, refused=conflict.code)
-        # A delegate's or a colleague's address: the answer must not say so.
+        # A delegate's or a colleague's address, or whose owner took consent back: it is not said.
         answers = []
     if not any(answer.content["is_new"] for answer in answers):
         # Whoever types an address that is on file has not shown that it is theirs.

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.registration.domain.consents import REQUIRED_PURPOSE
 from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
@@ -63,13 +64,16 @@ async def plan_as_usual(connection: Connection) -> None:
 
 
 async def people(connection: Connection, addresses: Collection[Pair]) -> Sequence[Row]:
-    """Find people by mission and folded e-mail address."""
+    """Find people by mission and folded e-mail address, and whether the needed consent is gone."""
     return await connection.fetch(
         "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, email) "
         "CROSS JOIN LATERAL (SELECT id, mission_id, email, role, languages, organization_id, "
-        "partner_id FROM person WHERE person.mission_id = wanted.mission_id "
+        "partner_id, (SELECT bool_and(withdrawn_at IS NOT NULL) FROM consent "
+        "WHERE consent.person_id = person.id AND purpose = $3) AS has_withdrawn "
+        "FROM person WHERE person.mission_id = wanted.mission_id "
         "AND person.email = wanted.email LIMIT 1) AS found",
         *columns(list(addresses), 2),
+        REQUIRED_PURPOSE,
     )
 
 

@@ -16,6 +16,7 @@ from services.registration.domain.consents import (
     REQUIRED_PURPOSE,
 )
 from services.registration.pages.rendering import pages
+from tests.services.registration.test_pages import REGISTER, filled
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
@@ -246,7 +247,7 @@ async def test_who_took_it_back_and_registers_again_agrees_again(house: "House")
     ana = house.person(await house.registered("ana"))
     await withdraw(house, ana, REQUIRED_PURPOSE)
 
-    again = await house.register("ana", "dinner", consents=[CROSS_BORDER_PURPOSE])
+    again = await house.register("ana", "dinner", consents=[CROSS_BORDER_PURPOSE], who=ana)
     assert again.status_code == 201, again.text
     assert (await house.register("ana", "dinner")).status_code == 200
 
@@ -255,6 +256,29 @@ async def test_who_took_it_back_and_registers_again_agrees_again(house: "House")
         (REQUIRED_PURPOSE, FIRST_VERSION, "zh", False, False),
         (REQUIRED_PURPOSE, FIRST_VERSION, "zh", True, False),
     ]
+
+
+async def test_nobody_agrees_again_for_somebody_whose_address_is_known(house: "House") -> None:
+    ana = house.person(await house.registered("ana"))
+    await withdraw(house, ana, REQUIRED_PURPOSE)
+    before = await said(house)
+
+    strangers = [
+        await house.register("ana", "dinner"),
+        await house.register("ana"),
+        await house.register("ana", "dinner", who=house.someone("local")),
+    ]
+    page = await house.send(REGISTER, filled(house))
+
+    assert [(one.status_code, one.json()) for one in strangers] == [
+        (202, {"status": "sent_if_known"})
+    ] * 3
+    assert "Look into your mailbox" in page.text
+    assert await said(house) == before
+    assert await house.statuses("dinner") == {}
+    # Who works for the mission says that it was agreed to, as for whomever it brings.
+    brought = await house.register("ana", "dinner", who=house.boss, source="import")
+    assert brought.status_code == 201
 
 
 async def may_cross(house: "House", person_id: object) -> bool:
