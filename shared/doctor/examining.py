@@ -49,6 +49,11 @@ async def _looked(check: Check) -> Sequence[Finding]:
     try:
         async with asyncio.timeout(check.seconds_max):
             return await check.look()
+    except asyncio.CancelledError:
+        # Libraries raise it too, when what they wait for was cancelled by themselves.
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise
+        return [wrong(check.about, "broken off", check.trouble)]
     except Exception as error:  # noqa: BLE001  # whatever it raises is the finding
         return [raised(check.about, error, check.trouble)]
 

@@ -21,7 +21,7 @@ LETTERS_MIN = 10
 NOT_JSON = re.compile(r'error parsing value for field "(\w+)"')
 """What pydantic-settings says of a field it cannot read; what stands there is not repeated."""
 MADE_UP = re.compile(
-    r"secret|password|example|sample|change|default|test|your|tradewind|12345|abcdef|qwert|\s",
+    r"secret|password|example|sample|change|default|test|your|tradewind|12345|abcdef|qwert",
     re.IGNORECASE,
 )
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from anyio.from_thread import BlockingPortal
 
@@ -59,7 +60,7 @@ def installation(
 @asynccontextmanager
 async def running(postgres_url: str, redis_url: str, servers: str) -> AsyncIterator[Environment]:
     """Run the services, and give the variables that all of them share."""
-    databases = await make_databases(postgres_url)
+    databases = await owned(postgres_url)
     async with AsyncExitStack() as stack:
         smtp = await stack.enter_async_context(listening())
         given: dict[str, Any] = {
@@ -94,6 +95,17 @@ async def running(postgres_url: str, redis_url: str, servers: str) -> AsyncItera
         yield {f"TRADEWIND_{name.upper()}": str(value) for name, value in given.items()} | {
             f"DATABASE_OF_{name}": dsn for name, dsn in databases.items()
         }
+
+
+async def owned(postgres_url: str) -> dict[str, str]:
+    """Make each service's database with a role that owns it and may do nothing else."""
+    databases = await make_databases(postgres_url)
+    connection = await asyncpg.connect(postgres_url)
+    for name in databases:
+        await connection.execute(f"CREATE ROLE {name} LOGIN")
+        await connection.execute(f"ALTER DATABASE {name} OWNER TO {name}")
+    await connection.close()
+    return {name: url.replace("//postgres@", f"//{name}@") for name, url in databases.items()}
 
 
 async def consumers_are_there(settings: NotifySettings) -> None:

@@ -16,6 +16,10 @@ async def fails() -> Sequence[Finding]:
     raise RuntimeError("a broken check of somebody@mission.example\n" * 2)
 
 
+async def cut_off() -> Sequence[Finding]:
+    raise asyncio.CancelledError
+
+
 async def never() -> Sequence[Finding]:
     await asyncio.sleep(60)
     return []
@@ -24,6 +28,7 @@ async def never() -> Sequence[Finding]:
 async def test_a_check_that_raises_or_never_ends_is_a_finding_among_the_others() -> None:
     checks = [
         Check("broken", fails, "Mend it."),
+        Check("cut off", cut_off, "Ask again."),
         Check("slow", never, "Wait.", seconds_max=0.05),
         Check("fine", fine, ""),
     ]
@@ -32,6 +37,7 @@ async def test_a_check_that_raises_or_never_ends_is_a_finding_among_the_others()
 
     assert [(one.about, one.level, one.advice) for one in found] == [
         ("broken", "wrong", "Mend it."),
+        ("cut off", "wrong", "Ask again."),
         ("slow", "wrong", "Wait."),
         ("fine", "ok", ""),
     ]
