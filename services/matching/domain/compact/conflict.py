@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Self
 
-from pysat.card import CardEnc
-
 from services.matching.domain.compact.cores import Late, Solver
-from services.matching.domain.compact.encoding import COUNTER, Encoding
+from services.matching.domain.compact.counting import at_most
+from services.matching.domain.compact.encoding import Encoding
 from services.matching.domain.compact.narrowing import narrowed
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import Cause, Kind
@@ -111,7 +110,5 @@ class _Holding:
         self.clauses.extend([-one, -other] for one, other in combinations(literals, 2))
 
     def _at_most(self, literals: list[int], bound: int) -> None:
-        if len(literals) > bound:
-            counted = CardEnc.atmost(literals, bound, top_id=self._top, encoding=COUNTER)
-            self._top = max(self._top, counted.nv)
-            self.clauses.extend(counted.clauses)
+        clauses, self._top = at_most(literals, bound, self._top)
+        self.clauses.extend(clauses)

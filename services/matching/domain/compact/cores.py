@@ -4,7 +4,9 @@ Over CaDiCaL (MIT licence). Cores that share nothing are all found before any is
 (Ignatiev, Morgado and Marques-Silva 2019).
 """
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Self
@@ -18,8 +20,6 @@ CONFLICTS_FIRST = 20_000
 """Looking at the time starts the solver's search anew, which cost five times as many of them."""
 CONFLICTS_PER_SECOND = 500
 """Fewer than are mostly had, so that a short time is not overrun by much."""
-CONFLICTS_AT_ONCE = 5_000
-"""For all that is wanted, before any solution is asked for: mostly it can be, or none exists."""
 
 
 class Late(Exception):
@@ -33,8 +33,7 @@ class Solver:
         """Take the clauses; `until` is in seconds of `time.monotonic`."""
         self._until, self._solver = until, Cadical195()
         self._solver.configure(SEARCH)
-        for clause in clauses:
-            self._solver.add_clause(clause)
+        self.add(clauses)
 
     def __enter__(self) -> Self:
         """Give the solver."""
@@ -51,15 +50,14 @@ class Solver:
 
     def add(self, clauses: Iterable[Sequence[int]]) -> None:
         """Add clauses."""
-        for clause in clauses:
-            self._solver.add_clause(clause)
+        deque(map(self._solver.add_clause, clauses), maxlen=0)
 
     def ask(self, assumed: Sequence[int]) -> bool:
         """Say whether all that is assumed can be; Late if time is over first."""
         if self._until is None:
             return bool(self._solver.solve(list(assumed)))
         left = self._until - time.monotonic()
-        budget = int(min(CONFLICTS_FIRST, left * CONFLICTS_PER_SECOND))
+        budget = _conflicts(left)
         while (left := self._until - time.monotonic()) > 0:
             start = time.monotonic()
             if (answer := self._try(assumed, budget)) is not None:
@@ -69,10 +67,9 @@ class Solver:
         raise Late
 
     def ask_shortly(self, assumed: Sequence[int]) -> bool | None:
-        """As `ask`, but None if it takes more than a second or so."""
-        if self._until is not None and time.monotonic() >= self._until:
-            return None
-        return self._try(assumed, CONFLICTS_AT_ONCE)
+        """As `ask`, but None if it takes more than a few seconds, or than the time left allows."""
+        left = math.inf if self._until is None else self._until - time.monotonic()
+        return self._try(assumed, _conflicts(left)) if left > 0 else None
 
     def _try(self, assumed: Sequence[int], conflicts: int) -> bool | None:
         """As `ask`, but None if so many conflicts do not tell."""
@@ -87,6 +84,11 @@ class Solver:
     def model(self) -> list[int]:
         """Give the literals that are true in the last solution."""
         return list(self._solver.get_model())
+
+
+def _conflicts(left: float) -> int:
+    """Give how many conflicts to begin with where so many seconds are left."""
+    return int(min(CONFLICTS_FIRST, left * CONFLICTS_PER_SECOND))
 
 
 class Cores:
@@ -125,6 +127,7 @@ class Cores:
 
     def search(self) -> bool:
         """Search until the best is known, False if there is none; Late if time is over first."""
+        # All that is wanted comes first: mostly it can be, or none exists.
         at_once = self._solver.ask_shortly(list(self._assumed))
         if at_once is False and not self._solver.core():
             return False

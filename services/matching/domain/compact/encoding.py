@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import combinations, pairwise
 
-from pysat.card import CardEnc, EncType, ITotalizer
-from pysat.formula import CNF
+from pysat.card import ITotalizer
 
+from services.matching.domain.compact.counting import at_least, at_most
 from services.matching.domain.compact.layout import Layout, bits
 from services.matching.domain.compact.packing import needs
 from services.matching.domain.compact.problem import Agenda
 from services.matching.domain.compact.windows import followed
 
-COUNTER = EncType.totalizer
 FULL_DAY = 0.5
 """From this share of somebody's possible slots on, it tells that so many are used at least."""
 FEW_TABLES = 0.7
@@ -177,18 +176,14 @@ class Encoding:
             self.clauses.append([-literal, *(one for at, one in second.items() if at > slot)])
 
     def _at_most(self, literals: Sequence[int], bound: int) -> None:
-        if bound < len(literals):
-            self._add(CardEnc.atmost(list(literals), bound, top_id=self.top, encoding=COUNTER))
+        self._add(*at_most(literals, bound, self.top))
 
     def _at_least(self, literals: Sequence[int], bound: int) -> None:
-        if bound > len(literals):
-            self.clauses.append([])
-        elif bound > 0:
-            self._add(CardEnc.atleast(list(literals), bound, top_id=self.top, encoding=COUNTER))
+        self._add(*at_least(literals, bound, self.top))
 
-    def _add(self, counted: CNF) -> None:
-        self.top = max(self.top, counted.nv)
-        self.clauses.extend(counted.clauses)
+    def _add(self, clauses: list[list[int]], top: int) -> None:
+        self.clauses.extend(clauses)
+        self.top = top
 
     def _sums(self, literals: Sequence[int], bound: int) -> list[int]:
         """Give literals that are true if at least 1, 2, ... `bound` of some are."""

@@ -11,6 +11,7 @@ from services.matching.domain.compact.encoding import FEW_TABLES, Encoding
 from services.matching.domain.compact.narrowing import narrowed
 from services.matching.domain.compact.packing import packed
 from services.matching.domain.compact.problem import Agenda
+from services.matching.domain.compact.uncollected import uncollected
 from services.matching.domain.compact.windows import Cause, cause
 
 CAUSE_SECONDS = 10.0
@@ -50,9 +51,11 @@ def compact(
     broken = packed(board) if all(board.domains) and board.table_use >= FEW_TABLES else 0
     if not all(board.domains) or broken is None:
         return Compact(None, 0, cause=conflict(agenda, CAUSE_SECONDS))
-    encoding = Encoding(agenda, board)
+    with uncollected():
+        encoding = Encoding(agenda, board)
+        solver = Solver(encoding.clauses, until)
     found = _Found(agenda, encoding, progress)
-    with Solver(encoding.clauses, until) as solver:
+    with solver:
         solver.add([literal] for literal in encoding.alike.values())
         cores = Cores(solver, encoding.wanted, encoding.top, found.hear)
         if broken:
