@@ -78,7 +78,8 @@ def _told(error: Exception) -> tuple[str, str]:
         case TimeoutError() | KafkaConnectionError():
             return (
                 "does not answer as Kafka does",
-                "Is it Kafka, and does it want what TRADEWIND_LOG_TLS and TRADEWIND_LOG_USER say?",
+                "It hangs, is no Kafka, or wants other than TRADEWIND_LOG_TLS and "
+                "TRADEWIND_LOG_USER say: see its own log.",
             )
         case OSError():
             return (

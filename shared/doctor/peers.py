@@ -91,7 +91,7 @@ def _ready(about: str, url: str, answer: httpx2.Response) -> Finding:
         return warning(
             about,
             f"ready at {shown}, without: {', '.join(failing)}",
-            "It goes on without these, and makes up for it later. Run notify's doctor.",
+            "It goes on without these, and makes up for it later. Its own doctor says more.",
         )
     return ok(about, f"ready at {shown}")
 
@@ -108,7 +108,8 @@ async def _peer(peer: Peer, tokens: Tokens) -> list[Finding]:
             wrong(
                 peer.name,
                 f"does not answer at {shown}: {said(error)}",
-                f"Start {peer.name}, or set {peer.variable} to where it answers other services.",
+                f"Start {peer.name}, see its log if it runs, or set {peer.variable} to where it "
+                "answers other services.",
             )
         ]
     if ready.level == "wrong":
