@@ -54,8 +54,9 @@ async def append_all(
 
     Events of several requests in one transaction each bring their request's correlation id.
     `is_last`: nothing else is done before the commit. They are given their positions here then,
-    if nothing waits for one, which spares the sequencer to write each row again; no other
-    transaction gives positions before this one ends.
+    if nothing waits for one, which spares the sequencer to write each row again. No other
+    transaction gives positions before this one ends: one that took more locks could be waited for
+    by whom it waits for.
     """
     last = await connection.fetchval(_TAKE_POSITIONS, len(events)) if is_last else None
     given = structlog.contextvars.get_contextvars().get("correlation_id")

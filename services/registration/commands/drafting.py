@@ -280,10 +280,10 @@ class Draft:
         await consents.give_all(connection, self.renewed_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
 
-    async def tell(self, connection: Connection, now: datetime) -> None:
-        """Announce what was written, as the last thing before the commit."""
+    async def tell(self, connection: Connection, now: datetime, *, is_last: bool) -> None:
+        """Announce what was written; `is_last`: nothing else is done before the commit."""
         if self.news:
-            await tell_all(connection, self.news, now, self.profiles, is_last=True)
+            await tell_all(connection, self.news, now, self.profiles, is_last=is_last)
 
 
 def _words(person: Somebody) -> str:

@@ -104,7 +104,7 @@ class Rush:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 async with self._database.transaction() as connection:
-                    return list(await seat_all(connection, submissions))
+                    return list(await seat_all(connection, submissions, is_last=True))
             except RACES:
                 if attempt == ATTEMPTS_MAX:
                     raise

@@ -28,10 +28,11 @@ COMES_BACK = frozenset({Status.CANCELLED, Status.OFFER_EXPIRED})
 
 
 async def seat_all(
-    connection: Connection, submissions: Sequence[Submission]
+    connection: Connection, submissions: Sequence[Submission], *, is_last: bool = False
 ) -> list[Answer | Refusal]:
     """Answer submissions in their order; a refused one leaves nothing behind.
 
+    `is_last`: nothing else is done before the commit, so that events are numbered at once.
     Raises `asyncpg.UniqueViolationError` when another process added somebody meanwhile: the whole
     is then to be taken again.
     """
@@ -44,7 +45,7 @@ async def seat_all(
     given = [(key, answer) for key, answer in decided.items() if isinstance(answer, Answer)]
     if given:
         await keep(connection, given)
-    await draft.tell(connection, now)
+    await draft.tell(connection, now, is_last=is_last)
     return [before[one.key] or decided[one.key] for one in submissions]
 
 
