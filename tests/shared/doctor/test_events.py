@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 TOPIC = "registration"
 READS = {"matching": [TOPIC]}
-NOW = datetime.now(UTC)
-LONG_AGO = NOW - timedelta(minutes=3)
+LONG = timedelta(minutes=3)
 
 
 async def waits(house: "House", since: datetime, position: int | None = None) -> None:
@@ -48,17 +47,17 @@ def levels(findings: dict[str, Finding]) -> dict[str, str]:
 
 
 async def test_an_event_without_a_number_is_wrong_after_a_minute(house: "House") -> None:
-    await waits(house, NOW)
+    await waits(house, datetime.now(UTC))
     assert levels(await of_outbox(house)) == {}
 
-    await waits(house, LONG_AGO)
+    await waits(house, datetime.now(UTC) - LONG)
     late = await of_outbox(house)
     assert levels(late) == {"events: numbered": "wrong"}
     assert "2 events waiting, the oldest for 3 minutes" in late["events: numbered"].seen
 
 
 async def test_an_event_that_was_not_sent_is_wrong_where_there_is_kafka(house: "House") -> None:
-    await waits(house, LONG_AGO, position=1)
+    await waits(house, datetime.now(UTC) - LONG, position=1)
 
     assert levels(await of_outbox(house, to_kafka=False)) == {}
     assert levels(await of_outbox(house)) == {"events: sent to Kafka": "wrong"}
@@ -104,7 +103,7 @@ async def test_what_is_read_from_an_outbox_is_told_of(house: "House") -> None:
 
     await house.command(f"GRANT SELECT ON outbox TO {reader}")
     assert await levels_of(databases) == {}
-    await waits(house, LONG_AGO, position=1)
+    await waits(house, datetime.now(UTC) - LONG, position=1)
     assert await levels_of(databases) == {"events: read by matching": "warning"}
     await house.command("INSERT INTO log_cursor VALUES ('matching', 'registration', 1)")
     assert await levels_of(databases) == {}
