@@ -43,12 +43,8 @@ structlog.configure(
     ]
 )
 
-LONG = {
-    *("journeys", "privacy", "faults", "servers"),
-    *("test_outages.py", "test_kafka_security.py", "test_doctor.py", "test_staff_browser.py"),
-    *("test_scanner.py", "test_solving.py", "test_handing_on.py"),
-}
-"""Folders and files whose tests take long: no worker is to end with one of them."""
+LONG = ("journeys", "privacy", "faults")
+"""Folders of tests that take long: they come first, so that no worker ends with one of them."""
 KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
 CONTAINER_SECONDS_MAX = 60
 
@@ -59,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     root = Path(__file__).parent
 
     def order(item: pytest.Item) -> tuple[bool, int]:
-        return LONG.isdisjoint(item.path.relative_to(root).parts), -sizes[item.path]
+        return item.path.relative_to(root).parts[0] not in LONG, -sizes[item.path]
 
     items.sort(key=order)
 
