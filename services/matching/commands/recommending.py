@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.matching.commands.aside import aside
 from services.matching.domain.scoring import Profile, Recommendation, Scorer
-from services.matching.domain.scoring.concepts import vector
+from services.matching.domain.scoring.concepts import space, vector
 from services.matching.store import choosing, facts, meetings, wishes
 from shared.events.base import Bilingual
 from shared.postgres import Connection, Database
@@ -111,6 +112,8 @@ async def place(people: Iterable[Profile]) -> None:
 
 async def place_for_ever(database: Database) -> None:
     """Place what companies list as events tell it, before anybody asks for recommendations."""
+    # Two seconds of work, once for each process: nobody else waits for it.
+    await aside(space)
     versions: Mapping[UUID, int] = {}
     while True:
         versions = await place_changed(database, versions)
