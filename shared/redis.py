@@ -33,14 +33,12 @@ def command_client(url: str) -> "redis.asyncio.Redis":
 def blocking_client(url: str) -> "redis.asyncio.Redis":
     """Open a client for XREAD BLOCK.
 
-    Redis-py's default time-out is shorter than a block, and its retries hide it. To connect may
-    take as long: nobody waits for it, and a process that starts may be held up for seconds.
+    Redis-py's default time-out is shorter than a block, and its retries hide it.
     """
-    patience = BLOCK_MILLISECONDS / 1_000 + 2
     return redis.asyncio.Redis.from_url(
         url,
-        socket_timeout=patience,
-        socket_connect_timeout=patience,
+        socket_timeout=BLOCK_MILLISECONDS / 1_000 + 2,
+        socket_connect_timeout=COMMAND_SECONDS_MAX,
         retry=Retry(ExponentialBackoff(), 0),
         decode_responses=True,
     )
