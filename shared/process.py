@@ -71,11 +71,10 @@ def _will_pass(error: Exception) -> bool:
 
 def log_of(settings: ServiceSettings) -> Log:
     """Give the log that the settings name."""
-    scheme, _, place = settings.log_url.partition("://")
-    if scheme == "kafka":
+    if settings.has_kafka:
         from shared.log.kafka import PREFIX, KafkaLog  # the embedded shape never loads Kafka
 
-        servers, _, prefix = place.partition("/")
+        servers, _, prefix = settings.log_url.partition("://")[2].partition("/")
         return KafkaLog(servers, prefix=prefix or PREFIX, security=settings.log_security)
     return PostgresLog(settings.log_databases)
 

@@ -74,6 +74,11 @@ class ServiceSettings(BaseSettings):
     )
 
     @property
+    def has_kafka(self) -> bool:
+        """Say whether events go through Kafka."""
+        return self.log_url.startswith("kafka://")
+
+    @property
     def log_security(self) -> Security:
         """Say how Kafka is spoken to."""
         return Security(

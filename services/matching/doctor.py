@@ -32,7 +32,7 @@ def checks(settings: MatchingSettings) -> Sequence[Check]:
     return [
         # The sequencer, the publisher, the solver and who waits for one, and days that are kept.
         postgres.check(postgres.Place(dsn, "matching", HERE / "migrations", connections=5)),
-        outbox.check(dsn, publishes=True, to_kafka=log.is_kafka(settings)),
+        outbox.check(dsn, publishes=True, to_kafka=settings.has_kafka),
         *log.checks(settings, [TOPIC], {NAME: TOPICS}),
         *peers.checks(
             settings, "matching", HERE / "pages" / "static" / "matching.css", [registration]

@@ -94,7 +94,7 @@ class _Feeding(Consumer):
     """Rings as soon as what it took is committed."""
 
     def __init__(self, database: Database, bell: Bell, routes: Subscriptions) -> None:
-        super().__init__("notify.feed", database, routes, together=feeding.take)
+        super().__init__(FEED, database, routes, together=feeding.take)
         self._bell = bell
 
     async def step(self, reader: Reader) -> int:

@@ -38,7 +38,7 @@ def checks(settings: RegistrationSettings) -> Sequence[Check]:
     ]
     return [
         postgres.check(postgres.Place(dsn, "registration", HERE / "migrations", connections=2)),
-        outbox.check(dsn, publishes=True, to_kafka=log.is_kafka(settings)),
+        outbox.check(dsn, publishes=True, to_kafka=settings.has_kafka),
         *log.checks(settings, [TOPIC], {}),
         *peers.checks(
             settings, "registration", HERE / "pages" / "static" / "registration.css", around

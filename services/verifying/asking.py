@@ -11,8 +11,9 @@ import asyncpg
 from services.notify.store.live import Live
 from services.verifying import events, meetings, places, walls
 from services.verifying.copies import COPIES, compare, compare_live
-from services.verifying.questions import Connection, Finding, Question, ask
+from services.verifying.questions import Finding, Question, ask
 from services.verifying.sources import Sources
+from shared.postgres import Connection
 from shared.redis import command_client
 
 QUESTIONS: Mapping[str, Sequence[Question]] = {

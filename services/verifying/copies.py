@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.notify.store import meetings
 from services.notify.store.live import Live
-from services.verifying.questions import Connection, Finding, Violation
+from services.verifying.questions import Finding, Violation
+from shared.postgres import Connection
 
 State = Mapping[str, str]
 """What there is, by what it is about."""
@@ -94,15 +96,8 @@ async def compare_live(notify: Connection, live: Live) -> Finding:
         epoch, revisions = await live.revisions(stop["stop_id"])
         if epoch:
             held |= _by_meeting(revisions)
-            wanted |= _by_meeting(await _revisions(notify, stop["stop_id"]))
+            wanted |= _by_meeting(await meetings.revisions(notify, stop["stop_id"]))
     return Finding("notify -> Redis", LIVE_PROMISE, len(wanted), differences(wanted, held))
-
-
-async def _revisions(notify: Connection, stop_id: UUID) -> dict[UUID, int]:
-    rows = await notify.fetch(
-        "SELECT meeting_id, revision FROM live_meeting WHERE stop_id = $1", stop_id
-    )
-    return {row["meeting_id"]: row["revision"] for row in rows}
 
 
 def _by_meeting(revisions: Mapping[UUID, int]) -> dict[str, str]:

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import asyncpg
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic in its stubs alone
+from shared.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)

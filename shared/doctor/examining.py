@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.doctor.findings import Finding, wrong
 from shared.logs import scrub
@@ -12,6 +12,8 @@ CONNECT_SECONDS_MAX = 4
 SECONDS_MAX = 12
 """For all that is asked of one server."""
 WORDS_MAX = 200
+
+E = TypeVar("E", bound=BaseException)
 
 Look = Callable[[], Awaitable[Sequence[Finding]]]
 
@@ -63,6 +65,16 @@ def raised(about: str, error: Exception, trouble: str) -> Finding:
     if isinstance(error, TimeoutError):
         return wrong(about, "no answer in time", trouble)
     return wrong(about, said(error), trouble)
+
+
+def underlying(error: BaseException, kind: type[E]) -> E | None:
+    """Give what of a kind is behind an exception, or it itself."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, kind):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def said(error: BaseException) -> str:

@@ -11,14 +11,9 @@ from shared.process import log_of
 from shared.settings import ServiceSettings
 
 
-def is_kafka(settings: ServiceSettings) -> bool:
-    """Say whether events go through Kafka."""
-    return settings.log_url.startswith("kafka://")
-
-
 def checks(settings: ServiceSettings, publishes: Collection[str], reads: Reads) -> list[Check]:
     """Make the checks of the log, for the topics that a service writes and reads."""
-    if not is_kafka(settings):
+    if not settings.has_kafka:
         own = str(settings.database_url)
         return [reading.check(own, settings.log_databases, reads)] if reads else []
     from shared.doctor import kafka  # the embedded shape never loads Kafka

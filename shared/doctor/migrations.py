@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-import asyncpg
-
 from shared.doctor.findings import Finding, ok, wrong
-from shared.postgres import SHARED_MIGRATIONS, is_of, migrations
+from shared.postgres import SHARED_MIGRATIONS, Connection, is_of, migrations
 
 NAMES_MAX = 3
 
 
-async def applied(
-    connection: "asyncpg.Connection[asyncpg.Record]", service: str, folder: Path
-) -> Finding:
+async def applied(connection: Connection, service: str, folder: Path) -> Finding:
     """Say whether a database has those of this version of the service, and no others."""
     about = "PostgreSQL: migrations"
     own = {(room, file.name): file.read_text() for room, file in migrations([folder])}

@@ -5,7 +5,8 @@ from functools import partial
 
 from shared.doctor.examining import Check, in_turn
 from shared.doctor.findings import Finding, counted, lasting, ok, warning, wrong
-from shared.doctor.postgres import UNREACHABLE, Connection, connected
+from shared.doctor.postgres import UNREACHABLE, connected
+from shared.postgres import Connection
 
 WAIT = timedelta(minutes=1)
 COUNT_MAX = 10_000

@@ -13,7 +13,7 @@ import httpx2
 
 from shared.access import Tokens
 from shared.authorities import authorities
-from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, said
+from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, said, underlying
 from shared.doctor.findings import Finding, address, ok, warning, wrong
 from shared.doctor.settings import is_this_machine
 from shared.settings import ServiceSettings
@@ -189,10 +189,7 @@ def _word(answer: httpx2.Response) -> Any:
 
 def _away(shown: str, error: Exception, *, is_here: bool) -> Finding:
     about, why = "gateway", said(error)
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause:
+    if underlying(error, ssl.SSLCertVerificationError):
         return wrong(
             about,
             f"the certificate of {shown} is not trusted: {why}",

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 
 from shared.doctor import migrations
 from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, in_turn, said
 from shared.doctor.findings import Finding, address, ok, warning, wrong
-from shared.postgres import POOL_SIZE_MAX, own_connection
-
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+from shared.postgres import POOL_SIZE_MAX, Connection, own_connection
 
 MAJOR_MIN, MAJOR_MAX = 15, 18
 """What the deployment is tried with: the stand-ins of `make compose-smoke`, and its own image."""

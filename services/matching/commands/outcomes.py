@@ -154,8 +154,8 @@ async def existing(connection: Connection, outcome_id: UUID) -> Found:
     row = await store.one(connection, outcome_id)
     if row is None:
         raise NotFound("There is no such outcome.")
-    found = await store.statements(connection, [outcome_id])
-    return Found(row, found[outcome_id])
+    (found,) = await _found(connection, [row])
+    return found
 
 
 async def listed(
@@ -172,8 +172,7 @@ async def listed(
     if len(rows) > store.OUTCOMES_MAX:
         detail = f"More than {store.OUTCOMES_MAX} outcomes: ask stop by stop."
         raise Conflict(detail, code="too_many_outcomes")
-    said = await store.statements(connection, [row["id"] for row in rows])
-    return [Found(row, said[row["id"]]) for row in rows]
+    return await _found(connection, rows)
 
 
 async def every(connection: Connection, mission_id: UUID) -> list[Found]:
@@ -182,9 +181,13 @@ async def every(connection: Connection, mission_id: UUID) -> list[Found]:
     last = UUID(int=0)
     while rows := await store.beyond(connection, mission_id, last):
         last = rows[-1]["id"]
-        said = await store.statements(connection, [row["id"] for row in rows])
-        found += [Found(row, said[row["id"]]) for row in rows]
+        found += await _found(connection, rows)
     return found
+
+
+async def _found(connection: Connection, rows: Sequence[store.Row]) -> list[Found]:
+    said = await store.statements(connection, [row["id"] for row in rows])
+    return [Found(row, said[row["id"]]) for row in rows]
 
 
 def totals_by_stop(found: Sequence[Found], stops: Iterable[UUID]) -> dict[UUID, Totals]:

@@ -18,7 +18,7 @@ def checks(settings: NotifySettings) -> Sequence[Check]:
     """List what is to be looked at."""
     dsn = str(settings.database_url)
     # Over the outboxes each consumer holds its cursor; the publishers are read elsewhere.
-    own = 0 if log.is_kafka(settings) else len(READS)
+    own = 0 if settings.has_kafka else len(READS)
     registration = Peer(
         "registration",
         settings.internal_url,

@@ -9,7 +9,7 @@ import aiosmtplib
 
 from services.notify.channels.email import MailServer
 from services.notify.settings import NotifySettings
-from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, said
+from shared.doctor.examining import CONNECT_SECONDS_MAX, Check, said, underlying
 from shared.doctor.findings import Finding, ok, warning, wrong
 from shared.doctor.settings import is_this_machine
 
@@ -60,10 +60,7 @@ async def _server(settings: NotifySettings) -> Finding:
 
 
 def _refused(shown: str, error: Exception) -> Finding:
-    cause: BaseException | None = error
-    while cause and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if cause:
+    if cause := underlying(error, ssl.SSLError):
         seen = f"TLS with {shown} fails: {said(cause)}"
         advice = "Mail waits. Name the server in TRADEWIND_SMTP_HOST as its certificate does."
     elif isinstance(error, aiosmtplib.SMTPAuthenticationError):
