@@ -21,7 +21,6 @@ WHOLE = {
     "/missions/{mission_id}/questions/{question_id}/versions": "those of one question",
     "/missions/{mission_id}/staff": "those of one mission",
     "/organizations/merges": "the latest 100",
-    "/outcomes": "where there are more than 5000, ask stop by stop",
     "/partners/{partner_id}/connectors": "those of one partner",
     "/partners/{partner_id}/keys": "the latest 200; 50 are in use at most",
     "/people/{person_id}/consents": "those of one person",

@@ -1,13 +1,17 @@
 """The ledger's readers and speakers: who sees which outcome, and for whom somebody speaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from services.matching.commands import outcomes
-from services.matching.commands.outcomes import Found
+from services.matching.commands.aside import aside
+from services.matching.commands.outcomes import Counted, Found
 from services.matching.domain.outcomes import Speaker, Statement
 from services.matching.store import outcomes as store
+from services.matching.store.outcomes import Wanted
 from shared.access import Action, Principal, Scope, may
 from shared.errors import Fault, Forbidden, Invalid
 from shared.events.base import Side
@@ -19,10 +23,42 @@ Outcome = store.Row | Mapping[str, Any]
 _SIDES: Mapping[str, Side] = {"delegate": "delegation", "local": "local"}
 
 
-async def visible(connection: Connection, who: Principal, found: Sequence[Found]) -> list[Found]:
-    """Keep the deals that somebody may read."""
-    people = await _people(connection, found)
-    return [one for one in found if _mine(who, "outcome.read", one.outcome, people)]
+async def readable(
+    connection: Connection,
+    who: Principal,
+    wanted: Wanted,
+    after: UUID | None = None,
+    at_once: int | None = None,
+) -> AsyncGenerator[list[Found]]:
+    """Read the deals that somebody may read, however many, the last opened first, in parts."""
+    if not may(who, "outcome.read", Scope(wanted.mission_id, wanted.stop_id)):
+        own = await store.organizations_of(
+            connection, wanted.mission_id, who.subject, who.seen_partner
+        )
+        wanted = replace(wanted, organizations=own)
+    async for found in outcomes.parts(connection, wanted, after, at_once):
+        people = await _people(connection, found)
+        yield [one for one in found if _mine(who, "outcome.read", one.outcome, people)]
+
+
+async def page(
+    connection: Connection, who: Principal, wanted: Wanted, after: UUID | None, limit: int
+) -> tuple[list[Found], UUID | None]:
+    """Read the next deals that somebody may read, and after which one there are more."""
+    found: list[Found] = []
+    async with aclosing(readable(connection, who, wanted, after, limit + 1)) as parts:
+        async for part in parts:
+            found += part
+            if len(found) > limit:
+                return found[:limit], found[limit - 1].outcome["id"]
+    return found, None
+
+
+async def counted(connection: Connection, who: Principal, wanted: Wanted) -> Counted:
+    """Count all deals that somebody may read, each once."""
+    parts = readable(connection, who, wanted)
+    found = [(one.outcome["stop_id"], one.standing) async for part in parts for one in part]
+    return await aside(outcomes.counted, found)
 
 
 async def require(

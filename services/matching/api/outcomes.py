@@ -1,9 +1,9 @@
 """The outcome ledger: deals, each once, with all that was said of them."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic_core import to_jsonable_python
 
@@ -11,15 +11,17 @@ from services.matching import ledger
 from services.matching.commands import looking, mission_reporting, outcomes
 from services.matching.commands.outcomes import About, Found, Said
 from services.matching.domain.mission_report import MissionReport
-from services.matching.domain.outcomes import totals
 from services.matching.outcome_bodies import DealBody, OutcomeBody, WordBody
 from services.matching.resources import Held, Resources
 from services.matching.store import outcomes as store
+from services.matching.store.outcomes import Wanted
 from shared.access import Principal, Scope, require
 from shared.errors import Fault, Invalid
 from shared.http import Caller, IfMatch, Now, etag
 from shared.idempotency import OptionalKey
 from shared.made import Revised
+
+LIMIT_MAX = 500
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
@@ -57,11 +59,24 @@ async def report(
 
 @router.get("/outcomes")
 async def list_outcomes(
-    mission_id: UUID, held: Held, who: Caller, stop_id: UUID | None = None
-) -> dict[str, list[dict[str, Any]]]:
-    """List the deals that one may read, the last opened first."""
-    found = await _listed(held, who, mission_id, stop_id)
-    return {"items": [to_jsonable_python(ledger.view(one)) for one in found]}
+    *,
+    mission_id: UUID,
+    held: Held,
+    who: Caller,
+    stop_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 100,
+) -> dict[str, Any]:
+    """List the deals that one may read, the last opened first.
+
+    `next` is what to go on `after`.
+    """
+    async with held.database.reading() as connection:
+        if stop_id:
+            await looking.existing_stop(connection, stop_id)
+        wanted = Wanted(mission_id, stop_id)
+        found, following = await ledger.page(connection, who, wanted, after, limit)
+    return {"items": [to_jsonable_python(ledger.view(one)) for one in found], "next": following}
 
 
 @router.get("/outcomes/totals")
@@ -73,19 +88,20 @@ async def read_totals(
     It says what of it is verified, for the whole and for each stop. Values are per currency and
     never converted.
     """
-    found = await _listed(held, who, mission_id, stop_id)
-    stops = sorted({one.outcome["stop_id"] for one in found})
-    counted: dict[str, Any] = to_jsonable_python(
+    async with held.database.reading() as connection:
+        if stop_id:
+            await looking.existing_stop(connection, stop_id)
+        counted = await ledger.counted(connection, who, Wanted(mission_id, stop_id))
+    found: dict[str, Any] = to_jsonable_python(
         {
             "mission_id": mission_id,
-            **totals(one.standing for one in found).model_dump(),
+            **counted.whole.model_dump(),
             "stops": [
-                {"stop_id": stop, **here.model_dump()}
-                for stop, here in outcomes.totals_by_stop(found, stops).items()
+                {"stop_id": stop, **here.model_dump()} for stop, here in counted.by_stop.items()
             ],
         }
     )
-    return counted
+    return found
 
 
 @router.get("/outcomes/report")
@@ -146,16 +162,6 @@ async def retract(
     said = await _said(held, who, (outcome_id, body), now)
     await outcomes.retract(held.database, outcome_id, revision, said)
     return await read_outcome(outcome_id, held, who)
-
-
-async def _listed(
-    held: Resources, who: Principal, mission_id: UUID, stop_id: UUID | None
-) -> list[Found]:
-    async with held.database.reading() as connection:
-        if stop_id:
-            await looking.existing_stop(connection, stop_id)
-        found = await outcomes.listed(connection, mission_id, stop_id)
-        return await ledger.visible(connection, who, found)
 
 
 async def _said(held: Resources, who: Principal, about: tuple[UUID, WordBody], now: Now) -> Said:

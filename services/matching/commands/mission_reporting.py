@@ -14,9 +14,9 @@ from services.matching.domain.mission_report import (
     Wished,
     waves,
 )
-from services.matching.domain.outcomes import totals
 from services.matching.store import mission_report as store
 from services.matching.store.facts import Row
+from services.matching.store.outcomes import Wanted
 from services.matching.store.outcomes import stops as stops_of
 from shared.errors import NotFound
 from shared.postgres import Connection
@@ -41,7 +41,8 @@ async def report(connection: Connection, mission_id: UUID, now: datetime) -> Mis
     if mission is None:
         raise NotFound("There is no such mission.")
     stops = await stops_of(connection, mission_id)
-    deals = await outcomes.every(connection, mission_id)
+    parts = outcomes.parts(connection, Wanted(mission_id))
+    deals = [deal async for part in parts for deal in part]
     met = {stop: Met(**row) for stop, row in (await store.met(connection, mission_id)).items()}
     wished = {
         stop: Wished(**row) for stop, row in (await store.wished(connection, mission_id)).items()
@@ -59,13 +60,15 @@ def _report(
     now: datetime,
 ) -> MissionReport:
     met, wished, felt = told
-    by_stop = outcomes.totals_by_stop(deals, [stop["id"] for stop in stops])
+    counted = outcomes.counted(
+        [(one.outcome["stop_id"], one.standing) for one in deals], [stop["id"] for stop in stops]
+    )
     return MissionReport(
         mission_id=mission["id"],
         title=mission["title"],
         met=met[None],
         wished=wished[None],
-        deals=totals(one.standing for one in deals),
+        deals=counted.whole,
         stops=tuple(
             StopReport(
                 stop_id=stop["id"],
@@ -73,7 +76,7 @@ def _report(
                 held_on=stop["held_on"],
                 met=met.get(stop["id"], _NO_MEETING),
                 wished=wished.get(stop["id"], _NO_WISH),
-                deals=by_stop[stop["id"]],
+                deals=counted.by_stop[stop["id"]],
             )
             for stop in stops
         ),

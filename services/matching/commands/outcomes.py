@@ -4,7 +4,7 @@ A deal belongs to two companies. Whoever of them tells of it adds to the one row
 it is counted once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from services.matching.domain.outcomes import (
     Totals,
 )
 from services.matching.store import outcomes as store
+from services.matching.store.outcomes import Wanted
 from shared.errors import Conflict, Fault, Invalid, NotFound, Stale
 from shared.events.matching import (
     OutcomeDisputed,
@@ -69,11 +70,7 @@ class Found:
 
     outcome: store.Row
     statements: Sequence[Statement]
-
-    @property
-    def standing(self) -> Standing:
-        """Where it stands."""
-        return domain.standing(self.statements)
+    standing: Standing
 
 
 async def report(
@@ -158,44 +155,48 @@ async def existing(connection: Connection, outcome_id: UUID) -> Found:
     return found
 
 
-async def listed(
+async def parts(
     connection: Connection,
-    mission_id: UUID,
-    stop_id: UUID | None = None,
-    organization_id: UUID | None = None,
-) -> list[Found]:
-    """Read the deals of a mission, a stop or a company, the last opened first.
+    wanted: Wanted,
+    after: UUID | None = None,
+    at_once: int | None = None,
+) -> AsyncIterator[list[Found]]:
+    """Read deals, however many, the last opened first; others have their turn between parts.
 
-    Raises `Conflict` (`too_many_outcomes`): a total of some of them would be wrong.
+    `at_once` is how many are read at a time, for readers who want few.
     """
-    rows = await store.of_mission(connection, mission_id, stop_id, organization_id)
-    if len(rows) > store.OUTCOMES_MAX:
-        detail = f"More than {store.OUTCOMES_MAX} outcomes: ask stop by stop."
-        raise Conflict(detail, code="too_many_outcomes")
-    return await _found(connection, rows)
-
-
-async def every(connection: Connection, mission_id: UUID) -> list[Found]:
-    """Read all deals of a mission, however many, part by part: others have their turn between."""
-    found: list[Found] = []
-    last = UUID(int=0)
-    while rows := await store.beyond(connection, mission_id, last):
-        last = rows[-1]["id"]
-        found += await _found(connection, rows)
-    return found
+    limit = min(at_once or store.OUTCOMES_AT_ONCE, store.OUTCOMES_AT_ONCE)
+    while rows := await store.of_mission(connection, wanted, after, limit):
+        after = rows[-1]["id"]
+        yield await _found(connection, rows)
+        if len(rows) < limit:
+            return
 
 
 async def _found(connection: Connection, rows: Sequence[store.Row]) -> list[Found]:
     said = await store.statements(connection, [row["id"] for row in rows])
-    return [Found(row, said[row["id"]]) for row in rows]
+    return [Found(row, said[row["id"]], domain.standing(said[row["id"]])) for row in rows]
 
 
-def totals_by_stop(found: Sequence[Found], stops: Iterable[UUID]) -> dict[UUID, Totals]:
-    """Count the deals of each stop."""
-    return {
-        stop: domain.totals(one.standing for one in found if one.outcome["stop_id"] == stop)
-        for stop in stops
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What deals amount to, in all and at each stop."""
+
+    whole: Totals
+    by_stop: dict[UUID, Totals]
+
+
+def counted(found: Sequence[tuple[UUID, Standing]], stops: Iterable[UUID] | None = None) -> Counted:
+    """Count deals, of which stop and standing are given; `stops` other than those of deals."""
+    by_stop: dict[UUID, list[Standing]] = {
+        stop: [] for stop in (sorted({stop for stop, _ in found}) if stops is None else stops)
     }
+    for stop, one in found:
+        by_stop[stop].append(one)
+    return Counted(
+        domain.totals(one for _, one in found),
+        {stop: domain.totals(those) for stop, those in by_stop.items()},
+    )
 
 
 async def _change(

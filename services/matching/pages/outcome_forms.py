@@ -12,7 +12,7 @@ from services.matching.commands import looking, outcomes
 from services.matching.commands.outcomes import About, Said
 from services.matching.domain.outcomes import Speaker
 from services.matching.outcome_bodies import NOTE_LENGTH_MAX, DealBody, EvidenceBody
-from services.matching.pages.outcomes import show_deal, show_ledger
+from services.matching.pages.outcomes import Asked, show_deal, show_ledger
 from services.matching.resources import Held, Resources
 from services.matching.store import outcomes as store
 from shared.access import Principal
@@ -78,7 +78,7 @@ async def state(
     try:
         answer = await _stated(held, who, form, now)
     except Refusal as refusal:
-        return await show_ledger(request, held, who, (None, None, form.meeting), refusal, form)
+        return await show_ledger(request, held, who, Asked(meeting=form.meeting), refusal, form)
     return RedirectResponse(f"/outcomes/{answer['id']}", 303)
 
 

@@ -1,8 +1,10 @@
 """Outcomes as a file: a row for each deal, in the reader's language."""
 
-import io
+import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import IO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,17 +21,25 @@ COLUMNS = (
 )
 
 Rows = Mapping[UUID, store.Row]
+Write = Callable[[Sequence[Found], Rows, Rows], None]
 
 
-def written(kind: str, found: Sequence[Found], of: tuple[Rows, Rows], language: str) -> bytes:
-    """Write deals as CSV or Excel; `of` are the stops and the companies that they name."""
+@asynccontextmanager
+async def sheet(kind: str, file: IO[bytes], language: str) -> AsyncIterator[Write]:
+    """Write deals as CSV or Excel, part by part.
+
+    What is given takes deals, and the stops and the companies that they name.
+    """
     headers = [pages.text(f"outcomes_column_{name}", language) for name in COLUMNS]
-    title, file = pages.text("outcomes_title", language), io.BytesIO()
+    title = pages.text("outcomes_title", language)
     with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-        sheet: Sheet = Csv(file, headers) if kind == "csv" else Xlsx(file, folder, title, headers)
-        sheet.write([_row(one, *of, language) for one in found])
-        sheet.close()
-    return file.getvalue()
+        whole: Sheet = Csv(file, headers) if kind == "csv" else Xlsx(file, folder, title, headers)
+
+        def write(found: Sequence[Found], stops: Rows, companies: Rows) -> None:
+            whole.write([_row(one, stops, companies, language) for one in found])
+
+        yield write
+        await asyncio.to_thread(whole.close)
 
 
 def _row(one: Found, stops: Rows, companies: Rows, language: str) -> list[Cell]:

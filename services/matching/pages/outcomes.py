@@ -1,17 +1,20 @@
 """The ledger on pages: what came of a mission, and what somebody says of a deal."""
 
 import asyncio
+import io
+import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel
 
 from services.matching import ledger
 from services.matching.allowing import seen
-from services.matching.commands import feedback, looking, outcomes
+from services.matching.commands import feedback, looking
 from services.matching.commands.outcomes import Found
 from services.matching.domain.currencies import CURRENCIES
 from services.matching.domain.meetings import Meeting
@@ -23,18 +26,19 @@ from services.matching.domain.outcomes import (
     totals,
 )
 from services.matching.pages.naming import company_words
-from services.matching.pages.outcome_sheet import money, written
+from services.matching.pages.outcome_sheet import money, sheet
 from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
 from services.matching.store import choosing, meetings
 from services.matching.store import outcomes as store
+from services.matching.store.outcomes import Wanted
 from shared.access import Principal, Scope, may
-from shared.errors import Refusal
+from shared.errors import NotFound, Refusal
 from shared.events.base import Side
 from shared.http import Body, Caller
 from shared.postgres import Connection
 from shared.problems import status_of
-from shared.sheets import SHEET_TYPES
+from shared.sheets import SHEET_TYPES, streamed
 from shared.web.pages import language_of
 
 DEALS_MAX = 100
@@ -44,18 +48,24 @@ USUAL = ("USD", "CNY", "EUR", "HKD")
 router = APIRouter(include_in_schema=False)
 
 
+class Asked(BaseModel):
+    """Of which mission the ledger is shown, of which stop, after which deal; and who met.
+
+    What mail programs and messengers add to an address is passed over.
+    """
+
+    mission_id: UUID | None = None
+    stop_id: UUID | None = None
+    meeting: UUID | None = None
+    after: UUID | None = None
+
+
 @router.get("/outcomes")
-async def ledger_page(  # each is given by the framework
-    *,
-    request: Request,
-    held: Held,
-    who: Caller,
-    mission_id: UUID | None = None,
-    stop_id: UUID | None = None,
-    meeting: UUID | None = None,
+async def ledger_page(
+    asked: Annotated[Asked, Query()], request: Request, held: Held, who: Caller
 ) -> Response:
     """Show the deals that somebody may read, with totals, and let that person state one."""
-    return await show_ledger(request, held, who, (mission_id, stop_id, meeting))
+    return await show_ledger(request, held, who, asked)
 
 
 @router.get("/outcomes/all.{kind}")
@@ -69,16 +79,24 @@ async def export(  # each is given by the framework
     stop_id: UUID | None = None,
 ) -> Response:
     """Give the deals that somebody may read as a file."""
-    async with held.database.reading() as connection:
-        stops = {stop["id"]: stop for stop in await store.stops(connection, mission_id)}
-        everything = await outcomes.listed(connection, mission_id, stop_id)
-        found = await ledger.visible(connection, who, everything)
-        names = await _names(connection, found)
-    file = await asyncio.to_thread(written, kind, found, (stops, names), language_of(request))
-    return Response(
-        file,
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed when all of it is sent
+    try:
+        async with held.database.reading() as connection:
+            stops = {stop["id"]: stop for stop in await store.stops(connection, mission_id)}
+            parts = ledger.readable(connection, who, Wanted(mission_id, stop_id))
+            async with sheet(kind, file, language_of(request)) as write:
+                async for found in parts:
+                    names = await _names(connection, found)
+                    await asyncio.to_thread(write, found, stops, names)
+        size = file.seek(0, io.SEEK_END)
+    except BaseException:
+        file.close()
+        raise
+    return StreamingResponse(
+        streamed(file),
         media_type=SHEET_TYPES[kind],
         headers={
+            "Content-Length": str(size),
             "Content-Disposition": f'attachment; filename="outcomes.{kind}"',
             "Cache-Control": "private, no-store",
         },
@@ -95,12 +113,12 @@ async def show_ledger(
     request: Request,
     held: Resources,
     who: Principal,
-    where: tuple[UUID | None, UUID | None, UUID | None],
+    asked: Asked,
     refusal: Refusal | None = None,
     form: Body | None = None,
 ) -> Response:
     """Show the deals that somebody may read, and the form that was refused as it was sent."""
-    mission_id, stop_id, meeting_id = where
+    mission_id, stop_id, meeting_id = asked.mission_id, asked.stop_id, asked.meeting
     async with held.database.reading() as connection:
         if meeting_id:
             mission_id = (await looking.existing_meeting(connection, meeting_id)).mission_id
@@ -111,9 +129,13 @@ async def show_ledger(
         if mission_id is None:
             return pages.render(request, "outcomes_choose.html", missions=choices)
         stops = await store.stops(connection, mission_id)
-        found = await ledger.visible(connection, who, await outcomes.listed(connection, mission_id))
-        shown = [one for one in found if stop_id in (None, one.outcome["stop_id"])]
+        if stop_id and all(stop["id"] != stop_id for stop in stops):
+            raise NotFound("This mission has no such stop.")
+        wanted = Wanted(mission_id, stop_id)
+        shown, following = await ledger.page(connection, who, wanted, asked.after, DEALS_MAX)
         names = await _names(connection, shown)
+        is_staff = who.role == "mission_staff" or who.is_partner
+        counted = await ledger.counted(connection, who, Wanted(mission_id)) if is_staff else None
         sees_feedback = may(who, "feedback.write", Scope(mission_id))
         felt = await feedback.summary(connection, mission_id, stop_id) if sees_feedback else ()
         with_whom = await _with_whom(connection, who, meeting_id, stop_id)
@@ -125,11 +147,11 @@ async def show_ledger(
         stops={stop["id"]: stop for stop in stops},
         stop_id=stop_id,
         mission_id=mission_id,
-        whole=totals(one.standing for one in found),
-        here=totals(one.standing for one in shown),
-        by_stop=outcomes.totals_by_stop(found, [stop["id"] for stop in stops]),
-        deals=shown[:DEALS_MAX],
-        number=len(shown),
+        counted=counted,
+        nothing=totals([]),
+        deals=shown,
+        after=asked.after,
+        following=following,
         names=names,
         waits=lambda one: _may(who, one, "verify"),
         felt=[one for one in felt if one.answers],
@@ -137,7 +159,7 @@ async def show_ledger(
         chosen=meeting_id,
         kinds=KINDS,
         currencies=[*USUAL, *sorted(CURRENCIES - set(USUAL))],
-        is_staff=who.role == "mission_staff" or who.is_partner,
+        is_staff=is_staff,
         sees_report=may(who, "outcome.read", Scope(mission_id)),
         refusal=refusal,
         form=form,

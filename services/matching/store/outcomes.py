@@ -1,6 +1,7 @@
 """The ledger of outcomes: deals, and what was said of each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +21,17 @@ STATEMENT = (
     "outcome_id, revision, act, kind, value, currency, evidence, is_evidenced, note, side, "
     "stated_by, stated_role, stated_at"
 )
-OUTCOMES_MAX = 5_000
-"""How many deals are listed."""
 OUTCOMES_AT_ONCE = 1_000
 """How many are read at a time where all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which deals of a mission are wanted: of a stop, of companies; None leaves out none."""
+
+    mission_id: UUID
+    stop_id: UUID | None = None
+    organizations: Sequence[UUID] | None = None
 
 
 async def lock_companies(connection: Connection, mission_id: UUID, pair: Sequence[UUID]) -> None:
@@ -84,33 +92,37 @@ async def of_companies(
 
 
 async def of_mission(
-    connection: Connection,
-    mission_id: UUID,
-    stop_id: UUID | None = None,
-    organization_id: UUID | None = None,
+    connection: Connection, wanted: Wanted, after: UUID | None, limit: int
 ) -> Sequence[Row]:
-    """List a mission's deals, of one stop or company or all, the last opened first.
-
-    One more than `OUTCOMES_MAX` says that there are too many.
-    """
+    """List deals, the last opened first; with `after`, those that come after that deal."""
     return await connection.fetch(
         f"SELECT {OUTCOME} FROM outcome WHERE mission_id = $1 "  # noqa: S608
-        "AND ($2::uuid IS NULL OR stop_id = $2) AND ($3::uuid IS NULL "
-        "OR $3 IN (delegate_organization_id, local_organization_id)) "
-        f"ORDER BY opened_at DESC, id LIMIT {OUTCOMES_MAX + 1}",
-        mission_id,
-        stop_id,
-        organization_id,
+        "AND ($2::uuid IS NULL OR stop_id = $2) AND ($3::uuid[] IS NULL "
+        "OR delegate_organization_id = ANY($3) OR local_organization_id = ANY($3)) "
+        "AND ($4::uuid IS NULL "
+        "OR (opened_at, id) < (SELECT opened_at, id FROM outcome WHERE id = $4)) "
+        "ORDER BY opened_at DESC, id DESC LIMIT $5",
+        wanted.mission_id,
+        wanted.stop_id,
+        wanted.organizations,
+        after,
+        limit,
     )
 
 
-async def beyond(connection: Connection, mission_id: UUID, last: UUID) -> Sequence[Row]:
-    """List the next deals of a mission in the order of their ids, `OUTCOMES_AT_ONCE` at most."""
-    return await connection.fetch(
-        f"SELECT {OUTCOME} FROM outcome WHERE mission_id = $1 AND id > $2 "  # noqa: S608
-        f"ORDER BY id LIMIT {OUTCOMES_AT_ONCE}",
-        mission_id,
-        last,
+async def organizations_of(
+    connection: Connection, mission_id: UUID, person_id: UUID, partner_id: UUID | None
+) -> list[UUID]:
+    """List the companies in a mission of a person, and of those whom a partner brought."""
+    return (
+        await connection.fetchval(
+            "SELECT coalesce(array_agg(DISTINCT organization_id), '{}') FROM participant "
+            "WHERE mission_id = $1 AND (id = $2 OR partner_id = $3)",
+            mission_id,
+            person_id,
+            partner_id,
+        )
+        or []
     )
 
 

@@ -1,7 +1,9 @@
 """The pages of the ledger and of feedback: two taps, and who may say and see what."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,7 +14,9 @@ import pytest
 from openpyxl import load_workbook
 
 from services.matching.domain.outcomes import Deal
+from services.matching.pages import outcomes
 from services.matching.pages.outcome_sheet import money
+from services.matching.store import outcomes as store
 from shared.access import Principal, Role
 from tests.services.matching.browsing import headers, page, words
 
@@ -203,6 +207,41 @@ async def test_the_deals_one_may_read_are_a_file(
     assert 1250000.5 in values
     nothing = (await file("csv", house.person("lin"))).content.decode("utf-8-sig")
     assert len(nothing.strip().splitlines()) == 1
+
+
+async def test_the_ledger_goes_on_to_earlier_deals_and_a_file_has_them_all(
+    house: "House", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.day()
+    for pair in ("dora lin", "dora liu", "dora luo"):
+        delegate, local = (str(house.people[name]) for name in pair.split())
+        deal = {"delegate_id": delegate, "local_id": local, "kind": "mou"}
+        deal |= {"stop_id": str(house.stop)}
+        assert (await house.ask("POST", "/api/v1/outcomes", body=deal)).status_code == 201
+    monkeypatch.setattr(store, "OUTCOMES_AT_ONCE", 2)
+    monkeypatch.setattr(outcomes, "DEALS_MAX", 2)
+    where = f"/outcomes?mission_id={house.mission}&stop_id={house.stop}"
+
+    def deals(text: str) -> list[str]:
+        return re.findall(r'<h3><a href="(/outcomes/[^"]+)"', text)
+
+    first = await page(house, house.boss, where)
+    (onwards,) = re.findall(r'href="([^"]+)">Earlier ones', first)
+    second = await page(house, house.boss, "/outcomes" + html.unescape(onwards))
+    assert (len(deals(first)), len(deals(second))) == (2, 1)
+    assert len({*deals(first), *deals(second)}) == 3
+    assert ("The latest ones" in first, "The latest ones" in second) == (False, True)
+    assert "Earlier ones" not in second
+    # Each page counts all of them.
+    assert "Memorandum of understanding 3" in words(first)
+    assert "Memorandum of understanding 3" in words(second)
+    path = f"/outcomes/all.csv?mission_id={house.mission}"
+    file = await house.client.get(path, headers=headers(house, house.boss))
+    assert len(list(csv.reader(io.StringIO(file.content.decode("utf-8-sig"))))) == 4
+    assert file.headers["Content-Length"] == str(len(file.content))
+    await page(
+        house, house.boss, f"/outcomes?mission_id={house.mission}&stop_id={uuid4()}", status=404
+    )
 
 
 async def test_staff_of_every_mission_chooses_one(house: "House") -> None:

@@ -1,6 +1,7 @@
 """The ledger of outcomes: who states, confirms and disputes, and that a deal is counted once."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -8,6 +9,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from services.matching.store import outcomes as store
 from shared.access import Principal
 from shared.events import registration as r
 
@@ -309,6 +311,35 @@ async def test_people_see_the_deals_of_their_company_and_partners_those_of_their
         assert (await house.ask("GET", f"/api/v1/outcomes/{mine}", who)).status_code == 403
         assert (await word(house, mine, "verify", 1, who)).status_code == 403
         assert (await state(house, "dora liu", who)).status_code == 403
+
+
+async def test_deals_are_listed_page_by_page_each_once_and_counted_whole(
+    house: "House", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await house.day()
+    pairs = ("dora lin", "dora liu", "dora luo", "dave lin", "dave liu")
+    opened = [(await state(house, pair, stop_id=str(house.stop))).json()["id"] for pair in pairs]
+    # Of one moment, as those of a list that was brought are.
+    await house.rows("UPDATE outcome SET opened_at = $1", datetime(2023, 11, 7, 9, tzinfo=UTC))
+    monkeypatch.setattr(store, "OUTCOMES_AT_ONCE", 2)
+
+    async def pages(who: Principal | None = None) -> list[list[str]]:
+        found, after = [], ""
+        while True:
+            path = f"/outcomes?mission_id={house.mission}&limit=2{after}"
+            answer = await house.get(path, who)
+            found.append([one["id"] for one in answer["items"]])
+            if answer["next"] is None:
+                return found
+            after = f"&after={answer['next']}"
+
+    whole = await pages()
+    assert [len(one) for one in whole] == [2, 2, 1]
+    assert [one for part in whole for one in part] == sorted(opened, reverse=True)
+    assert [len(one) for one in await pages(house.person("dora"))] == [2, 1]
+    assert await pages(house.person("lin")) == [[opened[3], opened[0]]]
+    assert (await totals(house))["deals"] == 5
+    assert (await totals(house, house.person("dora")))["deals"] == 3
 
 
 async def test_a_partner_speaks_for_whom_it_invited(house: "House") -> None:
