@@ -17,11 +17,10 @@ from shared.access import Principal
 from shared.errors import Conflict, Invalid, Malformed, Refusal
 from shared.express import Call
 from shared.http import Visitor
-from shared.postgres import Connection, Database
+from shared.postgres import Connection, Database, columns
 
 KEY_LENGTH_MAX = 255
 ATTEMPTS_MAX = 5
-COLUMNS = ("scope", "key", "digest", "status", "answer")
 
 _RACES = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -197,4 +196,8 @@ def _before(key: Key, row: asyncpg.Record | None, *, is_ours: bool) -> Answer | 
 async def keep(connection: Connection, answers: Sequence[tuple[Key, Answer]]) -> None:
     """Keep what keys that are locked were answered; commits with the effects."""
     rows = [(key.scope, key.value, key.digest, a.status, a.content) for key, a in answers]
-    await connection.copy_records_to_table("idempotency", columns=COLUMNS, records=rows)
+    await connection.execute(
+        "INSERT INTO idempotency (scope, key, digest, status, answer) "
+        "SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::jsonb[])",
+        *columns(rows, 5),
+    )

@@ -12,25 +12,34 @@ import structlog
 from shared.events.base import Event
 from shared.ids import new_id
 from shared.log.records import Envelope, Record
-from shared.postgres import Connection
+from shared.postgres import Connection, columns
 
-COLUMNS = (
-    *("event_id", "topic", "key", "sequence", "type"),
-    *("occurred_at", "correlation_id", "payload", "position"),
-)
 CHANNEL = "outbox"
 """Whoever gives positions notifies here, once a batch.
 
 Other transactions never notify (that takes a global lock).
 """
 
+_COLUMNS = "event_id, topic, key, sequence, type, occurred_at, correlation_id, payload"
+_GIVEN = (
+    "unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], "
+    "$7::text[], $8::bytea[])"
+)
+_APPEND = f"INSERT INTO outbox ({_COLUMNS}) SELECT * FROM {_GIVEN}"  # noqa: S608  # ours
+
 # What waits comes first: it may tell of the same aggregates. Their rows are locked before, so that
 # whatever was told of them is seen here; this may be decided while another one gives positions.
-_TAKE_POSITIONS = f"""
-    UPDATE outbox_head SET position = position + $1
-    WHERE NOT EXISTS (SELECT FROM outbox WHERE position IS NULL)
-    RETURNING position - $1 AS last, pg_notify('{CHANNEL}', '')
-"""  # noqa: S608  # the name is ours
+_APPEND_NUMBERED = f"""
+    WITH head AS (
+        UPDATE outbox_head SET position = position + cardinality($1::uuid[])
+        WHERE NOT EXISTS (SELECT FROM outbox WHERE position IS NULL)
+        RETURNING position - cardinality($1::uuid[]) AS last, pg_notify('{CHANNEL}', '')
+    )
+    INSERT INTO outbox ({_COLUMNS}, position)
+    SELECT {_COLUMNS}, head.last + nth
+    FROM {_GIVEN} WITH ORDINALITY AS given ({_COLUMNS}, nth) LEFT JOIN head ON true
+    ORDER BY nth
+"""  # noqa: S608  # the names are ours
 
 
 async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> None:
@@ -58,7 +67,6 @@ async def append_all(
     transaction gives positions before this one ends: one that took more locks could be waited for
     by whom it waits for.
     """
-    last = await connection.fetchval(_TAKE_POSITIONS, len(events)) if is_last else None
     given = structlog.contextvars.get_contextvars().get("correlation_id")
     rows = [
         (
@@ -70,11 +78,10 @@ async def append_all(
             now,
             (correlation[0] if correlation else None) or given or str(event_id),
             event.model_dump_json().encode(),
-            None if last is None else last + nth,
         )
-        for nth, (event, sequence, *correlation) in enumerate(events, start=1)
+        for event, sequence, *correlation in events
     ]
-    await connection.copy_records_to_table("outbox", columns=COLUMNS, records=rows)
+    await connection.execute(_APPEND_NUMBERED if is_last else _APPEND, *columns(rows, 8))
 
 
 async def after(

@@ -4,7 +4,7 @@ Everything is read in a few statements once the items are locked, changed in mem
 a few statements: what is decided in between is what is true.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from services.registration.domain.line import Line, Seat, Terms
 from services.registration.domain.names import company_text, search_text
 from services.registration.domain.people import SignUp, role_of, same_address
 from services.registration.domain.places import Status
-from services.registration.store import consents, places, rush
+from services.registration.store import adding, consents, places, rush
 from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
 from shared.ids import new_id
@@ -96,14 +96,14 @@ class Draft:
     """What is on file, and what is to be added to it."""
 
     items: dict[UUID, Item] = field(default_factory=dict)
-    partners: dict[UUID, UUID] = field(default_factory=dict)
+    partners: Mapping[UUID, UUID] = field(default_factory=dict)
     people: dict[Pair, Somebody] = field(default_factory=dict)
     organizations: dict[Pair, UUID] = field(default_factory=dict)
     registrations: dict[tuple[UUID, UUID], Registered] = field(default_factory=dict)
     new_people: list[tuple[UUID, Somebody]] = field(default_factory=list)
     new_organizations: list[tuple[Any, ...]] = field(default_factory=list)
     new_listings: list[tuple[Any, ...]] = field(default_factory=list)
-    consent_versions: dict[UUID, consents.Versions] = field(default_factory=dict)
+    consent_versions: Mapping[UUID, consents.Versions] = field(default_factory=dict)
     new_consents: list[tuple[Any, ...]] = field(default_factory=list)
     renewed_consents: list[consents.Given] = field(default_factory=list)
     new_registrations: list[tuple[Any, ...]] = field(default_factory=list)
@@ -115,45 +115,31 @@ class Draft:
     async def read(cls, connection: Connection, entries: Sequence[Entry]) -> "Draft":
         """Lock the items and read what is on file about the people."""
         draft = cls()
-        await rush.plan_anew(connection)
         rows = await places.locked_items(connection, {entry.item_id for entry in entries})
-        kept = await places.allotments(connection, [row["id"] for row in rows])
+        missions = {row["id"]: row["mission_id"] for row in rows}
+        named = (entry.sign_up.partner_id for entry in entries)
+        partners = {partner_id for partner_id in named if partner_id is not None}
+        held = await rush.conditions(connection, missions, set(missions.values()), partners)
+        draft.partners, draft.consent_versions = held.partners, held.versions
         for row in rows:
-            line = places.line_of(row, kept[row["id"]])
+            line = places.line_of(row, held.allotments[row["id"]])
             draft.items[row["id"]] = Item(row, row["mission_id"], line, places.terms_of(row))
-        partners = {entry.sign_up.partner_id for entry in entries}
-        named = [partner_id for partner_id in partners if partner_id is not None]
-        if named:
-            draft.partners.update(await rush.partners(connection, named))
-        placed = [
-            (draft.items[entry.item_id].mission_id, entry)
-            for entry in entries
-            if entry.item_id in draft.items
-        ]
-        missions = {mission_id for mission_id, _ in placed}
-        draft.consent_versions = await consents.current_versions(connection, missions)
-        addresses = {(mission_id, entry.address) for mission_id, entry in placed}
-        for row in await rush.people(connection, addresses):
-            draft.people[row["mission_id"], row["email"]] = Somebody(
-                row["id"],
-                row["role"],
-                row["languages"],
-                row["organization_id"],
-                row["partner_id"],
-                has_withdrawn=bool(row["has_withdrawn"]),
-            )
-        pairs = {
-            (entry.item_id, draft.people[mission_id, entry.address].id)
-            for mission_id, entry in placed
-            if (mission_id, entry.address) in draft.people
-        }
-        if pairs:
-            for row in await rush.registrations(connection, pairs):
-                known = Registered(row["id"], Status(row["status"]))
-                draft.registrations[row["programme_item_id"], row["person_id"]] = known
-        identities = {(mission_id, entry.identity) for mission_id, entry in placed}
-        draft.organizations.update(await rush.organizations(connection, identities))
-        await rush.plan_as_usual(connection)
+        placed = [entry for entry in entries if entry.item_id in missions]
+        wanted = [(missions[e.item_id], e.item_id, e.address, e.identity) for e in placed]
+        for (mission_id, item_id, address, identity), row in zip(
+            wanted, await rush.on_file(connection, wanted), strict=True
+        ):
+            if row["id"] is not None:
+                draft.people[mission_id, address] = Somebody(
+                    *(row["id"], row["role"], row["languages"]),
+                    *(row["organization_id"], row["partner_id"]),
+                    has_withdrawn=bool(row["has_withdrawn"]),
+                )
+            if row["registration_id"] is not None:
+                known = Registered(row["registration_id"], Status(row["status"]))
+                draft.registrations[item_id, row["id"]] = known
+            if row["known_organization_id"] is not None:
+                draft.organizations[mission_id, identity] = row["known_organization_id"]
         return draft
 
     def person(self, item: Item, entry: Entry) -> Somebody | None:
@@ -270,13 +256,16 @@ class Draft:
             (*_row(mission_id, person), _words(person) if is_quiet else "")
             for mission_id, person in self.new_people
         ]
-        await rush.add(connection, rush.ORGANIZATION, organizations)
-        await rush.add(connection, rush.LISTING, self.new_listings)
-        await rush.add(connection, rush.PERSON, new_people)
-        await rush.add(connection, rush.REGISTRATION, self.new_registrations)
+        added = {
+            adding.ORGANIZATION: organizations,
+            adding.LISTING: self.new_listings,
+            adding.PERSON: new_people,
+            adding.REGISTRATION: self.new_registrations,
+            adding.CONSENT: self.new_consents,
+        }
+        await adding.add(connection, added)
         if self.revived:
             await rush.revive(connection, self.revived)
-        await rush.add(connection, rush.CONSENT, self.new_consents)
         await consents.give_all(connection, self.renewed_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
 

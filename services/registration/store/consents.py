@@ -1,6 +1,6 @@
 """Consents: the texts in force, and who agreed to which of them when."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -62,23 +62,21 @@ async def texts_of(
     }
 
 
-async def current_versions(
-    connection: Connection, mission_ids: Collection[UUID]
-) -> dict[UUID, Versions]:
-    """Give each mission's purposes with the version in force, and whether it crosses the border.
+VERSIONS = (
+    "SELECT DISTINCT ON (mission_id, purpose) mission_id, purpose, version, is_cross_border "
+    "FROM consent_text WHERE mission_id = ANY($2) ORDER BY mission_id, purpose, number DESC"
+)
 
-    One statement, for those who write many consents at once.
+
+def by_mission(mission_ids: Collection[UUID], rows: Iterable[Row]) -> dict[UUID, Versions]:
+    """Make of what `VERSIONS` read each mission's purposes, with the usual ones where it has none.
+
+    By purpose: the version in force, and whether it crosses the border.
     """
     usual = {text.purpose: (text.version, text.is_cross_border) for text in DEFAULTS}
     found = {mission_id: dict(usual) for mission_id in mission_ids}
-    rows = await connection.fetch(
-        "SELECT DISTINCT ON (mission_id, purpose) mission_id, purpose, version, is_cross_border "
-        "FROM consent_text WHERE mission_id = ANY($1::uuid[]) "
-        "ORDER BY mission_id, purpose, number DESC",
-        list(mission_ids),
-    )
-    for row in rows:
-        found[row["mission_id"]][row["purpose"]] = (row["version"], row["is_cross_border"])
+    for mission_id, purpose, version, is_cross_border in rows:
+        found[mission_id][purpose] = (version, is_cross_border)
     return found
 
 

@@ -1,6 +1,6 @@
 """The places of programme items: locked, read, and written back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,26 +29,25 @@ async def locked_items(connection: Connection, ids: Collection[UUID]) -> Sequenc
     )
 
 
+ALLOTMENTS = (
+    "SELECT id, programme_item_id, partner_id, seats, taken, released_at FROM allotment "
+    "WHERE programme_item_id = ANY($1) ORDER BY id"
+)
+
+
 async def allotments(
     connection: Connection, item_ids: Collection[UUID]
 ) -> dict[UUID, list[Allotment]]:
     """Read the allotments of items that are locked, by item."""
-    rows = await connection.fetch(
-        "SELECT id, programme_item_id, partner_id, seats, taken, released_at FROM allotment "
-        "WHERE programme_item_id = ANY($1) ORDER BY id",
-        list(item_ids),
-    )
+    return by_item(item_ids, await connection.fetch(ALLOTMENTS, list(item_ids)))
+
+
+def by_item(item_ids: Collection[UUID], rows: Iterable[Row]) -> dict[UUID, list[Allotment]]:
+    """Make of what `ALLOTMENTS` read the allotments of each item."""
     found: dict[UUID, list[Allotment]] = {item_id: [] for item_id in item_ids}
-    for row in rows:
-        found[row["programme_item_id"]].append(
-            Allotment(
-                id=row["id"],
-                partner_id=row["partner_id"],
-                seats=row["seats"],
-                taken=row["taken"],
-                is_released=row["released_at"] is not None,
-            )
-        )
+    for id_, item_id, partner_id, seats, taken, released_at in rows:
+        is_released = released_at is not None
+        found[item_id].append(Allotment(id_, partner_id, seats, taken, is_released))
     return found
 
 

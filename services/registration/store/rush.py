@@ -1,4 +1,4 @@
-"""Many registrations in few statements: what a batch reads, and what it writes.
+"""Many registrations in few statements: what a batch reads, and what it changes.
 
 Rows are looked up one by one (LATERAL): a join with an array is planned by what the table held when
 it was last counted, and reads all of a table that a rush has filled since.
@@ -13,112 +13,94 @@ from uuid import UUID
 import asyncpg
 
 from services.registration.domain.consents import REQUIRED_PURPOSE
+from services.registration.domain.line import Allotment
+from services.registration.store import consents, places
 from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
 Pair = tuple[UUID, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Where a batch adds rows, and what each of them is made of."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-def _table(name: str, columns: str) -> Table:
-    return Table(name, tuple(columns.split()))
-
-
-ORGANIZATION = _table(
-    "organization",
-    "id mission_id identity name native_name country registration_number sectors size search core",
+_PERSON = (
+    "SELECT id, mission_id, email, role, languages, organization_id, partner_id, "  # noqa: S608
+    "(SELECT bool_and(withdrawn_at IS NOT NULL) FROM consent WHERE consent.person_id = person.id "
+    f"AND purpose = '{REQUIRED_PURPOSE}') AS has_withdrawn "
+    "FROM person WHERE person.mission_id = wanted.mission_id AND person.email = wanted.email "
+    "LIMIT 1"
 )
-PERSON = _table(
-    "person",
-    "id mission_id role email full_name native_name latin_name language languages position "
-    "organization_id partner_id version search",
-)
-LISTING = _table("listing", "organization_id kind sector content")
-CONSENT = _table("consent", "person_id purpose text_version language granted_at is_cross_border")
-REGISTRATION = _table(
-    "registration",
-    "id programme_item_id person_id status source partner_id registered_at allotment_id group_id "
-    "hold_until answers",
-)
-
-
-async def plan_anew(connection: Connection) -> None:
-    """Let each of the next statements be planned for what the tables hold by now.
-
-    A plan that is kept is for the few rows there were when it was made: among many it may use the
-    wrong index, and go through all of a mission for each row that it looks for.
-    """
-    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-
-
-async def plan_as_usual(connection: Connection) -> None:
-    """Keep plans again: the checks of references, one for each row, are planned as well."""
-    await connection.execute("SET LOCAL plan_cache_mode = auto")
 
 
 async def people(connection: Connection, addresses: Collection[Pair]) -> Sequence[Row]:
     """Find people by mission and folded e-mail address, and whether the needed consent is gone."""
     return await connection.fetch(
-        "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, email) "
-        "CROSS JOIN LATERAL (SELECT id, mission_id, email, role, languages, organization_id, "
-        "partner_id, (SELECT bool_and(withdrawn_at IS NOT NULL) FROM consent "
-        "WHERE consent.person_id = person.id AND purpose = $3) AS has_withdrawn "
-        "FROM person WHERE person.mission_id = wanted.mission_id "
-        "AND person.email = wanted.email LIMIT 1) AS found",
+        "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, email) "  # noqa: S608
+        f"CROSS JOIN LATERAL ({_PERSON}) AS found",
         *columns(list(addresses), 2),
-        REQUIRED_PURPOSE,
     )
 
 
-async def organizations(
-    connection: Connection, identities: Collection[Pair]
-) -> Mapping[Pair, UUID]:
-    """Find organisations by mission and identity."""
-    rows = await connection.fetch(
-        # One that was merged leads to the one that was kept.
-        "SELECT found.* FROM unnest($1::uuid[], $2::text[]) AS wanted (mission_id, identity) "
-        "CROSS JOIN LATERAL (SELECT mission_id, identity, coalesce(merged_into, id) AS id "
-        "FROM organization WHERE organization.mission_id = wanted.mission_id "
-        "AND organization.identity = wanted.identity LIMIT 1 FOR KEY SHARE) AS found",
-        *columns(list(identities), 2),
-    )
-    return {(row["mission_id"], row["identity"]): row["id"] for row in rows}
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What holds for the items of a batch, beside what their rows say."""
+
+    allotments: Mapping[UUID, list[Allotment]]
+    versions: Mapping[UUID, consents.Versions]
+    partners: Mapping[UUID, UUID]
+    """The mission of each partner organisation that is named."""
 
 
-async def registrations(
-    connection: Connection, pairs: Collection[tuple[UUID, UUID]]
-) -> Sequence[Row]:
-    """Find registrations by programme item and person."""
-    return await connection.fetch(
-        "SELECT r.id, r.programme_item_id, r.person_id, r.status "
-        "FROM unnest($1::uuid[], $2::uuid[]) AS wanted (programme_item_id, person_id) "
-        "JOIN registration AS r USING (programme_item_id, person_id)",
-        *columns(list(pairs), 2),
-    )
+async def conditions(
+    connection: Connection,
+    items: Collection[UUID],
+    missions: Collection[UUID],
+    partners: Collection[UUID],
+) -> Conditions:
+    """Read what holds for items that are locked, and have the next statement planned anew.
 
-
-async def partners(connection: Connection, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """Give the mission of each partner organisation."""
-    rows = await connection.fetch(
-        "SELECT id, mission_id FROM partner_organization WHERE id = ANY($1)", list(ids)
-    )
-    return {row["id"]: row["mission_id"] for row in rows}
-
-
-async def add(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add rows of the table's columns in their order, by COPY: a third faster than statements.
-
-    Raises `asyncpg.UniqueViolationError` when another process added one of them meanwhile.
+    A plan that is kept is for the few rows there were when it was made: among many it may use the
+    wrong index, and go through all of a mission for each row that it looks for.
     """
-    if rows:
-        await connection.copy_records_to_table(table.name, columns=table.columns, records=rows)
+    row = await connection.fetchrow(
+        f"SELECT ARRAY(SELECT ROW(kept.*) FROM ({places.ALLOTMENTS}) AS kept), "  # noqa: S608
+        f"ARRAY(SELECT ROW(text.*) FROM ({consents.VERSIONS}) AS text), "
+        "ARRAY(SELECT ROW(id, mission_id) FROM partner_organization WHERE id = ANY($3)), "
+        "set_config('plan_cache_mode', 'force_custom_plan', true)",
+        list(items),
+        list(missions),
+        list(partners),
+    )
+    assert row is not None
+    allotments, versions, found, _ = row
+    return Conditions(
+        places.by_item(items, allotments), consents.by_mission(missions, versions), dict(found)
+    )
+
+
+async def on_file(
+    connection: Connection, wanted: Sequence[tuple[UUID, UUID, str, str]]
+) -> Sequence[Row]:
+    """Find what is known of each who registers: person, registration and organisation.
+
+    Given and answered in the same order: mission, item, folded address, the organisation's
+    identity. Plans are kept again after it: the check of a reference is one, for each row.
+    """
+    return await connection.fetch(
+        "SELECT person.*, registration.id AS registration_id, registration.status, "  # noqa: S608
+        "organization.id AS known_organization_id, "
+        "(SELECT set_config('plan_cache_mode', 'auto', true)) AS plan "
+        "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY "
+        "AS wanted (mission_id, item_id, email, identity, nth) "
+        f"LEFT JOIN LATERAL ({_PERSON}) AS person ON true "
+        "LEFT JOIN LATERAL (SELECT id, status FROM registration "
+        "WHERE programme_item_id = wanted.item_id AND person_id = person.id LIMIT 1) "
+        "AS registration ON true "
+        # One that was merged leads to the one that was kept.
+        "LEFT JOIN LATERAL (SELECT coalesce(merged_into, id) AS id FROM organization "
+        "WHERE organization.mission_id = wanted.mission_id "
+        "AND organization.identity = wanted.identity LIMIT 1 FOR KEY SHARE) AS organization "
+        "ON true ORDER BY nth",
+        *columns(wanted, 4),
+    )
 
 
 async def revive(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
