@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
@@ -108,12 +109,32 @@ def status_of(refusal: Refusal) -> int:
 def _answer(
     request: Request, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
 ) -> Response:
-    is_page = not request.url.path.startswith(("/api/", "/internal/", "/static/"))
-    if is_page and "text/html" in request.headers.get("accept", ""):
+    if _is_page(request):
         return PROBLEMS.render(
-            request, "problem.html", status=status, code=code, detail=detail, faults=faults
+            request,
+            "problem.html",
+            status=status,
+            code=code,
+            detail=detail,
+            faults=faults,
+            back=_sent_from(request),
         )
     return answer(status, code, detail, request.state.request_id, faults)
+
+
+def _is_page(request: Request) -> bool:
+    """Say whether a person is answered, in a browser."""
+    is_page = not request.url.path.startswith(("/api/", "/internal/", "/static/"))
+    return is_page and "text/html" in request.headers.get("accept", "")
+
+
+def _sent_from(request: Request) -> str | None:
+    """Give the address of our page whose form was sent, to lead back to; None: nobody knows."""
+    came = urlsplit(request.headers.get("referer", ""))
+    is_ours = came.netloc == request.headers.get("host") and not came.path.startswith("//")
+    if request.method == "GET" or not came.path or not is_ours:
+        return None
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 def failed(request: Request) -> Response:
@@ -158,11 +179,29 @@ def pointer(location: Sequence[str | int]) -> str:
 async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "malformed")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (page := _page_above(request)):
+        return RedirectResponse(page, 303)
     response = _answer(request, error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _page_above(request: Request) -> str | None:
+    """Give the page to which an address belongs that only takes what its forms send.
+
+    Such an address stays in the browser when a form was refused, and is asked for by whoever
+    reloads it, keeps it, or switches to the other language there.
+    """
+    if request.method != "GET" or not _is_page(request):
+        return None
+    routes: Sequence[Route] = request.app.state.routes
+    path = request.url.path
+    while path := path.rpartition("/")[0]:
+        if any("GET" in (one.methods or ()) and one.path_regex.match(path) for one in routes):
+            return f"{path}?{request.url.query}" if request.url.query else path
+    return "/"
 
 
 def _methods(request: Request) -> set[str]:

@@ -10,6 +10,7 @@ from structlog.typing import EventDict
 
 from shared.access import Tokens
 from shared.edge import BODY_BYTES_MAX, SECURITY_HEADERS
+from shared.errors import Stale
 from shared.http import Body, Caller, IfMatch, create_app, etag
 from shared.service import Service
 
@@ -53,6 +54,16 @@ async def mine(who: Caller) -> dict[str, str]:
 @router.put("/api/v1/mine")
 async def keep_mine(who: Caller) -> None:
     del who
+
+
+@router.post("/notes/{number}/keep")
+async def keep(number: int) -> None:
+    del number
+
+
+@router.post("/left")
+async def leave() -> None:
+    raise Stale("Somebody was faster.")
 
 
 @router.get("/broken")
@@ -129,7 +140,7 @@ async def test_every_answer_carries_the_headers_that_protect(
     [
         ("/nothing", 404, "not_found", "There is nothing at this address."),
         ("/notes", 401, "sign_in_needed", "You are not signed in"),
-        ("/broken", 500, "failed", "The request could not be carried out."),
+        ("/broken", 500, "failed", "Something went wrong on our side."),
         ("/away", 503, "unavailable", "A part of the system is away"),
     ],
 )
@@ -179,6 +190,40 @@ async def test_a_method_that_is_not_there_names_those_that_are(client: httpx2.As
 
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == "GET, PUT"
+
+
+async def test_an_address_of_a_form_leads_to_the_page_that_has_the_form(
+    client: httpx2.AsyncClient,
+) -> None:
+    leads = {"/notes/1/keep": "/notes", "/notes/1/keep?lang=zh": "/notes?lang=zh", "/left": "/"}
+    for path, to in leads.items():
+        answer = await client.get(path, headers=PAGE)
+        assert (answer.status_code, answer.headers["Location"]) == (303, to)
+    # Programs, and whoever sends what the address does not take, are told so.
+    assert (await client.get("/notes/1/keep")).status_code == 405
+    assert (await client.put("/left", headers=PAGE)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/notes?of=1", "/notes?of=1"),
+        ("http://testserver/notes", "/notes"),
+        ("http://elsewhere.example/notes", None),
+        ("", None),
+    ],
+)
+async def test_a_refused_form_leads_back_to_the_page_it_came_from(
+    client: httpx2.AsyncClient, referer: str, back: str | None
+) -> None:
+    answer = await client.post("/left", headers=PAGE | {"Referer": referer})
+
+    assert (answer.status_code, "Somebody else changed this meanwhile" in answer.text) == (
+        412,
+        True,
+    )
+    assert ("Back to the page before" in answer.text) == (back is not None)
+    assert back is None or f'href="{back}"' in answer.text
 
 
 async def test_a_field_that_is_wrong_is_pointed_at(client: httpx2.AsyncClient) -> None:
