@@ -68,7 +68,7 @@ def now() -> datetime:
 
 async def visitor_of(request: Request) -> Principal | None:
     """Say who calls: by a key or a bearer token, or by cookie for a request from our own pages."""
-    token = _bearer(request)
+    token = _bearer(request.headers.get("authorization", ""))
     if token is None:
         return _by_cookie(request)
     keys: Keyring = request.app.state.keys
@@ -80,17 +80,25 @@ async def visitor_of(request: Request) -> Principal | None:
     return tokens.read(token, "session")
 
 
-def person_of(request: Request) -> Principal | None:
+def person_of(scope: Scope) -> Principal | None:
     """Say which person calls, where nothing can be waited for: a key is refused."""
-    token = _bearer(request)
+    token = _bearer(header_of(scope, b"authorization"))
     if token is None:
-        return _by_cookie(request)
-    tokens: Tokens = request.app.state.tokens
+        return _by_cookie(Request(scope))
+    tokens: Tokens = scope["app"].state.tokens
     return tokens.read(token, "session")
 
 
-def _bearer(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def header_of(scope: Scope, wanted: bytes) -> str:
+    """Read one header, empty when there is none, without an object for all of them."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value, "latin-1")
+    return ""
+
+
+def _bearer(given: str) -> str | None:
+    scheme, _, token = given.partition(" ")
     if not scheme:
         return None
     if scheme.lower() != "bearer":
@@ -186,7 +194,7 @@ class App(FastAPI):
 
     lane: Sequence[express.Express] = ()
     gates: Mapping[str, Gate] = {}  # set once, before it is served
-    """By path: who may answer a GET before any task is made for it."""
+    """By path: who may answer a GET before the server makes anything of its connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a rushed path at once, and every other request as FastAPI does."""

@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.types import Scope
@@ -22,6 +22,7 @@ from shared.errors import Busy
 from shared.gateways import Gateways
 from shared.http import App
 from shared.problems import STATUS, answer, retry_after
+from shared.threshold import threshold_of
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -75,17 +76,6 @@ class Lane:
     doorman: Doorman = field(default_factory=Doorman)
 
 
-@dataclass(slots=True)
-class Knock:
-    """A request that may be answered without a task of its own."""
-
-    scope: Scope
-    take_over: Callable[[], int | None]
-    """Gives the connection's descriptor away, as `taken_over` does."""
-    go_on: Callable[[], None]
-    """Has the request answered as any other."""
-
-
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with the express lane and its doorman before it."""
 
@@ -97,13 +87,7 @@ class Protocol(HttpToolsProtocol):
         self.lane.gateways.tell(scope)
         # Of the connection, not of the request: one that refers to itself through its scope stays
         # until garbage is looked for, which took a twentieth of the time of a rush.
-        take_over = self._take_over
-        scope["extensions"] = {TAKE_OVER: take_over}
-        gate = self.lane.app.gates.get(scope["path"])
-        if gate is not None and scope["method"] == "GET":
-            scope["app"] = self.lane.app
-            if gate(Knock(scope, take_over, partial(super()._start_asgi_task, cycle, app))):
-                return
+        scope["extensions"] = {TAKE_OVER: self._take_over}
         found = express.found(self.lane.app.lane, scope)
         if found is None:
             super()._start_asgi_task(cycle, app)
@@ -182,9 +166,10 @@ def _common(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return b"".join((STATUS_LINE[status], *lines, _HEADERS.encode()))
 
 
-def protocol_of(app: App, gateways: str) -> type[Protocol]:
+def protocol_of(app: App, gateways: str) -> type[asyncio.Protocol]:
     """Give the protocol of an application; `gateways` are believed when they say who asks."""
-    return type("LaneProtocol", (Protocol,), {"lane": Lane(app, Gateways(gateways))})
+    lane = type("LaneProtocol", (Protocol,), {"lane": Lane(app, Gateways(gateways))})
+    return threshold_of(app, lane)
 
 
 def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:

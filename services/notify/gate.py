@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
-from starlette.requests import Request
 from starlette.types import Scope
 
 from services.notify.audience import Audience
@@ -28,10 +27,10 @@ from shared import access
 from shared.access import may
 from shared.edge import usable_request_id
 from shared.errors import Refusal
-from shared.http import person_of
+from shared.http import header_of, person_of
 from shared.ids import read_id
 from shared.postgres import Database
-from shared.protocol import Knock
+from shared.threshold import Knock
 
 LET_IN_MAX = 500
 """So many in one turn of the loop: events go on being told meanwhile."""
@@ -51,14 +50,6 @@ def _asked(query: bytes) -> tuple[UUID, str]:
     """Read which stop somebody asks for, and what he saw of it; raises `ValueError`."""
     asked = dict(parse_qsl(query.decode("latin-1")))
     return read_id(asked.get("stop_id", "")), asked.get("last_event_id", "")
-
-
-def _header(scope: Scope, wanted: bytes) -> str:
-    """Read a header, without an object for all of them."""
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return str(value, "latin-1")
-    return ""
 
 
 @dataclass(slots=True)
@@ -93,10 +84,10 @@ class Gate:
     def _known(self, knock: Knock) -> _Waiting | None:
         try:
             stop_id, last = _asked(knock.scope["query_string"])
-            who = person_of(Request(knock.scope))
+            who = person_of(knock.scope)
         except (ValueError, Refusal):
             return None
-        last = _header(knock.scope, b"last-event-id") or last
+        last = header_of(knock.scope, b"last-event-id") or last
         seen = _position(last) if last else None
         audience = self._hub.known(stop_id)
         if audience is None or (last and (seen is None or audience.after(seen) is None)):
@@ -164,7 +155,7 @@ class Gate:
         if fd is None:
             return False
         scope = one.knock.scope
-        given = usable_request_id(_header(scope, b"x-request-id"))
+        given = usable_request_id(header_of(scope, b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = given
         beginning.listen(fd, self._head(scope))
         return True
