@@ -173,7 +173,7 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
             | {"places": lambda: keep_expiring(database), "files": lambda: keep_sweeping(database)}
             | {
                 "retention": Sweeper(database).run,
-                "names": lambda: keep_naming(database, rush.is_rushed),
+                "names": lambda: keep_naming(database, rush.was_rushed),
             }
             | {"bulk": lambda: keep_working(database), "connectors": syncer.run}
             | {"applications": lambda: keep_lapsing(database), "imports": importer.run},

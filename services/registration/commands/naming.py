@@ -18,10 +18,10 @@ NOTHING = "-"
 """The search text of a name without any letter: nobody finds it, and it is not looked at again."""
 
 
-async def keep_naming(database: Database, is_rushed: Callable[[], bool]) -> None:
-    """Write missing search texts for ever, but not while there is a rush."""
+async def keep_naming(database: Database, was_rushed: Callable[[], bool]) -> None:
+    """Write missing search texts for ever, but not in a rush, nor between two batches of one."""
     while True:
-        named = 0 if is_rushed() else await name_some(database)
+        named = 0 if was_rushed() else await name_some(database)
         await asyncio.sleep(PAUSE_SECONDS if named >= BATCH else LOOK_SECONDS)
 
 

@@ -4,6 +4,7 @@ The single way in. Requests that come while a batch is written form the next one
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ import asyncpg
 import structlog
 
 from services.registration.commands.committing import GroupCommit
-from services.registration.commands.drafting import Entry, Submission
+from services.registration.commands.drafting import NAMED_AT_ONCE_MAX, Entry, Submission
 from services.registration.commands.seating import seat_all
 from services.registration.domain.people import SignUp
 from shared.errors import Conflict
@@ -22,6 +23,7 @@ from shared.postgres import Database
 
 PATIENCE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
+QUIET_SECONDS = 2.0
 
 Name = tuple[str, str]
 
@@ -39,6 +41,7 @@ class Rush:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._under_way: dict[Name, asyncio.Future[Answer]] = {}
+        self._rushed_at = -math.inf
         self.queue: GroupCommit[Submission, Answer] = GroupCommit(
             self._commit, size_of=lambda one: len(one.entries)
         )
@@ -46,6 +49,10 @@ class Rush:
     def is_rushed(self) -> bool:
         """Say whether requests wait for the batch before them."""
         return self.queue.waiting > 0
+
+    def was_rushed(self) -> bool:
+        """Say whether more came at once, in the last `QUIET_SECONDS`, than are named at once."""
+        return asyncio.get_running_loop().time() - self._rushed_at < QUIET_SECONDS
 
     async def register(self, item_id: UUID, sign_up: SignUp, key: Key, now: datetime) -> Answer:
         """Register a person to a programme item.
@@ -101,6 +108,8 @@ class Rush:
         return replace(await asyncio.shield(twin), is_replayed=True)
 
     async def _commit(self, submissions: Sequence[Submission]) -> list[Answer | Exception]:
+        if sum(len(one.entries) for one in submissions) > NAMED_AT_ONCE_MAX:
+            self._rushed_at = asyncio.get_running_loop().time()
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 async with self._database.transaction() as connection:

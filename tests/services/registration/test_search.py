@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.registration.commands.drafting import NAMED_AT_ONCE_MAX
 from services.registration.commands.naming import NOTHING, name_some
 from services.registration.domain.names import query_terms
 from services.registration.store import search
@@ -167,3 +168,16 @@ async def test_a_name_without_any_letter_is_not_looked_at_again(house: "House") 
         pass
     (row,) = await house.rows("SELECT search FROM person")
     assert row["search"] == NOTHING
+
+
+async def test_names_are_written_after_a_rush_not_between_its_batches(house: "House") -> None:
+    await house.registered("alone")
+    assert not house.rush.was_rushed()
+
+    rows = [house.sign_up(f"many{nth}") for nth in range(NAMED_AT_ONCE_MAX + 1)]
+    path = f"/api/v1/programme-items/{house.items['dinner']}/registrations/bulk"
+    answer = await house.post(path, {"registrations": rows}, house.boss, key="many")
+    assert answer.status_code == 200, answer.text
+    assert house.rush.was_rushed()
+    (row,) = await house.rows("SELECT count(*) AS unnamed FROM person WHERE search = ''")
+    assert row["unnamed"] == len(rows)
