@@ -33,6 +33,8 @@ TAGS = {
     "webhooks": "Events told to partners' systems, signed, as soon as they happen.",
 }
 PREFIX = "/api/v1/"
+TOGETHER = {"quotas", "scheduling-rules"}
+"""What a stop has of these is read at once, and each thing has a revision of its own."""
 PROBLEM = "application/problem+json"
 UNSAFE = ("post", "put", "patch", "delete")
 HEADERS = {
@@ -140,7 +142,12 @@ def _tag(paths: dict[str, Any]) -> None:
 
 
 def read_at(path: str, paths: Mapping[str, Any]) -> str | None:
-    """Give the path at which what is changed at a path can be read: itself, or what it is of."""
+    """Give the path at which what is changed at a path can be read: itself, or what it is of.
+
+    None where several things are read at once, each with its revision in the body.
+    """
+    if path.removeprefix(PREFIX).split("/")[0] in TOGETHER:
+        return None
     whole = path[: path.rindex("}") + 1]
     return next((one for one in (path, whole) if "get" in paths.get(one, {})), None)
 

@@ -49,6 +49,16 @@ WITHOUT_REVISION = {
 What is read at an address of its own is a thing of its own.
 """
 READ_ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "PUT /quotas",
+            "PUT /quotas/people",
+            "PUT /scheduling-rules/availabilities",
+            "PUT /scheduling-rules/rest",
+            "PUT /scheduling-rules/ways",
+        ),
+        "what a stop has of them is read at once, each with its revision",
+    ),
     "PATCH /missions/{mission_id}/questions/{question_id}": "the list of questions has revisions",
     "DELETE /missions/{mission_id}/questions/{question_id}": "the list of questions has revisions",
 }

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from services.matching.commands import looking, ruling
 from services.matching.resources import Held, Resources
@@ -11,48 +11,68 @@ from services.matching.rule_bodies import AvailabilityBody, PrecedenceBody, Rest
 from services.matching.store import rules as store
 from shared.access import Principal, Scope, require
 from shared.errors import NotFound
-from shared.http import Caller
+from shared.http import Caller, IfMatch, etag
 
 router = APIRouter(prefix="/api/v1", tags=["matching"])
 
 
 @router.get("/scheduling-rules")
 async def read_rules(stop_id: UUID, held: Held, who: Caller) -> dict[str, Any]:
-    """Read all that a stop's schedule has to respect beside wishes, quotas and exclusions."""
+    """Read all that a stop's schedule has to respect beside wishes, quotas and exclusions.
+
+    `revisions` are those of ways and rest, `revision` that of somebody's times; 0: nothing is set.
+    """
     await _require(held, who, stop_id)
     async with held.database.reading() as connection:
         rest = await store.rest(connection, stop_id)
         times = await ruling.availabilities(connection, stop_id)
+        revisions = await store.revisions(connection, stop_id)
         return {
             "stop_id": stop_id,
             "ways": [dict(row) for row in await store.ways(connection, stop_id)],
-            "availabilities": [{"person_id": one, "times": own} for one, own in times.items()],
+            "availabilities": [
+                {"person_id": one, "times": own, "revision": revisions.of(one)}
+                for one, own in times.items()
+            ],
             "precedences": [
                 ruling.order_view(row) for row in await store.precedences(connection, stop_id)
             ],
             "rest": rest and rest.model_dump(),
+            "revisions": {"ways": revisions.ways, "rest": revisions.rest},
         }
 
 
 @router.put("/scheduling-rules/ways")
-async def set_ways(body: WaysBody, held: Held, who: Caller) -> dict[str, Any]:
+async def set_ways(
+    body: WaysBody, held: Held, who: Caller, seen: IfMatch, response: Response
+) -> dict[str, Any]:
     """Say how long the ways between a stop's venues take; what was said before is replaced."""
     await _require(held, who, body.stop_id)
-    return await ruling.set_ways(held.database, body.model_dump())
+    found, revision = await ruling.set_ways(held.database, body.model_dump(), seen)
+    response.headers.update(etag(revision))
+    return found
 
 
 @router.put("/scheduling-rules/availabilities")
-async def set_availability(body: AvailabilityBody, held: Held, who: Caller) -> dict[str, Any]:
+async def set_availability(
+    body: AvailabilityBody, held: Held, who: Caller, seen: IfMatch, response: Response
+) -> dict[str, Any]:
     """Say when a participant can have meetings, or an interpreter works."""
     await _require(held, who, body.stop_id)
-    return await ruling.set_availability(held.database, body.model_dump())
+    found, revision = await ruling.set_availability(held.database, body.model_dump(), seen)
+    response.headers.update(etag(revision))
+    return found
 
 
 @router.put("/scheduling-rules/rest")
-async def set_rest(body: RestBody, held: Held, who: Caller) -> dict[str, Any]:
+async def set_rest(
+    body: RestBody, held: Held, who: Caller, seen: IfMatch, response: Response
+) -> dict[str, Any]:
     """Say how long interpreters speak at a stretch at most."""
     await _require(held, who, body.stop_id)
-    return await ruling.set_rest(held.database, body.model_dump())
+    found, revision = await ruling.set_rest(held.database, body.model_dump(), seen)
+    response.headers.update(etag(revision))
+    return found
 
 
 @router.post("/scheduling-rules/precedences", status_code=201)

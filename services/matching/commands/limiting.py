@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.matching.commands import looking
+from services.matching.commands.ruling import check_revision
 from services.matching.domain.ground import SIDES
 from services.matching.domain.problem import DEFAULT_QUOTAS, Quota
 from services.matching.domain.quotas import Part, effective, exceeding, of_person, used
@@ -17,20 +18,30 @@ from shared.postgres import Connection, Database
 Facts = Mapping[str, Any]
 
 
-async def limit_side(database: Database, facts: Facts) -> dict[str, Any]:
-    """Set a side's quota at a stop; raises `NotFound`, or `Invalid`."""
+async def limit_side(database: Database, facts: Facts, seen: int) -> tuple[dict[str, Any], int]:
+    """Set a side's quota at a stop in place of what was `seen`, and give its revision.
+
+    Raises `NotFound`, `Invalid` and `Stale`.
+    """
     _check(facts["minimum"], facts["maximum"], "/minimum")
+    stop_id, side = facts["stop_id"], facts["side"]
     async with database.transaction() as connection:
-        await looking.existing_stop(connection, facts["stop_id"])
+        await looking.existing_stop(connection, stop_id, lock=True)
+        check_revision(seen, (await store.side_revisions(connection, stop_id)).get(side, 0))
         quota = Quota(minimum=facts["minimum"], maximum=facts["maximum"])
-        await store.put_side(connection, facts["stop_id"], facts["side"], quota)
-    return dict(facts)
+        await store.put_side(connection, stop_id, side, quota)
+        return dict(facts), (await store.side_revisions(connection, stop_id))[side]
 
 
-async def limit_person(database: Database, facts: Facts) -> dict[str, Any]:
-    """Set what is another number for one person at a stop; raises `NotFound`, or `Invalid`."""
+async def limit_person(database: Database, facts: Facts, seen: int) -> tuple[dict[str, Any], int]:
+    """Set what is another number for one person at a stop in place of what was `seen`.
+
+    Gives what holds now, and its revision. Raises `NotFound`, `Invalid` and `Stale`.
+    """
     stop_id, person_id = facts["stop_id"], facts["participant_id"]
     async with database.transaction() as connection:
+        await looking.existing_stop(connection, stop_id, lock=True)
+        check_revision(seen, await store.revision_of(connection, stop_id, person_id))
         person = await looking.existing_participant(connection, stop_id, person_id)
         part: Part = (facts["minimum"], facts["maximum"])
         side = (await _sides(connection, stop_id))[person["side"]]
@@ -39,7 +50,8 @@ async def limit_person(database: Database, facts: Facts) -> dict[str, Any]:
         if part != (None, None):
             _check(least, side.maximum if part[1] is None else part[1], pointer)
         await store.put_person(connection, stop_id, person_id, part)
-    return {**facts, "effective": of_person(side, part).model_dump()}
+        revision = await store.revision_of(connection, stop_id, person_id)
+    return {**facts, "effective": of_person(side, part).model_dump()}, revision
 
 
 async def quota_of(connection: Connection, stop_id: UUID, person_id: UUID) -> Quota:
@@ -50,10 +62,14 @@ async def quota_of(connection: Connection, stop_id: UUID, person_id: UUID) -> Qu
 
 
 async def limits(connection: Connection, stop_id: UUID) -> dict[str, Any]:
-    """Show a stop's quotas, for each side and for whom they are others."""
+    """Show a stop's quotas, for each side and for whom they are others, with their revisions."""
     sides = await _sides(connection, stop_id)
+    revisions = await store.side_revisions(connection, stop_id)
     return {
-        "sides": [{"side": side, **quota.model_dump()} for side, quota in sides.items()],
+        "sides": [
+            {"side": side, **quota.model_dump(), "revision": revisions.get(side, 0)}
+            for side, quota in sides.items()
+        ],
         "people": [dict(row) for row in await store.people(connection, stop_id)],
     }
 

@@ -15,9 +15,9 @@ from shared.postgres import Connection
 Row = asyncpg.Record
 
 
-async def existing_stop(connection: Connection, stop_id: UUID) -> Row:
+async def existing_stop(connection: Connection, stop_id: UUID, *, lock: bool = False) -> Row:
     """Read a stop; raises `NotFound`."""
-    return _found(await facts.stop(connection, stop_id), "stop")
+    return _found(await facts.stop(connection, stop_id, lock=lock), "stop")
 
 
 async def existing_session(connection: Connection, session_id: UUID) -> Row:

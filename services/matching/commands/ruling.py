@@ -8,40 +8,48 @@ from services.matching.commands import looking
 from services.matching.domain.problem import Rest
 from services.matching.store import facts as known
 from services.matching.store import rules as store
-from shared.errors import Fault, Invalid, NotFound
+from shared.errors import Fault, Invalid, NotFound, Stale
 from shared.postgres import Connection, Database
 
 Facts = Mapping[str, Any]
 
 
-async def set_ways(database: Database, facts: Facts) -> dict[str, Any]:
-    """Say how long the ways between a stop's venues take, in place of all said before.
+async def set_ways(database: Database, facts: Facts, seen: int) -> tuple[dict[str, Any], int]:
+    """Say how long the ways between a stop's venues take, in place of what was `seen`.
 
-    Raises `NotFound`.
+    Gives what is so now, and its revision. Raises `NotFound` and `Stale`.
     """
     stop_id = facts["stop_id"]
     async with database.transaction() as connection:
-        await _lock(connection, stop_id)
+        await looking.existing_stop(connection, stop_id, lock=True)
+        check_revision(seen, (await store.revisions(connection, stop_id)).ways)
         ways = ((way["one"], way["other"], way["minutes"]) for way in facts["ways"])
         await store.put_ways(connection, stop_id, ways)
-        return {
-            "stop_id": stop_id,
-            "ways": [dict(r) for r in await store.ways(connection, stop_id)],
-        }
+        found = [dict(row) for row in await store.ways(connection, stop_id)]
+        revision = (await store.revisions(connection, stop_id)).ways
+    return {"stop_id": stop_id, "ways": found}, revision
 
 
-async def set_availability(database: Database, facts: Facts) -> dict[str, Any]:
-    """Say when a participant can meet, or an interpreter works; raises `NotFound`, `Invalid`."""
+async def set_availability(
+    database: Database, facts: Facts, seen: int
+) -> tuple[dict[str, Any], int]:
+    """Say when a participant can meet, or an interpreter works, in place of what was `seen`.
+
+    Gives what is so now, and its revision. Raises `NotFound`, `Invalid` and `Stale`.
+    """
     stop_id, person_id = facts["stop_id"], facts["person_id"]
     async with database.transaction() as connection:
-        await _lock(connection, stop_id)
+        await looking.existing_stop(connection, stop_id, lock=True)
         helpers = {row["id"] for row in await known.interpreters(connection, stop_id)}
         if person_id not in helpers and not await known.profile_at(connection, stop_id, person_id):
             fault = Fault("/person_id", "No participant and no interpreter of this stop.")
             raise Invalid("Only who is at the stop has times there.", faults=[fault])
+        check_revision(seen, (await store.revisions(connection, stop_id)).of(person_id))
         times = [(time["starts_at"], time["ends_at"]) for time in facts["times"]]
         await store.put_availability(connection, stop_id, person_id, times)
-        return {**facts, "times": (await availabilities(connection, stop_id)).get(person_id, [])}
+        found = (await availabilities(connection, stop_id)).get(person_id, [])
+        revision = (await store.revisions(connection, stop_id)).of(person_id)
+    return {**facts, "times": found}, revision
 
 
 async def availabilities(connection: Connection, stop_id: UUID) -> dict[UUID, list[dict[str, Any]]]:
@@ -57,7 +65,7 @@ async def add_precedence(database: Database, facts: Facts) -> dict[str, Any]:
     """Put one meeting before another; raises `NotFound`, and `Invalid` for one before itself."""
     pairs = (facts["first"], facts["second"])
     async with database.transaction() as connection:
-        await _lock(connection, facts["stop_id"])
+        await looking.existing_stop(connection, facts["stop_id"], lock=True)
         if pairs[0] == pairs[1]:
             fault = Fault("/second", "This is the first meeting.")
             raise Invalid("A meeting is before another one.", faults=[fault])
@@ -97,18 +105,24 @@ def order_view(row: Any) -> dict[str, Any]:
     return {"id": row["id"], "stop_id": row["stop_id"], "first": shown[0], "second": shown[1]}
 
 
-async def set_rest(database: Database, facts: Facts) -> dict[str, Any]:
-    """Say how interpreters rest at a stop; without a longest run there is no rule."""
+async def set_rest(database: Database, facts: Facts, seen: int) -> tuple[dict[str, Any], int]:
+    """Say how interpreters rest at a stop; without a longest run there is no rule.
+
+    Gives what is so now, and its revision. Raises `NotFound` and `Stale`.
+    """
     rest = Rest.model_validate(facts) if facts["run_minutes_max"] else None
     async with database.transaction() as connection:
-        await _lock(connection, facts["stop_id"])
+        await looking.existing_stop(connection, facts["stop_id"], lock=True)
+        check_revision(seen, (await store.revisions(connection, facts["stop_id"])).rest)
         await store.put_rest(connection, facts["stop_id"], rest)
-    return dict(facts)
+        revision = (await store.revisions(connection, facts["stop_id"])).rest
+    return dict(facts), revision
 
 
-async def _lock(connection: Connection, stop_id: UUID) -> None:
-    if await known.stop(connection, stop_id, lock=True) is None:
-        raise NotFound("There is no such stop.")
+def check_revision(seen: int, present: int) -> None:
+    """Raise `Stale` where something changed since somebody decided."""
+    if seen != present:
+        raise Stale(f"This is at revision {present} by now; look again.")
 
 
 async def _at_stop(connection: Connection, stop_id: UUID, person_id: UUID, pointer: str) -> None:

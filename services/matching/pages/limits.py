@@ -16,7 +16,7 @@ from services.matching.resources import Held, Resources
 from services.matching.store import choosing, facts
 from services.matching.wish_bodies import PersonalQuotaBody, SideQuotaBody
 from shared.access import Principal, Scope, require
-from shared.errors import Fault, Invalid
+from shared.errors import Fault, Invalid, Stale
 from shared.events.base import Side
 from shared.http import Caller
 from shared.problems import pointer
@@ -28,6 +28,7 @@ NUMBER_LENGTH_MAX = 6
 
 router = APIRouter(include_in_schema=False)
 
+Revision = Annotated[int, Form()]
 Number = Annotated[str, Form(max_length=NUMBER_LENGTH_MAX)]
 
 
@@ -37,6 +38,7 @@ class Typed:
 
     minimum: str
     maximum: str
+    revision: int
 
     def read(self, least: int | None) -> dict[str, int | str | None]:
         """Give what was meant: a maximum that is empty is none, a minimum is `least`."""
@@ -47,8 +49,8 @@ class Typed:
         }
 
 
-def _typed(minimum: Number = "", maximum: Number = "") -> Typed:
-    return Typed(minimum, maximum)
+def _typed(revision: Revision, minimum: Number = "", maximum: Number = "") -> Typed:
+    return Typed(minimum, maximum, revision)
 
 
 Numbers = Annotated[Typed, Depends(_typed)]
@@ -61,6 +63,11 @@ class Wrong:
     whose: str
     typed: Typed
     faults: Sequence[Fault]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether nothing is wrong, but somebody else changed them meanwhile."""
+        return not self.faults
 
     def about(self, name: str) -> str:
         """Say what is wrong with one of the two numbers."""
@@ -85,8 +92,8 @@ async def limit_side(  # each is given by the framework
     try:
         about = {"stop_id": stop_id, "side": side}
         body = SideQuotaBody.model_validate(about | typed.read(0))
-        await limiting.limit_side(held.database, body.model_dump())
-    except (ValidationError, Invalid) as error:
+        await limiting.limit_side(held.database, body.model_dump(), typed.revision)
+    except (ValidationError, Invalid, Stale) as error:
         wrong = Wrong(side, typed, _faults(error))
         return await _page(request, held, who, stop, wrong=wrong)
     return RedirectResponse(f"/stops/{stop_id}/matching/quotas?saved={side}", 303)
@@ -107,8 +114,8 @@ async def limit_person(  # each is given by the framework
     try:
         about = {"stop_id": stop_id, "participant_id": participant_id}
         body = PersonalQuotaBody.model_validate(about | typed.read(None))
-        await limiting.limit_person(held.database, body.model_dump())
-    except (ValidationError, Invalid) as error:
+        await limiting.limit_person(held.database, body.model_dump(), typed.revision)
+    except (ValidationError, Invalid, Stale) as error:
         wrong = Wrong(str(participant_id), typed, _faults(error))
         return await _page(request, held, who, stop, person=participant_id, wrong=wrong)
     query = f"saved=person&person={participant_id}#person"
@@ -122,7 +129,10 @@ async def _stop(held: Resources, who: Principal, stop_id: UUID) -> facts.Row:
     return stop
 
 
-def _faults(error: ValidationError | Invalid) -> Sequence[Fault]:
+def _faults(error: ValidationError | Invalid | Stale) -> Sequence[Fault]:
+    """Say what is wrong with what was typed: nothing, where somebody else was faster."""
+    if isinstance(error, Stale):
+        return ()
     if isinstance(error, Invalid):
         return error.faults
     return [Fault(pointer(("body", *one["loc"])), one["msg"]) for one in error.errors()]
@@ -152,7 +162,7 @@ async def _page(
     return pages.render(
         request,
         "limits.html",
-        status=422 if wrong else 200,
+        status=(409 if wrong.is_stale else 422) if wrong else 200,
         **company_words(request),
         stop=stop,
         sides=found["sides"],

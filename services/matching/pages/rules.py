@@ -37,13 +37,17 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """What was not taken: the section, the places in it that are wrong, and all as it was typed."""
+    """What was not taken: the section, the places in it that are wrong, and all as it was typed.
+
+    `is_stale` where somebody else changed the section meanwhile.
+    """
 
     about: str
     places: frozenset[str] = frozenset()
     typed: Mapping[str, str] = field(default_factory=dict)
     ways: Sequence[Way] = ()
     hours: Sequence[Hours] = ()
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ async def page(
     return pages.render(
         request,
         "rules.html",
-        status=422 if wrong else 200,
+        status=(409 if wrong.is_stale else 422) if wrong else 200,
         **company_words(request),
         **found,
         stop=stop,
@@ -134,6 +138,7 @@ async def _read(connection: Connection, stop: facts.Row) -> dict[str, Any]:
             for row in await store.precedences(connection, stop["id"])
         ],
         "rest": await store.rest(connection, stop["id"]),
+        "revisions": await store.revisions(connection, stop["id"]),
         "profiles": {one.id: one for one in await facts.profiles(connection, stop["id"])},
         "helpers": [row["id"] for row in await facts.interpreters(connection, stop["id"])],
     }

@@ -21,7 +21,7 @@ from services.matching.rule_bodies import (
     WaysBody,
 )
 from services.matching.store import rules as store
-from shared.errors import Invalid, NotFound
+from shared.errors import Invalid, NotFound, Stale
 from shared.http import Caller
 from shared.problems import pointer
 from shared.web.numbers import number
@@ -29,6 +29,7 @@ from shared.web.numbers import number
 TEXT_LENGTH_MAX = 80
 
 Text = Annotated[str, Form(max_length=TEXT_LENGTH_MAX)]
+Revision = Annotated[int, Form()]
 Texts = Annotated[list[str], Form(max_length=WAYS_MAX)]
 
 router = APIRouter(include_in_schema=False)
@@ -44,6 +45,7 @@ async def set_ways(  # noqa: PLR0913  # each is given by the framework
     one: Texts,
     other: Texts,
     minutes: Texts,
+    revision: Revision,
 ) -> Response:
     """Say how long the ways between venues take; without minutes there is no way to think of."""
     stop = await require_stop(held, who, stop_id)
@@ -52,11 +54,14 @@ async def set_ways(  # noqa: PLR0913  # each is given by the framework
     ways = [{"one": a, "other": b, "minutes": number(m)} for _, (a, b, m) in told]
     try:
         body = WaysBody.model_validate({"stop_id": stop_id, "ways": ways})
+        await ruling.set_ways(held.database, body.model_dump(), revision)
     except ValidationError as error:
         places = {int(place.split("/")[2]) for place in _places(error) if place.count("/") > 1}
         wrong = Wrong("ways", frozenset(str(told[n][0]) for n in places), ways=rows)
         return await page(request, held, who, stop, Wanted(wrong=wrong))
-    await ruling.set_ways(held.database, body.model_dump())
+    except Stale:
+        wrong = Wrong("ways", ways=rows, is_stale=True)
+        return await page(request, held, who, stop, Wanted(wrong=wrong))
     return _back(stop_id, "ways")
 
 
@@ -71,6 +76,7 @@ async def set_hours(  # noqa: PLR0913  # each is given by the framework
     day: Texts,
     starts: Texts,
     ends: Texts,
+    revision: Revision,
 ) -> Response:
     """Say when somebody is there; without a time always."""
     stop = await require_stop(held, who, stop_id)
@@ -83,7 +89,11 @@ async def set_hours(  # noqa: PLR0913  # each is given by the framework
     body = AvailabilityBody.model_validate(
         {"stop_id": stop_id, "person_id": person_id, "times": times}
     )
-    await ruling.set_availability(held.database, body.model_dump())
+    try:
+        await ruling.set_availability(held.database, body.model_dump(), revision)
+    except Stale:
+        wrong = Wrong("hours", hours=rows, is_stale=True)
+        return await page(request, held, who, stop, Wanted(person_id, wrong=wrong))
     return _back(stop_id, "hours")
 
 
@@ -129,7 +139,7 @@ async def drop_order(stop_id: UUID, order_id: UUID, held: Held, who: Caller) -> 
 
 
 @router.post("/stops/{stop_id}/matching/rules/rest")
-async def set_rest(  # each is given by the framework
+async def set_rest(  # noqa: PLR0913  # each is given by the framework
     *,
     stop_id: UUID,
     request: Request,
@@ -137,6 +147,7 @@ async def set_rest(  # each is given by the framework
     who: Caller,
     run_minutes_max: Text = "",
     rest_minutes: Text = "",
+    revision: Revision,
 ) -> Response:
     """Say how long interpreters speak at a stretch; nothing typed is no rule."""
     stop = await require_stop(held, who, stop_id)
@@ -146,10 +157,12 @@ async def set_rest(  # each is given by the framework
         sent["rest_minutes"] = rest
     try:
         body = RestBody.model_validate(sent)
-    except ValidationError as error:
-        wrong = Wrong("rest", frozenset(_places(error)), typed)
+        await ruling.set_rest(held.database, body.model_dump(), revision)
+    except (ValidationError, Stale) as error:
+        is_stale = isinstance(error, Stale)
+        places = frozenset[str]() if isinstance(error, Stale) else frozenset(_places(error))
+        wrong = Wrong("rest", places, typed, is_stale=is_stale)
         return await page(request, held, who, stop, Wanted(wrong=wrong))
-    await ruling.set_rest(held.database, body.model_dump())
     return _back(stop_id, "rest")
 
 

@@ -18,7 +18,8 @@ async def put_side(connection: Connection, stop_id: UUID, side: Side, quota: Quo
     await connection.execute(
         "INSERT INTO quota (stop_id, side, minimum, maximum) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT (stop_id, side) DO UPDATE "
-        "SET minimum = excluded.minimum, maximum = excluded.maximum",
+        "SET minimum = excluded.minimum, maximum = excluded.maximum, "
+        "revision = nextval('rule_revision')",
         stop_id,
         side,
         quota.minimum,
@@ -40,7 +41,8 @@ async def put_person(
     await connection.execute(
         "INSERT INTO personal_quota (stop_id, participant_id, minimum, maximum) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (stop_id, participant_id) DO UPDATE "
-        "SET minimum = excluded.minimum, maximum = excluded.maximum",
+        "SET minimum = excluded.minimum, maximum = excluded.maximum, "
+        "revision = nextval('rule_revision')",
         stop_id,
         participant_id,
         *part,
@@ -55,10 +57,28 @@ async def sides(connection: Connection, stop_id: UUID) -> dict[Side, Quota]:
     return {row["side"]: Quota(minimum=row["minimum"], maximum=row["maximum"]) for row in rows}
 
 
+async def side_revisions(connection: Connection, stop_id: UUID) -> dict[Side, int]:
+    """Read the revisions of the sides' quotas that were set."""
+    rows = await connection.fetch("SELECT side, revision FROM quota WHERE stop_id = $1", stop_id)
+    return {row["side"]: row["revision"] for row in rows}
+
+
+async def revision_of(connection: Connection, stop_id: UUID, participant_id: UUID) -> int:
+    """Read the revision of what was set for one person; 0: nothing is."""
+    return (
+        await connection.fetchval(
+            "SELECT revision FROM personal_quota WHERE stop_id = $1 AND participant_id = $2",
+            stop_id,
+            participant_id,
+        )
+        or 0
+    )
+
+
 async def people(connection: Connection, stop_id: UUID) -> Sequence[Row]:
     """List what was set for single people at a stop."""
     return await connection.fetch(
-        "SELECT participant_id, minimum, maximum FROM personal_quota WHERE stop_id = $1 "
+        "SELECT participant_id, minimum, maximum, revision FROM personal_quota WHERE stop_id = $1 "
         "ORDER BY participant_id",
         stop_id,
     )

@@ -1,6 +1,7 @@
 """What a stop's schedule has to respect beside wishes: ways, availabilities, orders and rests."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,34 @@ from shared.postgres import Connection, columns
 Row = asyncpg.Record
 
 PRECEDENCE = "id, stop_id, first_delegate_id, first_local_id, second_delegate_id, second_local_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The revisions of a stop's rules, of each part alone; 0: nothing is set."""
+
+    ways: int
+    rest: int
+    hours: Mapping[UUID, int]
+
+    def of(self, person_id: UUID) -> int:
+        """Give the revision of one person's hours."""
+        return self.hours.get(person_id, 0)
+
+
+async def revisions(connection: Connection, stop_id: UUID) -> Revisions:
+    """Read the revisions of a stop's rules."""
+    rows = await connection.fetch(
+        "SELECT 'ways' AS part, NULL::uuid AS person_id, max(revision) AS revision "
+        "FROM way WHERE stop_id = $1 "
+        "UNION ALL SELECT 'rest', NULL, max(revision) FROM interpreters_rest WHERE stop_id = $1 "
+        "UNION ALL SELECT 'hours', resource_id, max(revision) FROM availability "
+        "WHERE stop_id = $1 GROUP BY resource_id",
+        stop_id,
+    )
+    found = {(row["part"], row["person_id"]): row["revision"] or 0 for row in rows}
+    hours = {person: number for (part, person), number in found.items() if part == "hours"}
+    return Revisions(found["ways", None], found["rest", None], hours)
 
 
 async def put_ways(

@@ -46,6 +46,13 @@ async def send(house: "House", who: Principal, path: str, **form: Any) -> httpx2
     )
 
 
+def revision(text: str, action: str) -> int:
+    """Read on which revision a page's form would be sent."""
+    form = text.partition(f'action="{action}"')[2].partition("</form>")[0]
+    (found,) = re.findall(r'name="revision" value="(\d+)"', form)
+    return int(found)
+
+
 async def followed(house: "House", who: Principal, sent: httpx2.Response) -> str:
     """Go where an answer leads, which is back to a page."""
     assert sent.status_code == 303, sent.text

@@ -119,6 +119,24 @@ class House:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def rule(self, path: str, body: dict[str, Any]) -> httpx2.Response:
+        """Set a quota or a rule of the stop on its present revision."""
+        quotas = await self.get(f"/quotas?stop_id={self.stop}")
+        rules = await self.get(f"/scheduling-rules?stop_id={self.stop}")
+        present = rules["revisions"] | {
+            str(one[name]): one["revision"]
+            for name, those in (
+                ("side", quotas["sides"]),
+                ("participant_id", quotas["people"]),
+                ("person_id", rules["availabilities"]),
+            )
+            for one in those
+        }
+        whose = {"side", "participant_id", "person_id"} & {*body}
+        about = str(body[whose.pop()]) if whose else path.rpartition("/")[2]
+        seen = f'"{present.get(about, 0)}"'
+        return await self.ask("PUT", f"/api/v1{path}", body=body, If_Match=seen)
+
     async def order(
         self, meeting: UUID, command: str, revision: object, body: object = None
     ) -> httpx2.Response:

@@ -212,7 +212,8 @@ class Doors:
         method, _, path = route.partition(" ")
         if route == "POST /meeting-sessions":
             return await self.session(who)
-        headers = {"If_Match": '"1"', "Idempotency_Key": uuid4().hex} if method == "POST" else {}
+        headers = {} if method == "GET" else {"If_Match": '"1"'}
+        headers |= {"Idempotency_Key": uuid4().hex} if method == "POST" else {}
         address = f"/api/v1{path.format(**self.names)}"
         return await self.house.ask(method, address, who, body=self.body(path), **headers)
 

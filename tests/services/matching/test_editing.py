@@ -130,7 +130,7 @@ async def test_a_no_an_exclusion_a_veto_and_a_full_day_stop_an_edit(house: "Hous
     }
     assert (await house.ask("POST", "/api/v1/exclusions", body=excluded)).status_code == 201
     limit = {"stop_id": str(house.stop), "participant_id": str(house.people["luo"]), "maximum": 0}
-    assert (await house.ask("PUT", "/api/v1/quotas/people", body=limit)).status_code == 200
+    assert (await house.rule("/quotas/people", limit)).status_code == 200
 
     for pair, said in (
         ("dave liu", "does not want"),

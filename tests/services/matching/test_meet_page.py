@@ -79,7 +79,7 @@ async def test_more_must_meets_than_meetings_are_told(house: "House") -> None:
     said = "More must-meets than meetings: at most 1 are planned for you, so 1 cannot be."
     for maximum, is_told in ((2, False), (1, True)):
         body = quota | {"maximum": maximum}
-        assert (await house.ask("PUT", "/api/v1/quotas", body=body)).status_code == 200
+        assert (await house.rule("/quotas", body)).status_code == 200
         assert (said in words(await page(house, dora, of(house, "dora")))) == is_told
 
 
@@ -132,7 +132,7 @@ async def test_what_is_owed_and_left_of_the_quota_is_told(house: "House") -> Non
     await house.day()
     body = {"stop_id": str(house.stop), "participant_id": str(house.people["dora"])}
     for part in ({"minimum": 5, "maximum": 6}, {"minimum": 1, "maximum": 2}):
-        await house.ask("PUT", "/api/v1/quotas/people", body=body | part)
+        await house.rule("/quotas/people", body | part)
         text = words(await page(house, house.person("dora"), of(house, "dora")))
         owed, left = part["minimum"] - 2, part["maximum"] - 2
         assert f"still owed of {part['minimum']} guaranteed {max(0, owed)}" in text

@@ -86,7 +86,7 @@ async def test_the_list_is_narrowed_to_whom_somebody_should_look_at(
     await ask(house, "dave lin")
     await house.hear((house.confirmed("luo", listings=()), 2))
     body = {"stop_id": str(house.stop), "participant_id": str(house.people["dora"])}
-    await house.ask("PUT", "/api/v1/quotas/people", body=body | {"minimum": 1})
+    await house.rule("/quotas/people", body | {"minimum": 1})
 
     assert listed(await page(house, house.boss, f"matching{query}"), house) == found
 
@@ -97,7 +97,7 @@ async def test_who_must_meet_more_than_he_may_is_found(house: "House") -> None:
         for other, kind in zip(("luo", "liu"), kinds, strict=True):
             await prefer(house, f"{name} {other}", kind)
         body = {"stop_id": str(house.stop), "participant_id": str(house.people[name])}
-        await house.ask("PUT", "/api/v1/quotas/people", body=body | {"maximum": 1})
+        await house.rule("/quotas/people", body | {"maximum": 1})
 
     assert listed(await page(house, house.boss, "matching?only=over"), house) == {"dave"}
 

@@ -217,7 +217,7 @@ def test_a_person_s_numbers_replace_those_of_the_side_one_by_one() -> None:
 
 async def put(house: "House", path: str, **facts: Any) -> Any:
     body = {"stop_id": str(house.stop), **facts}
-    return await house.ask("PUT", f"/api/v1/quotas{path}", body=body)
+    return await house.rule(f"/quotas{path}", body)
 
 
 async def test_staff_sets_quotas_and_they_are_stated_in_the_problem(house: "House") -> None:
@@ -242,7 +242,8 @@ async def test_staff_sets_quotas_and_they_are_stated_in_the_problem(house: "Hous
         "delegation": (3, None),
         "local": (1, 2),
     }
-    assert shown["people"] == [{"participant_id": lin, "minimum": None, "maximum": 1}]
+    (personal,) = shown["people"]
+    assert (personal["participant_id"], personal["minimum"], personal["maximum"]) == (lin, None, 1)
 
 
 async def test_what_was_set_for_one_person_is_taken_back(house: "House") -> None:
@@ -291,8 +292,27 @@ async def test_a_maximum_below_the_minimum_of_the_side_is_named(house: "House") 
 
 async def test_quotas_are_of_people_and_stops_that_are_known(house: "House") -> None:
     assert (await put(house, "/people", participant_id=str(uuid4()))).status_code == 404
-    house.stop = uuid4()
-    assert (await put(house, "", side="local")).status_code == 404
+    body = {"stop_id": str(uuid4()), "side": "local"}
+    unknown = await house.ask("PUT", "/api/v1/quotas", body=body, If_Match='"0"')
+    assert unknown.status_code == 404
+
+
+async def test_a_quota_is_changed_on_the_revision_that_was_seen(house: "House") -> None:
+    lin = str(house.people["lin"])
+    for path, whose in (("", {"side": "local"}), ("/people", {"participant_id": lin})):
+        body = {"stop_id": str(house.stop), "maximum": 3} | whose
+        answers = [
+            await house.ask("PUT", f"/api/v1/quotas{path}", None, body=body, **header)
+            for header in ({}, {"If_Match": '"0"'}, {"If_Match": '"0"'})
+        ]
+        assert [answer.status_code for answer in answers] == [428, 200, 412]
+        seen = answers[1].headers["ETag"]
+        for status in (200, 412):
+            sent = await house.ask("PUT", f"/api/v1/quotas{path}", body=body, If_Match=seen)
+            assert sent.status_code == status
+    shown = await house.get(f"/quotas?stop_id={house.stop}")
+    revisions = {one["side"]: one["revision"] for one in shown["sides"]}
+    assert revisions["delegation"] == 0 < revisions["local"] < shown["people"][0]["revision"]
 
 
 async def test_a_version_that_goes_beyond_a_maximum_set_since_is_not_published(

@@ -36,7 +36,7 @@ async def ways(house: "House", minutes: int) -> None:
     """Say how far the harbour is; no minutes is next door."""
     listed = [{"one": "", "other": "Harbour", "minutes": minutes}] if minutes else []
     body = {"stop_id": str(house.stop), "ways": listed}
-    answer = await house.ask("PUT", "/api/v1/scheduling-rules/ways", body=body)
+    answer = await house.rule("/scheduling-rules/ways", body)
     assert answer.status_code == 200, answer.text
 
 
@@ -220,5 +220,5 @@ async def test_venues_are_in_the_order_of_the_database(house: "House") -> None:
             for one, other in (("annex", "Harbour"), ("Zoo", "annex"), ("Ärzte", "zoo"))
         ],
     }
-    answer = await house.ask("PUT", "/api/v1/scheduling-rules/ways", body=body)
+    answer = await house.rule("/scheduling-rules/ways", body)
     assert (answer.status_code, len(answer.json()["ways"])) == (200, 3)

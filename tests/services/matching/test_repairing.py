@@ -268,7 +268,7 @@ async def test_nobody_is_placed_against_a_no_an_exclusion_or_a_quota(day: Tomorr
     assert seen.json()["unfitted"][0]["reason"]["code"] == "no_free_time"
 
     quota = {"stop_id": str(day.house.stop), "side": "local", "maximum": 0}
-    assert (await day.house.ask("PUT", "/api/v1/quotas", body=quota)).status_code == 200
+    assert (await day.house.rule("/quotas", quota)).status_code == 200
     full = await day.report(**placement | {"counterpart_ids": [people["lin"]]})
     assert full.status_code == 422
     assert [fault["pointer"] for fault in full.json()["errors"]] == ["/happened/counterpart_ids/0"]
@@ -281,7 +281,7 @@ async def test_whoever_was_let_down_may_meet_somebody_else_instead(day: Tomorrow
     await wish(house, "dave", "lin", "meet")
     for side in ("delegation", "local"):
         quota = {"stop_id": str(house.stop), "side": side, "maximum": 1}
-        assert (await house.ask("PUT", "/api/v1/quotas", body=quota)).status_code == 200
+        assert (await house.rule("/quotas", quota)).status_code == 200
     full = await day.report(kind="placement", participant_id=people["lin"], counterpart_ids=[])
     assert full.status_code == 422
 
@@ -304,7 +304,7 @@ async def test_a_new_version_gives_whoever_was_let_down_another_meeting(day: Tom
     await day.publish(missing)
     for side in ("delegation", "local"):
         quota = {"stop_id": str(house.stop), "side": side, "maximum": 1}
-        assert (await house.ask("PUT", "/api/v1/quotas", body=quota)).status_code == 200
+        assert (await house.rule("/quotas", quota)).status_code == 200
     missed = {"absent": [str(people["dora"])]}
     meeting = await house.meeting("dora lin")
     assert (await house.order(meeting, "no-show", 1, missed)).status_code == 200

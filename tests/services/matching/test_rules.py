@@ -25,7 +25,7 @@ SLOT = timedelta(minutes=25)
 
 async def put(house: "House", rule: str, status: int = 200, **body: Any) -> Any:
     body = {"stop_id": str(house.stop), **body}
-    answer = await house.ask("PUT", f"{RULES}/{rule}", body=body)
+    answer = await house.rule(f"/scheduling-rules/{rule}", body)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -252,7 +252,48 @@ async def test_only_staff_of_the_mission_states_rules(house: "House") -> None:
     for who in (house.person("dora"), house.someone("door_staff"), house.someone("partner_staff")):
         assert (await house.ask("GET", query, who)).status_code == 403
         body = {"stop_id": str(house.stop), "ways": []}
-        assert (await house.ask("PUT", f"{RULES}/ways", who, body=body)).status_code == 403
+        sent = await house.ask("PUT", f"{RULES}/ways", who, body=body, If_Match='"0"')
+        assert sent.status_code == 403
+
+
+async def test_a_rule_is_changed_on_the_revision_that_was_seen(house: "House") -> None:
+    lin, ivy = str(house.people["lin"]), str(house.helpers["ivy"])
+    there = hours((house.slot(1), house.slot(2)))
+    for path, what, other in (
+        ("ways", {"ways": [{"one": "", "other": "Harbour", "minutes": 5}]}, {"ways": []}),
+        ("rest", {"run_minutes_max": 90}, {"run_minutes_max": None}),
+        (
+            "availabilities",
+            {"person_id": lin, "times": there},
+            {"person_id": lin, "times": []},
+        ),
+    ):
+
+        async def sent(
+            seen: int | None, body: dict[str, Any], path: str = path
+        ) -> tuple[int, str | None]:
+            body = {"stop_id": str(house.stop)} | body
+            header = {} if seen is None else {"If_Match": f'"{seen}"'}
+            answer = await house.ask("PUT", f"{RULES}/{path}", None, body=body, **header)
+            return answer.status_code, answer.headers.get("ETag")
+
+        assert (await sent(None, what))[0] == 428
+        status, tag = await sent(0, what)
+        first = int((tag or "").strip('"'))
+        assert (status, first > 0) == (200, True)
+        # Who still sees that nothing is set, or what was set before, is told to look again.
+        assert (await sent(0, other))[0] == 412
+        again = await sent(first, what)
+        assert again[0] == 200
+        assert (await sent(first, other))[0] == 412
+        # Nothing set is 0 again; what is set after that has a revision of its own.
+        assert await sent(int((again[1] or "").strip('"')), other) == (200, '"0"')
+        assert int(((await sent(0, what))[1] or "").strip('"')) > first + 1
+    # The hours of one are not those of another.
+    await put(house, "availabilities", person_id=ivy, times=there)
+    found = await rules(house)
+    revisions = [one["revision"] for one in found["availabilities"]]
+    assert len({*revisions, *found["revisions"].values()}) == 4
 
 
 async def test_nothing_is_left_of_who_is_erased(house: "House") -> None:

@@ -1,5 +1,6 @@
 """The page of a stop's rules: ways, hours, orders and rests in words, without a line of JSON."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -8,7 +9,7 @@ import httpx2
 import pytest
 
 from services.matching.pages.hours import Hours, hours_of
-from tests.services.matching.browsing import followed, headers, page, send, words
+from tests.services.matching.browsing import followed, headers, page, revision, send, words
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -21,12 +22,12 @@ async def rules(house: "House") -> Any:
 
 
 async def sent(house: "House", section: str, *, language: str = "en", **form: Any) -> Any:
-    """Send a form whose fields come again and again."""
-    return await house.client.post(
-        f"/stops/{house.stop}/{RULES}/{section}",
-        headers=headers(house, house.boss, language),
-        data=form,
-    )
+    """Send a form whose fields come again and again, as the page gives it."""
+    action = f"/stops/{house.stop}/{RULES}/{section}"
+    if "revision" not in form:
+        person = f"?person={form['person_id']}" if section == "hours" else ""
+        form["revision"] = revision(await page(house, house.boss, RULES + person), action)
+    return await house.client.post(action, headers=headers(house, house.boss, language), data=form)
 
 
 def refused(answer: httpx2.Response, *shown: str) -> None:
@@ -66,6 +67,7 @@ async def test_a_wrong_way_stays_as_it_was_typed_beside_the_others(
         "one": ["", ""],
         "other": ["Annex", "Harbour"],
         "minutes": ["7", minutes],
+        "revision": 0,
     }
     answer = await sent(house, "ways", **rows)
     refused(answer, 'value="7"', f'value="{minutes}"')
@@ -172,13 +174,38 @@ async def test_a_wrong_order_keeps_what_was_chosen(house: "House", second: str) 
 
 
 async def test_rests_are_set_and_ended(house: "House") -> None:
-    await send(house, house.boss, f"{RULES}/rest", run_minutes_max="90", rest_minutes="20")
+    await sent(house, "rest", run_minutes_max="90", rest_minutes="20")
     assert (await rules(house))["rest"] == {"run_minutes_max": 90, "rest_minutes": 20}
-    answer = await send(house, house.boss, f"{RULES}/rest", run_minutes_max="3", rest_minutes="x")
+    answer = await sent(house, "rest", run_minutes_max="3", rest_minutes="x")
     refused(answer, 'value="3"', 'value="x"')
     assert (await rules(house))["rest"] == {"run_minutes_max": 90, "rest_minutes": 20}
-    await send(house, house.boss, f"{RULES}/rest", run_minutes_max="", rest_minutes="")
+    await sent(house, "rest", run_minutes_max="", rest_minutes="")
     assert (await rules(house))["rest"] is None
+
+
+async def test_who_decided_on_older_rules_saves_nothing_and_may_save_anew(house: "House") -> None:
+    await house.add_session(
+        slug="harbour", venue="Harbour", points=[{"label": "H", "kind": "table"}]
+    )
+    lin = str(house.people["lin"])
+    forms: dict[str, dict[str, Any]] = {
+        "ways": {"one": [""], "other": ["Harbour"], "minutes": ["12"]},
+        "hours": {"person_id": lin, "day": ["2023-11-07"], "starts": ["10:00"], "ends": ["11:00"]},
+        "rest": {"run_minutes_max": "90", "rest_minutes": "20"},
+    }
+    for section, form in forms.items():
+        assert (await sent(house, section, **form)).status_code == 303
+        before = await rules(house)
+        other = form | {"minutes": ["34"], "ends": ["12:34"], "run_minutes_max": "34"}
+        other = {name: other[name] for name in form}
+        late = await sent(house, section, **other, revision=0)
+        assert late.status_code == 409
+        assert "Changed by somebody else meanwhile" in late.text
+        assert "34" in re.findall(r'value="[^"]*(34)"', late.text)
+        assert await rules(house) == before
+        seen = revision(late.text, f"/stops/{house.stop}/{RULES}/{section}")
+        assert (await sent(house, section, **other, revision=seen)).status_code == 303
+        assert await rules(house) != before
 
 
 async def test_the_board_leads_to_the_rules_whoever_may_set_them(house: "House") -> None:
@@ -196,6 +223,7 @@ async def test_the_board_leads_to_the_rules_whoever_may_set_them(house: "House")
             "day": "",
             "starts": "",
             "ends": "",
+            "revision": 0,
         }
         assert (await send(house, door, f"{RULES}/{section}", **form)).status_code == 403
 

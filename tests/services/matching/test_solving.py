@@ -179,10 +179,9 @@ async def test_what_is_told_gets_never_worse_and_says_what_cannot_be(house: "Hou
             "kind": "must_meet",
         }
         await house.ask("PUT", "/api/v1/preferences", body=body)
-    answer = await house.ask(
-        "PUT",
-        "/api/v1/scheduling-rules/availabilities",
-        body={
+    answer = await house.rule(
+        "/scheduling-rules/availabilities",
+        {
             "stop_id": str(house.stop),
             "person_id": str(house.people["dora"]),
             "times": [
