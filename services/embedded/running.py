@@ -13,6 +13,7 @@ from services.embedded.welcome import welcome
 from services.rehearsal.client import Client, Refused, Unreachable
 from services.rehearsal.example import Example
 from services.rehearsal.loading import load
+from services.rehearsal.scheduling import ScheduleFailedError
 from shared.access import Principal, Tokens
 from shared.http import create_app
 from shared.process import serve
@@ -67,8 +68,11 @@ async def _guide(url: str, tokens: Tokens, example: Example) -> None:
             say(f"Tradewind answers at {url}. Loading {example.plan.mission.title.en} …")
             loaded = await load(client, example)
             await welcome(client, url, loaded)
-        except (Refused, Unreachable) as error:
-            say(f"The example could not be loaded: {error}")
+        except (Refused, Unreachable, ScheduleFailedError) as error:
+            say(
+                f"The example could not be loaded: {error}\n"
+                "Press Ctrl-C and start again: what is there is kept, and the rest is loaded."
+            )
 
 
 def staff_token(tokens: Tokens) -> str:
