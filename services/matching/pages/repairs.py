@@ -16,6 +16,7 @@ from services.matching.domain.meetings import NOT_BEGUN, Meeting
 from services.matching.domain.repair.record import Kind
 from services.matching.pages.naming import company_words, names
 from services.matching.pages.rendering import pages
+from services.matching.repair_bodies import RULE_MEETINGS_MAX
 from services.matching.resources import Held, Resources
 from services.matching.store import absences, facts, meetings, sessions
 from services.matching.store import repairs as store
@@ -51,6 +52,8 @@ class Asked:
     q: str = ""
     wrong: Sequence[str] = ()
     given: Mapping[str, str] = field(default_factory=dict)
+    rule: str | None = None
+    """What was typed for the rule, where it was wrong."""
 
 
 @router.get("/stops/{stop_id}/repairs")
@@ -78,7 +81,7 @@ async def repair(
     async with held.database.reading() as connection:
         stop = await looking.existing_stop(connection, view["stop_id"])
         people = await meetings.companies(connection, reviewing.people_of(view))
-    others = [*view["people"], *(one["actor_id"] for one in view["trail"])]
+    others = [*view["people"], *(one["actor_id"] for one in view["trail"]), *_interpreters(view)]
     name = await _names(held, who, stop, people, others)
     del stop_id
     return pages.render(
@@ -90,7 +93,25 @@ async def repair(
         people=people,
         name=_named(name, request),
         what=await _subject(held, view, people),
+        may_be_nearer=_may_be_nearer(view),
     )
+
+
+def _interpreters(view: reviewing.View) -> set[UUID]:
+    """Give who interprets what a repair moves, drops, leaves or adds."""
+    meetings_told = [*view["touched"], *view["left"], *view["additions"], *view["offers"]]
+    spots = [one.get(name) for one in meetings_told for name in ("now", "to")]
+    return {spot["interpreter_id"] for spot in spots if spot and spot["interpreter_id"]}
+
+
+def _may_be_nearer(view: reviewing.View) -> bool:
+    """Say whether a longer search might shift what is moved by less, though it moves no fewer."""
+    shifted = [
+        one
+        for one in view["touched"]
+        if one["to"] and one["to"]["starts_at"] != one["now"]["starts_at"]
+    ]
+    return bool(shifted) and view["moves_proven"] and not view["is_nearest"]
 
 
 async def page(
@@ -120,7 +141,7 @@ async def page(
     return pages.render(
         request,
         "repairs.html",
-        status=422 if ask.wrong else 200,
+        status=422 if ask.wrong or ask.rule is not None else 200,
         **company_words(request),
         **day,
         stop=stop,
@@ -133,6 +154,7 @@ async def page(
         running=running,
         delegates=delegates,
         name=_named(name, request),
+        rule_max=RULE_MEETINGS_MAX,
         may_rule=may(who, "schedule.write", scope),
     )
 

@@ -13,7 +13,7 @@ from services.matching.commands import repairing
 from services.matching.commands.repairing import Asking, Decision
 from services.matching.domain.repair.record import Kind
 from services.matching.pages.repairs import Asked, page
-from services.matching.repair_bodies import RULE_MEETINGS_MAX, RepairBody
+from services.matching.repair_bodies import RepairBody, RepairRuleBody
 from services.matching.resources import Held
 from shared.errors import Conflict, Invalid
 from shared.http import Caller, Now
@@ -110,13 +110,25 @@ async def take_offer(
 
 
 @router.post("/stops/{stop_id}/repairs/rule")
-async def set_rule(stop_id: UUID, held: Held, who: Caller, meetings_max: Text = "") -> Response:
+async def set_rule(
+    *,
+    stop_id: UUID,
+    request: Request,
+    held: Held,
+    who: Caller,
+    now: Now,
+    meetings_max: Text = "",
+) -> Response:
     """Say which repairs are accepted at once; nothing typed means none."""
     await allow(held, who, stop_id, "schedule.write")
-    typed = meetings_max.strip()
-    most = min(int(typed), RULE_MEETINGS_MAX) if typed.isascii() and typed.isdigit() else None
-    await repairing.set_rule(held.database, stop_id, most)
-    return RedirectResponse(f"/stops/{stop_id}/repairs#rule", 303)
+    try:
+        body = RepairRuleBody.model_validate(
+            {"stop_id": stop_id, "meetings_max": number(meetings_max)}
+        )
+    except ValidationError:
+        return await page(request, held, who, stop_id, (Asked(rule=meetings_max), now))
+    await repairing.set_rule(held.database, stop_id, body.meetings_max)
+    return RedirectResponse(f"/stops/{stop_id}/repairs?saved=rule#rule", 303)
 
 
 @router.post("/stops/{stop_id}/repairs/absences/{absence_id}")

@@ -202,6 +202,50 @@ async def test_the_rule_is_for_mission_staff_and_the_day_for_who_runs_it(day: "H
         await Browser(day, who).get(address, status=403)
 
 
+async def test_what_a_longer_search_may_better_is_searched_for_again(day: "House") -> None:
+    page = Browser(day, day.boss)
+    address = await page.report(kind="late", subject=str(day.people["dora"]), at=third(day))
+    whole = words(await page.get(address))
+    assert "Proven: nothing less will do" in whole
+    assert "Look again" not in whole
+    for facts, said in (
+        ({"is_nearest": False}, "Proven: no fewer need be moved. Times may come nearer."),
+        ({"moves_proven": False}, "Proven: none fewer need be cancelled"),
+        ({"drops_proven": False}, "The best found in half a second"),
+    ):
+        await day.rows("UPDATE repair SET proposal = proposal || $1", facts)
+        shown = await page.get(address)
+        assert said in words(shown)
+        assert "Look again" in words(shown)
+    anew = (await page.send(f"{address}/again")).headers["Location"]
+    assert not anew.endswith(address)
+
+
+async def test_nothing_is_asked_for_where_nobody_can_be_chosen(day: "House") -> None:
+    page = Browser(day, day.boss)
+    assert "See what can be done" in words(await page.get("?kind=late"))
+    for query in ("?kind=overrun", "?kind=late&q=nobody-of-this-name"):
+        assert "See what can be done" not in words(await page.get(query))
+
+
+@pytest.mark.parametrize("typed", ["many", "-1", "51", "1.5"])
+async def test_a_wrong_rule_stays_as_it_was_typed_and_changes_nothing(
+    day: "House", typed: str
+) -> None:
+    boss = Browser(day, day.boss)
+    assert (await boss.send("/rule", meetings_max="3")).headers["Location"].endswith("#rule")
+    wrong = await boss.send("/rule", meetings_max=typed)
+
+    assert wrong.status_code == 422
+    assert "A whole number from 0 to 50" in words(wrong.text)
+    assert f'name="meetings_max" value="{typed}"' in wrong.text
+    assert 'name="meetings_max" value="3"' in await boss.get()
+    assert "Saved." in words(await boss.get("?saved=rule"))
+    # Nothing typed is no rule.
+    await boss.send("/rule", meetings_max=" ")
+    assert 'name="meetings_max" value=""' in await boss.get()
+
+
 async def test_the_board_leads_to_repairs_for_who_runs_the_day(day: "House") -> None:
     for role, expected in (("door_staff", True), ("partner_staff", False)):
         who = day.someone(role)  # type: ignore[arg-type]  # these are roles
