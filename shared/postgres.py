@@ -178,8 +178,16 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
             "(room text, name text, digest text NOT NULL, applied_at timestamptz DEFAULT now(), "
             "PRIMARY KEY (room, name))"
         )
-        for migration in migrations(folders):
-            await _apply(connection, *migration)
+        rows = await connection.fetch("SELECT room, name, digest FROM migration")
+        applied = {(row["room"], row["name"]): row["digest"] for row in rows}
+        for room, name, statements in await asyncio.to_thread(_read, folders):
+            if (room, name) not in applied:
+                await _apply(connection, room, name, statements)
+            elif not is_of(applied[room, name], statements):
+                raise ChangedMigration(
+                    f"The migration {room}/{name} was changed after this database applied it; "
+                    "add a new file instead."
+                )
     finally:
         await connection.close()
 
@@ -203,22 +211,19 @@ def is_of(applied: str, statements: str) -> bool:
     return applied == digest_of(statements) or applied in _FORMERLY.findall(statements)
 
 
-async def _apply(connection: "asyncpg.Connection[Any]", room: str, file: Path) -> None:
-    statements = await asyncio.to_thread(file.read_text)
-    applied = await connection.fetchval(
-        "SELECT digest FROM migration WHERE room = $1 AND name = $2", room, file.name
-    )
-    if applied is None:
-        async with connection.transaction():
-            await connection.execute(statements)
-            await connection.execute(
-                "INSERT INTO migration (room, name, digest) VALUES ($1, $2, $3)",
-                room,
-                file.name,
-                digest_of(statements),
-            )
-    elif not is_of(applied, statements):
-        raise ChangedMigration(
-            f"The migration {room}/{file.name} was changed after this database applied it; "
-            "add a new file instead."
+def _read(folders: Sequence[Path]) -> list[tuple[str, str, str]]:
+    """Give each migration's room, name and statements."""
+    return [(room, file.name, file.read_text()) for room, file in migrations(folders)]
+
+
+async def _apply(
+    connection: "asyncpg.Connection[Any]", room: str, name: str, statements: str
+) -> None:
+    async with connection.transaction():
+        await connection.execute(statements)
+        await connection.execute(
+            "INSERT INTO migration (room, name, digest) VALUES ($1, $2, $3)",
+            room,
+            name,
+            digest_of(statements),
         )

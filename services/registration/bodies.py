@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Set
+from functools import cache
 from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -82,9 +84,15 @@ Address = Annotated[EmailStr, WrapValidator(_is_address), BeforeValidator(_in_pl
 
 def is_zone(name: str) -> str:
     """Give the name of a time zone; raises `ValueError` for one that is none."""
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError("This is not a time zone of the IANA database, such as Asia/Shanghai.")
     return name
+
+
+@cache
+def _zones() -> Set[str]:
+    """Read the names of all zones, once: they lie in many folders."""
+    return available_timezones()
 
 
 class BothNames(Body):

@@ -31,6 +31,7 @@ from shared.events.base import Bilingual, Event
 from shared.log.postgres import PostgresLog
 from shared.log.records import Envelope, Record
 from shared.postgres import Database, migrate
+from tests.emptying import Emptying, emptying
 from tests.lines import Line
 from tests.serving import lent
 
@@ -450,10 +451,19 @@ def registration() -> Registration:
     return Registration()
 
 
+@pytest.fixture(scope="session")
+def empty_matching(portal: BlockingPortal, matching_url: str) -> Iterator[Emptying]:
+    """A function that empties that database."""
+    with emptying(portal, matching_url, EMPTY) as empty:
+        yield empty
+
+
 @pytest.fixture
-async def bare(matching_url: str, opening: Opening) -> AsyncIterator[House]:
+async def bare(
+    matching_url: str, empty_matching: Emptying, opening: Opening
+) -> AsyncIterator[House]:
     """The service with an empty database."""
-    await run(matching_url, EMPTY)
+    empty_matching()
     async with opening(matching_url) as house:
         yield house
 

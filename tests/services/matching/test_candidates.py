@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from services.matching.domain.candidates import (
     CANDIDATES_OF_A_LOCAL,
     CANDIDATES_PER_SLOT,
@@ -40,28 +42,32 @@ def person(number: int, side: Side) -> Profile:
 
 DELEGATES = [person(n, "delegation") for n in range(4)]
 LOCALS = [person(100 + n, "local") for n in range(40)]
-SCORER = Scorer([*DELEGATES, *LOCALS], SECTORS)
 
 
-def test_all_pairs_are_scored_at_once_as_each_is_alone() -> None:
-    table = SCORER.table()
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer([*DELEGATES, *LOCALS], SECTORS)
+
+
+def test_all_pairs_are_scored_at_once_as_each_is_alone(scorer: Scorer) -> None:
+    table = scorer.table()
 
     assert table == {
-        (one.id, other.id): SCORER.score(one, other).score for one in DELEGATES for other in LOCALS
+        (one.id, other.id): scorer.score(one, other).score for one in DELEGATES for other in LOCALS
     }
 
 
-def test_the_best_for_each_are_considered_and_every_wish() -> None:
-    last = min(LOCALS, key=lambda other: SCORER.score(DELEGATES[0], other).score)
+def test_the_best_for_each_are_considered_and_every_wish(scorer: Scorer) -> None:
+    last = min(LOCALS, key=lambda other: scorer.score(DELEGATES[0], other).score)
     wishes = Wishes([Wish(last.id, DELEGATES[0].id, "must_meet")])
     refused = (DELEGATES[1].id, LOCALS[0].id)
-    found = Candidates([*DELEGATES, *LOCALS], SCORER, wishes, lambda *pair: pair != refused).chosen(
+    found = Candidates([*DELEGATES, *LOCALS], scorer, wishes, lambda *pair: pair != refused).chosen(
         1
     )
 
     worth = {(one.id, other.id): value for one, other, value in found}
     wished = (DELEGATES[0].id, last.id)
-    assert worth[wished] == SCORER.table()[wished] + PREFERENCE_WORTH["must_meet"]
+    assert worth[wished] == scorer.table()[wished] + PREFERENCE_WORTH["must_meet"]
     assert refused not in worth
     assert [value for _, _, value in found] == sorted(worth.values(), reverse=True)
     for local in LOCALS:

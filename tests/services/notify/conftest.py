@@ -70,6 +70,7 @@ from shared.process import cancelling
 from shared.redis import blocking_client, command_client
 from shared.sealing import Seal
 from shared.service import Service
+from tests.emptying import Emptying, emptying
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "notify" / "migrations"
@@ -215,29 +216,40 @@ def notify_database(postgres_url: str, portal: BlockingPortal) -> Iterator[str]:
     name = f"test_{secrets.token_hex(6)}"
     url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
 
-    async def command(sql: str) -> None:
-        connection = await asyncpg.connect(postgres_url)
-        await connection.execute(sql)
-        await connection.close()
-
-    portal.call(command, f"CREATE DATABASE {name} TEMPLATE template0")
+    portal.call(ask, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
     portal.call(migrate, url, [MIGRATIONS])
     yield url
-    portal.call(command, f"DROP DATABASE {name} WITH (FORCE)")
+    portal.call(ask, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def ask(url: str, statement: str) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def empty_notify(portal: BlockingPortal, notify_database: str) -> Iterator[Emptying]:
+    """A function that empties that database."""
+    tables = portal.call(
+        ask,
+        notify_database,
+        "SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'public' "
+        "AND tablename NOT IN ('migration', 'outbox_head', 'feed_head', 'audit_entry')",
+    )
+    deletes = "; ".join(f"DELETE FROM {table}" for table in tables)  # noqa: S608  # our own tables
+    statements = f"SELECT end_audit_before('infinity'); {deletes}"
+    with emptying(portal, notify_database, statements) as empty:
+        yield empty
 
 
 @pytest.fixture
-async def database(notify_database: str) -> AsyncIterator[Database]:
+async def database(notify_database: str, empty_notify: Emptying) -> AsyncIterator[Database]:
     """Notify's database, empty."""
+    empty_notify()
     async with Database.connect(notify_database, size=4) as database:
-        async with database.transaction() as connection:
-            tables = await connection.fetchval(
-                "SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'public' "
-                "AND tablename NOT IN ('migration', 'outbox_head', 'feed_head', 'audit_entry')"
-            )
-            await connection.execute("SELECT end_audit_before('infinity')")
-            for table in tables:
-                await connection.execute(f"DELETE FROM {table}")  # noqa: S608  # our own tables
         yield database
 
 

@@ -24,6 +24,7 @@ from shared.access import Principal, Role, Tokens
 from shared.http import SESSION_COOKIE
 from shared.log.postgres import PostgresLog
 from shared.postgres import Database, migrate
+from tests.emptying import Emptying, emptying
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migrations"
@@ -277,10 +278,17 @@ async def ask(url: str, statement: str) -> None:
         await connection.close()
 
 
+@pytest.fixture(scope="session")
+def empty_registration(portal: BlockingPortal, registration_url: str) -> Iterator[Emptying]:
+    """A function that empties that database."""
+    with emptying(portal, registration_url, EMPTY) as empty:
+        yield empty
+
+
 @pytest.fixture
-async def bare(registration_url: str) -> AsyncIterator[House]:
+async def bare(registration_url: str, empty_registration: Emptying) -> AsyncIterator[House]:
     """The service with an empty database."""
-    await ask(registration_url, EMPTY)
+    empty_registration()
     settings = RegistrationSettings.model_validate(
         {
             "database_url": registration_url,
