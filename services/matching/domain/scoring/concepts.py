@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +23,8 @@ from services.matching.domain.scoring.texts import BREAK, PIECE, grams, tokens
 from shared.events.base import Bilingual
 
 Floats = NDArray[np.float32]
+Cut = Sequence[Sequence[str]]
+"""Terms as their tokens."""
 
 WORDS = 256
 """Dimensions for a text's own words, beside one for each concept."""
@@ -60,8 +63,9 @@ class Space:
         self.dimensions = len(self.codes) + WORDS
         number = {code: n for n, code in enumerate(self.codes)}
         kept = [(number[code], term) for code, term in known.terms() if (code, term) not in without]
-        self._trie = _Trie(kept)
-        self._parts = _Parts(kept, len(self.codes))
+        cut = [tokens(term) for _, term in kept]
+        self._trie = _Trie(kept, cut)
+        self._parts = _Parts(kept, cut, len(self.codes))
         self._spread = _spread(known, number)
 
     def vector(self, text: Bilingual) -> Floats:
@@ -101,15 +105,14 @@ class Space:
 class _Trie:
     """Finds every term in a text in one pass (Fredkin, 1960)."""
 
-    def __init__(self, known: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, known: Sequence[tuple[int, str]], cut: Cut) -> None:
         self._root: dict[str, dict] = {}  # type: ignore[type-arg]  # a tree of itself
         self._ends: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        for concept, term in known:
-            cut = tokens(term)
+        for (concept, _), pieces in zip(known, cut, strict=True):
             node = self._root
-            for token in cut:
+            for token in pieces:
                 node = node.setdefault(token, {})
-            self._ends[id(node)].append((concept, _weight(cut)))
+            self._ends[id(node)].append((concept, _weight(pieces)))
 
     def found(self, text: Bilingual, count: int) -> Floats:
         """Say how surely a text names each of `count` concepts, from 0 to about 2."""
@@ -143,23 +146,24 @@ class _Trie:
 class _Parts:
     """Measures how much of each term, and of each concept's terms together, a text holds."""
 
-    def __init__(self, known: Sequence[tuple[int, str]], count: int) -> None:
+    def __init__(self, known: Sequence[tuple[int, str]], cut: Cut, count: int) -> None:
         made = [_made_of(term) for _, term in known]
-        of_concept: list[list[str]] = [[] for _ in range(count)]
-        for concept, term in known:
-            of_concept[concept].append(term)
-        concepts = [_made_of(*own) for own in of_concept]
+        concepts: list[dict[str, float]] = [defaultdict(float) for _ in range(count)]
+        for (concept, _), one in zip(known, made, strict=True):
+            own = concepts[concept]
+            for gram, weight in one.items():
+                own[gram] += weight
         used = Counter(gram for one in concepts for gram in one)
         self._rarity = {
             gram: math.log(1 + count / n) / math.log(1 + count) for gram, n in used.items()
         }
         self._count = count
         self._concept_of = np.array([concept for concept, _ in known], np.intp)
-        self._strength = np.array([_weight(tokens(term)) for _, term in known], np.float32)
-        self._of_terms = self._postings(made)
-        self._of_senses = self._postings([_senses(one) for one in made])
+        self._strength = np.array([_weight(one) for one in cut], np.float32)
+        self._of_terms = _Postings(made, self._rarity)
+        self._of_senses = _Postings([_senses(one) for one in made], self._rarity)
         saturated = [{gram: math.sqrt(w) for gram, w in one.items()} for one in concepts]
-        self._of_concepts = self._postings(saturated, power=2)
+        self._of_concepts = _Postings(saturated, self._rarity, power=2)
 
     def rarity(self, names: Sequence[str]) -> Floats:
         """Say how telling each word or piece is, up to 1."""
@@ -167,10 +171,10 @@ class _Parts:
 
     def near(self, names: Sequence[str], counts: Floats) -> tuple[Floats, Floats]:
         """Give for each concept the share of its best term, and of all its terms, in the text."""
-        held = _gathered(self._of_terms, names, np.ones_like(counts), len(self._concept_of))
+        held = self._of_terms.gathered(names, np.ones_like(counts), len(self._concept_of))
         held[held < _PART_MIN] = 0
         held = held * held
-        told = _gathered(self._of_senses, names, np.ones_like(counts), len(self._concept_of))
+        told = self._of_senses.gathered(names, np.ones_like(counts), len(self._concept_of))
         told[told < _SENSES_MIN] = 0
         held = self._strength * np.maximum(held, np.float32(_SENSES_HELD) * told * told)
         part = np.zeros(self._count, np.float32)
@@ -178,23 +182,51 @@ class _Parts:
         weights = np.sqrt(counts) * self.rarity(names)
         length = float(np.sqrt((weights * weights).sum())) or 1.0
         each = (np.sqrt(counts) / length).astype(np.float32)
-        return part, _gathered(self._of_concepts, names, each, self._count) * np.float32(3)
+        return part, self._of_concepts.gathered(names, each, self._count) * np.float32(3)
 
-    def _postings(
-        self, made: Sequence[Mapping[str, float]], power: int = 1
-    ) -> dict[str, tuple[NDArray[np.intp], Floats]]:
-        """List for each word or piece where it occurs, and which share of that it is."""
-        where: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for number, parts in enumerate(made):
-            weights = {gram: weight * self._rarity[gram] for gram, weight in parts.items()}
-            total = sum(weight**power for weight in weights.values()) ** (1 / power) or 1.0
-            for gram, weight in weights.items():
-                own = weight * self._rarity[gram] ** (power - 1)
-                where[gram].append((number, own / total))
-        return {
-            gram: (np.array([n for n, _ in found]), np.array([w for _, w in found], np.float32))
-            for gram, found in where.items()
+
+class _Postings:
+    """Lists for each word or piece where it occurs, and which share of that it is.
+
+    All lists are one after the other in two arrays: sixty thousand small ones would take longer
+    to make, and three times the memory.
+    """
+
+    def __init__(
+        self, made: Sequence[Mapping[str, float]], rarity: Mapping[str, float], power: int = 1
+    ) -> None:
+        number = {gram: n for n, gram in enumerate(rarity)}
+        sizes = [len(parts) for parts in made]
+        grams = np.fromiter(map(number.__getitem__, chain.from_iterable(made)), np.intp, sum(sizes))
+        told = chain.from_iterable(parts.values() for parts in made)
+        weights = np.fromiter(told, np.float64, len(grams))
+        rare = np.fromiter(rarity.values(), np.float64, len(rarity))[grams]
+        where = np.repeat(np.arange(len(made)), sizes)
+        totals = np.bincount(where, (weights * rare) ** power, len(made)) ** (1 / power)
+        shares = weights * rare**power / totals[where]
+        order = np.argsort(grams, kind="stable")
+        self._where, self._shares = where[order], shares[order].astype(np.float32)
+        present, starts = np.unique(grams[order], return_index=True)
+        known, ends = tuple(rarity), np.append(starts[1:], len(order))
+        self._slices = {
+            known[gram]: slice(start, end)
+            for gram, start, end in zip(
+                present.tolist(), starts.tolist(), ends.tolist(), strict=True
+            )
         }
+
+    def gathered(self, names: Sequence[str], weights: Floats, count: int) -> Floats:
+        """Add up for each of `count` places the shares of these words, each times its weight."""
+        found = [
+            (self._slices[name], weight)
+            for name, weight in zip(names, weights, strict=True)
+            if name in self._slices
+        ]
+        if not found:
+            return np.zeros(count, np.float32)
+        where = np.concatenate([self._where[each] for each, _ in found])
+        what = np.concatenate([self._shares[each] * weight for each, weight in found])
+        return np.bincount(where, what, count).astype(np.float32)
 
 
 @cache
@@ -212,6 +244,8 @@ def vector(text: Bilingual) -> Floats:
 def _senses(made: Mapping[str, float]) -> dict[str, float]:
     """Give the senses of a term of which every word has one, otherwise none."""
     senses = {gram: 1.0 for gram in made if is_sense(gram)}
+    if not senses:
+        return senses
     words = sum(gram.isalnum() and gram.isascii() for gram in made)
     characters = sum(len(gram) == 1 and not gram.isascii() for gram in made)
     return senses if max(words, characters / 2) <= len(senses) else {}
@@ -235,20 +269,6 @@ def _share_among_words(name: str) -> float:
 def _bucket(name: str) -> tuple[int, float]:
     digest = crc32(name.encode())
     return digest % WORDS, 1.0 if digest & 0x8000_0000 else -1.0
-
-
-def _gathered(
-    postings: dict[str, tuple[NDArray[np.intp], Floats]],
-    names: Sequence[str],
-    weights: Floats,
-    count: int,
-) -> Floats:
-    rows = [(postings[name], w) for name, w in zip(names, weights, strict=True) if name in postings]
-    if not rows:
-        return np.zeros(count, np.float32)
-    where = np.concatenate([numbers for (numbers, _), _ in rows])
-    what = np.concatenate([shares * weight for (_, shares), weight in rows])
-    return np.bincount(where, what, count).astype(np.float32)
 
 
 def _weight(cut: Sequence[str]) -> float:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from services.matching.domain.scoring import glossary
 from services.matching.domain.scoring.folding import folded
@@ -49,6 +50,8 @@ _PLURALS = {
 _ES, _ES_MIN = ("ches", "shes", "xes", "sses"), 5
 SENSE = 1.3
 """What the sense of a word weighs beside the word itself."""
+_CACHED_WORDS_MAX = 20_000
+"""The lexicon has five thousand."""
 PIECE = "~"
 """Marks four characters out of a word."""
 BREAK = ""
@@ -81,13 +84,16 @@ def grams(text: str) -> Iterator[tuple[str, float]]:
 
 def _english(text: str) -> Iterator[tuple[str, float]]:
     for word in _words(text):
-        yield word, 1.0
-        for sense in glossary.of_english(word):
-            yield sense, SENSE
-        padded = f"_{word}_"
-        if len(padded) > 5:  # noqa: PLR2004  # a shorter word is its own piece
-            for piece in _slices(padded, 4):
-                yield PIECE + piece, 1.6 / (len(padded) - 3)
+        yield from _made_of(word)
+
+
+@lru_cache(maxsize=_CACHED_WORDS_MAX)
+def _made_of(word: str) -> tuple[tuple[str, float], ...]:
+    made = [(word, 1.0), *((sense, SENSE) for sense in glossary.of_english(word))]
+    padded = f"_{word}_"
+    if len(padded) > 5:  # noqa: PLR2004  # a shorter word is its own piece
+        made += [(PIECE + piece, 1.6 / (len(padded) - 3)) for piece in _slices(padded, 4)]
+    return tuple(made)
 
 
 def _chinese(text: str) -> Iterator[tuple[str, float]]:
@@ -106,6 +112,7 @@ def _token(piece: str) -> str:
     return piece if "\u4e00" <= piece[0] <= "\u9fff" else _stem(piece)
 
 
+@lru_cache(maxsize=_CACHED_WORDS_MAX)
 def _stem(word: str) -> str:
     """Take off a plural (the S stemmer of Harman, 1991), and spell as in America."""
     for british, american in _SPELLINGS:
