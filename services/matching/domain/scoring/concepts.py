@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.domain.scoring.denials import affirmed
 from services.matching.domain.scoring.glossary import is_sense
 from services.matching.domain.scoring.taxonomy import Taxonomy, taxonomy
 from services.matching.domain.scoring.texts import BREAK, PIECE, grams, tokens
@@ -70,6 +71,7 @@ class Space:
 
     def vector(self, text: Bilingual) -> Floats:
         """Place a text, its length at most about 1; the same text always at the same place."""
+        text = Bilingual(en=affirmed(text.en), zh=affirmed(text.zh))
         found = _made_of(text.en, text.zh)
         names = tuple(found)
         counts = np.fromiter(found.values(), np.float32, len(names))
