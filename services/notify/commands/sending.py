@@ -158,7 +158,7 @@ class Sender:
     async def _hand_over(
         self, message: Message, rendered: Rendered, reader: Reader, at: datetime
     ) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.single() as connection:
             attempt = await attempts.begin(connection, message.id, at)
         if attempt is None:
             await self._fail(message, at, IN_THE_DARK)
@@ -177,7 +177,8 @@ class Sender:
         except (Deferred, Refused, Unknown) as trouble:
             await self._note(message, attempt, trouble, at)
         else:
-            async with self._database.transaction() as connection:
+            at_once = self._database.transaction if rendered.told else self._database.single
+            async with at_once() as connection:
                 await attempts.succeed(connection, attempt, at)
                 if rendered.told:
                     await changes.mark_told(connection, message.person_id, rendered.told)

@@ -35,6 +35,8 @@ def written(lines: Iterable[str]) -> bytes:
 
 def _folded(line: str) -> bytes:
     octets = line.encode()
+    if len(octets) <= OCTETS_MAX:
+        return octets + b"\r\n"
     parts = []
     begin, room = 0, OCTETS_MAX
     while len(octets) - begin > room:
