@@ -16,16 +16,13 @@ from services.matching.domain.compact.filling import NOWHERE
 from services.matching.domain.compact.layout import layout
 from services.matching.domain.compact.maxsat import CAUSE_SECONDS, Compact, compact
 from services.matching.domain.compact.problem import Agenda
+from services.matching.domain.compact.sketch import ANNEALED_SLOTS_MAX
 from services.matching.domain.compact.windows import cause
 
 SMALL = 80
 """So many participants the exact engine mostly proves in seconds."""
-SKETCH_SHARE = 0.1
-"""How much of the time these are annealed before: often that meets the bound already."""
 EXACT_SHARE = 2 / 3
-"""How much of the rest is the exact engine's; what it has not proven by then is annealed."""
-ANNEALED_SLOTS_MAX = 63
-"""Annealing has a bit of one machine word for each slot."""
+"""How much of the time is the exact engine's; what it has not proven by then is annealed."""
 TELLING_SHARE = 0.05
 """How much of the time may go into telling of better schedules."""
 
@@ -81,9 +78,8 @@ class Search:
         self.best = replace(self.best, bound=sum(least))
         self._hear(slots)
         if len(self.board.held) <= SMALL:
-            self._anneal(slots, (windows, least), SKETCH_SHARE)
             self._prove()
-        self._anneal(slots, (windows, least), 1)
+        self._anneal(slots, (windows, least))
         return self.best
 
     def _goes_on(self) -> bool:
@@ -129,10 +125,8 @@ class Search:
         if (slots := found.slots or self.best.slots) is not None:
             self._hear(slots, found.bound)
 
-    def _anneal(
-        self, first: Sequence[int], bounds: tuple[list[int], list[int]], share: float
-    ) -> None:
-        """Anneal for a share of the time that is left."""
+    def _anneal(self, first: Sequence[int], bounds: tuple[list[int], list[int]]) -> None:
+        """Anneal for the time that is left."""
         if not self._goes_on() or len(self.board.tables) > ANNEALED_SLOTS_MAX:
             return
         # Its compiler takes a second to load, which the first schedule does not wait for.
@@ -141,7 +135,7 @@ class Search:
         slots = first if self.best.slots is None else self.best.slots
         annealing = Annealing(self.board, slots, bounds, self.agenda.spread, self.seed)
         clock, began, again = self.watch.clock, self.watch.left() or 1.0, 0.0
-        for _ in annealing.cool(lambda: (1 - self.watch.left() / began) / share):
+        for _ in annealing.cool(lambda: 1 - self.watch.left() / began):
             if (now := clock()) >= again:
                 self._hear(annealing.best)
                 again = clock() + (clock() - now) / TELLING_SHARE

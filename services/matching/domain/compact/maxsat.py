@@ -8,9 +8,11 @@ from services.matching.domain.compact.check import breaks
 from services.matching.domain.compact.conflict import conflict
 from services.matching.domain.compact.cores import Cores, Late, Solver
 from services.matching.domain.compact.encoding import FEW_TABLES, Encoding
+from services.matching.domain.compact.layout import Layout
 from services.matching.domain.compact.narrowing import narrowed
 from services.matching.domain.compact.packing import packed
 from services.matching.domain.compact.problem import Agenda
+from services.matching.domain.compact.sketch import sketch
 from services.matching.domain.compact.uncollected import uncollected
 from services.matching.domain.compact.windows import Cause, cause
 
@@ -46,43 +48,61 @@ def compact(
     """
     if (why := cause(agenda)) is not None:
         return Compact(None, 0, cause=why)
+    found = _Found(agenda, progress)
+    if not _search(agenda, found, seconds):
+        return Compact(None, 0, cause=conflict(agenda, CAUSE_SECONDS))
+    return found.best
+
+
+def _search(agenda: Agenda, found: "_Found", seconds: float | None) -> bool:
+    """Search until the best is found or time is over; False if no schedule exists."""
     until = None if seconds is None else time.monotonic() + seconds
     board = narrowed(agenda)
-    broken = packed(board) if all(board.domains) and board.table_use >= FEW_TABLES else 0
-    if not all(board.domains) or broken is None:
-        return Compact(None, 0, cause=conflict(agenda, CAUSE_SECONDS))
+    if not all(board.domains):
+        return False
+    slots, least = (None, 0) if seconds == 0 else sketch(board, agenda.spread)
+    if found.take(slots, least):
+        return True
+    broken = packed(board) if board.table_use >= FEW_TABLES else 0
+    if broken is None:
+        return False
+    # Who waits for want of a window is not among those who wait for want of tables.
+    return found.take(None, least + broken) or _prove(agenda, board, found, broken, until)
+
+
+def _prove(
+    agenda: Agenda, board: Layout, found: "_Found", broken: int, until: float | None
+) -> bool:
+    """Search by clauses; so many are known to have a break for want of tables."""
     with uncollected():
         encoding = Encoding(agenda, board)
         solver = Solver(encoding.clauses, until)
-    found = _Found(agenda, encoding, progress)
+
+    def hear(model: list[int] | None, bound: int) -> bool:
+        return found.take(None if model is None else encoding.slots(model), bound)
+
     with solver:
         solver.add([literal] for literal in encoding.alike.values())
-        cores = Cores(solver, encoding.wanted, encoding.top, found.hear)
+        cores = Cores(solver, encoding.wanted, encoding.top, hear)
         if broken:
             cores.know(encoding.unbroken, broken)
         try:
-            is_possible = cores.search()
+            return cores.search()
         except Late:
-            return found.best
-    if not is_possible:
-        return Compact(None, 0, cause=conflict(agenda, CAUSE_SECONDS))
-    return found.best
+            return True
 
 
 class _Found:
     """The best schedule so far."""
 
-    def __init__(
-        self, agenda: Agenda, encoding: Encoding, progress: Callable[[Compact], None]
-    ) -> None:
-        self._agenda, self._encoding, self._progress = agenda, encoding, progress
+    def __init__(self, agenda: Agenda, progress: Callable[[Compact], None]) -> None:
+        self._agenda, self._progress = agenda, progress
         self.best = Compact(None, 0, is_proven=False)
 
-    def hear(self, model: list[int] | None, bound: int) -> bool:
-        """Take a solution or a bound, and say whether they meet."""
+    def take(self, slots: tuple[int, ...] | None, bound: int) -> bool:
+        """Take a schedule, if there is one, and a bound, and say whether they meet."""
         best = replace(self.best, bound=max(bound, self.best.bound))
-        if model is not None:
-            slots = self._encoding.slots(model)
+        if slots is not None:
             count = sum(breaks(self._agenda, slots).values())
             if best.slots is None or count < best.breaks:
                 best = replace(best, slots=slots, breaks=count)
