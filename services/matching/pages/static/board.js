@@ -18,9 +18,22 @@ function refresh(milliseconds = GATHER_MILLISECONDS) {
   waiting ??= setTimeout(async () => {
     waiting = null;
     const answer = await fetch(`${board}/content`).catch(() => null);
-    if (answer?.ok) content.innerHTML = await answer.text();
+    if (answer?.ok) replace(await answer.text());
     followSolver();
   }, milliseconds);
+}
+
+/** Show the board anew where its reader was: at that table, on that meeting, with that list open. */
+function replace(text) {
+  const places = [...content.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+  const focused = content.contains(document.activeElement) && document.activeElement.dataset.meeting;
+  const isOpen = content.querySelector("#schedule details")?.open;
+  content.innerHTML = text;
+  for (const [number, one] of [...content.querySelectorAll(".scroll")].entries())
+    one.scrollLeft = places[number] ?? 0;
+  const details = content.querySelector("#schedule details");
+  if (details && isOpen !== undefined) details.open = isOpen;
+  if (focused) card(focused)?.focus({ preventScroll: true });
 }
 
 function isSolving() {
@@ -49,9 +62,11 @@ function card(id) {
   return content.querySelector(`[data-meeting="${CSS.escape(id)}"]`);
 }
 
-function complain(problem) {
-  const isStale = problem?.code === "stale_revision";
-  fault.textContent = isStale ? fault.dataset.stale : fault.dataset.other.replace("{detail}", problem?.detail ?? "");
+/** Say why a command was not carried out; without a problem nothing was answered. */
+function complain(problem, command) {
+  const code = problem ? (problem.code === "invalid" ? command : problem.code) : "offline";
+  const known = JSON.parse(fault.dataset.known);
+  fault.textContent = known[code] ?? fault.dataset.other.replace("{detail}", problem?.detail ?? "");
   fault.hidden = false;
 }
 
@@ -105,7 +120,7 @@ async function send(command, body) {
   if (answer?.ok) {
     dialog.close();
   } else {
-    complain(await answer?.json().catch(() => null));
+    complain(await answer?.json().catch(() => ({})), command);
   }
   refresh(0);
 }
