@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -12,6 +13,7 @@ from services.matching.domain.scoring.concepts import Floats, space, vector
 from services.matching.domain.scoring.profiles import Profile
 
 Numbers = NDArray[np.intp]
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 KIND_WORTH = {"offer": 1.0, "need": 1.0, "project": 0.9}
 """What is planned is not yet looked for."""
@@ -27,12 +29,10 @@ class Listed:
     owners: Numbers
     sectors: Numbers
     worth: Floats
-
-    def concepts(self, rows: Numbers) -> tuple[Numbers, Floats]:
-        """Give the concepts each of these listings is nearest to, and how near."""
-        near = self.vectors[rows, : len(space().codes)]
-        numbers = np.argpartition(-near, CONCEPTS_TOLD, axis=1)[:, :CONCEPTS_TOLD]
-        return numbers, np.take_along_axis(near, numbers, axis=1)
+    numbers: Numbers
+    """Of the concepts each listing is nearest to."""
+    near: Floats
+    """How near it is to each of them."""
 
 
 class Codes(dict[str, int]):
@@ -124,6 +124,8 @@ class _Rows:
 
     def __init__(self) -> None:
         self._vectors = np.zeros((8, space().dimensions), np.float32)
+        self._numbers = np.zeros((8, CONCEPTS_TOLD), np.intp)
+        self._near = np.zeros((8, CONCEPTS_TOLD), np.float32)
         self._facts: list[tuple[UUID, int, float] | None] = []
         self._of: dict[UUID, list[int]] = {}
         self._free: list[int] = []
@@ -134,14 +136,20 @@ class _Rows:
             self._facts.append(None)
         row = self._free.pop()
         if row == len(self._vectors):
-            self._vectors = np.concatenate((self._vectors, np.zeros_like(self._vectors)))
+            self._vectors = _doubled(self._vectors)
+            self._numbers = _doubled(self._numbers)
+            self._near = _doubled(self._near)
         self._vectors[row] = placed
+        concepts = placed[: len(space().codes)]
+        self._numbers[row] = np.argpartition(-concepts, CONCEPTS_TOLD)[:CONCEPTS_TOLD]
+        self._near[row] = concepts[self._numbers[row]]
         self._facts[row] = (owner, sector, worth)
         self._of.setdefault(owner, []).append(row)
 
     def drop(self, owner: UUID) -> None:
         for row in self._of.pop(owner, ()):
             self._vectors[row] = 0
+            self._near[row] = 0
             self._facts[row] = None
             self._free.append(row)
 
@@ -159,7 +167,13 @@ class _Rows:
             np.array(owners, np.intp),
             np.array(sectors, np.intp),
             np.array(worth, np.float32),
+            self._numbers[chosen],
+            self._near[chosen],
         )
+
+
+def _doubled(rows: NDArray[Scalar]) -> NDArray[Scalar]:
+    return np.concatenate((rows, np.zeros_like(rows)))
 
 
 def _flags(given: Sequence[frozenset[str]], codes: Codes) -> Floats:
