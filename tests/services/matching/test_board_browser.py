@@ -85,6 +85,38 @@ async def test_what_was_not_done_says_why_in_the_readers_language(
     await expect(fault).to_contain_text(none)
 
 
+async def test_nobody_is_noted_as_absent_who_was_not_chosen(
+    house: "House", browser: tuple[Browser, str]
+) -> None:
+    page = await board(house, browser, 390)
+    meeting = await house.meeting("dora liu")
+    await page.locator(f'[data-meeting="{meeting}"]').click()
+    absent = page.locator("#absent")
+    await expect(absent.locator("option")).to_have_text(
+        ["Choose", "Sample Dora Co.", "Sample Liu Co.", "Both"]
+    )
+    note = page.locator('form[data-command="no-show"] button')
+    await note.click()
+    assert (await house.get(f"/meetings/{meeting}"))["state"] == "scheduled"
+    await absent.select_option("Both")
+    await note.click()
+    await expect(page.locator(f'[data-meeting="{meeting}"][data-state="no_show"]')).to_be_visible()
+    noted = (await house.get(f"/meetings/{meeting}"))["parties"]
+    assert [one["attendance"] for one in noted] == ["absent", "absent"]
+
+
+async def test_who_alone_has_not_arrived_is_offered_as_absent(
+    house: "House", browser: tuple[Browser, str]
+) -> None:
+    await house.rows(
+        "UPDATE participation SET checked_in_at = now() WHERE participant_id = $1",
+        house.people["dora"],
+    )
+    page = await board(house, browser, 390)
+    await page.locator(f'[data-meeting="{await house.meeting("dora liu")}"]').click()
+    await expect(page.locator("#absent")).to_have_value(str(house.people["liu"]))
+
+
 async def test_on_a_phone_the_board_leads_to_each_time(
     house: "House", browser: tuple[Browser, str]
 ) -> None:

@@ -145,6 +145,10 @@ async def test_an_interpreter_sees_both_companies(
     page = (await browser.get("/day", person("interpreter", planned.interpreter))).text
     assert "<strong>Synthetic Hydrogen Ltd</strong>" in page
     assert "<strong>Sample Wind Co., Ltd.</strong>" in page
+    # Whoever interprets knows it; the two are told.
+    line = 'data-slot="interpreter"{}>With interpreter'
+    assert line.format(" hidden") in page
+    assert line.format("") in (await browser.get("/day", person("delegate", planned.delegate))).text
 
 
 @pytest.mark.parametrize(

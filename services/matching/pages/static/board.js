@@ -88,6 +88,18 @@ function timeOf(moment) {
   return new Intl.DateTimeFormat("en-GB", shown).format(new Date(moment));
 }
 
+/** Offer the two, and both; whoever alone has not arrived is chosen beforehand, else nobody is. */
+function askWhoIsAbsent(select, parties) {
+  const ids = parties.map((party) => party.dataset.participant);
+  const missing = parties.filter((party) => !party.querySelector(".here"));
+  select.replaceChildren(
+    new Option(select.dataset.none, ""),
+    ...parties.map((party) => new Option(party.querySelector(".company").textContent, party.dataset.participant)),
+    new Option(select.dataset.both, ids.join(" ")),
+  );
+  select.value = missing.length === 1 ? missing[0].dataset.participant : "";
+}
+
 function show(button) {
   open = button.dataset.meeting;
   fault.hidden = true;
@@ -102,9 +114,7 @@ function show(button) {
     control.hidden = !from.split(" ").includes(button.dataset.state) || (locked && locked !== button.dataset.locked);
   }
   const absent = dialog.querySelector("#absent");
-  absent?.replaceChildren(
-    ...parties.map((party) => new Option(party.querySelector(".company").textContent, party.dataset.participant)),
-  );
+  if (absent) askWhoIsAbsent(absent, parties);
   if (absent && button.dataset.state !== "completed") fillOptions(open);
   dialog.showModal();
 }
@@ -126,7 +136,7 @@ async function send(command, body) {
 }
 
 function bodyOf(form) {
-  if (form.dataset.command === "no-show") return { absent: [form.elements.absent.value] };
+  if (form.dataset.command === "no-show") return { absent: form.elements.absent.value.split(" ") };
   if (form.dataset.command === "delay") return { minutes: Number(form.elements.minutes.value) };
   if (form.dataset.command !== "move") return undefined;
   const spot = JSON.parse(form.elements.spot.value);

@@ -35,6 +35,8 @@ function card(meeting) {
   slot("feedback").hidden = meeting.state !== "completed" || partners(meeting).length === meeting.parties.length;
   slot("late").hidden = !meeting.delay_minutes;
   slot("late").textContent = facts.texts.minutes_late.replace("{minutes}", meeting.delay_minutes);
+  // Whoever interprets knows it.
+  slot("interpreter").hidden = meeting.interpreter_id === facts.me;
   slot("interpreter").textContent =
     facts.texts[meeting.interpreter_id ? "with_interpreter" : "without_interpreter"];
   return made;
