@@ -281,3 +281,17 @@ async def test_anybody_of_a_company_with_several_people_is_wished_on_its_card(
     text = card(await followed(house, dora, sent), house.people["luo"])
     assert 'value="meet" aria-pressed="true"' in text[text.index("from this company") :]
     assert 'aria-pressed="true"' not in text[: text.index("from this company")]
+
+
+async def test_whom_somebody_meets_already_is_asked_for_nothing(house: "House") -> None:
+    await house.day()
+    meeting, dora = await house.meeting("dora liu"), house.person("dora")
+    liu, luo = house.people["liu"], house.people["luo"]
+    shown = await page(house, dora, of(house, "dora"))
+    assert "Ask to meet" in card(shown, luo)
+    assert "Must meet" in card(shown, liu)
+    assert "Ask to meet" not in card(shown, liu)
+    # Whoever was missed may be asked for again.
+    missed = {"absent": [str(liu)]}
+    assert (await house.order(meeting, "no-show", 1, missed)).status_code == 200
+    assert "Ask to meet" in card(await page(house, dora, of(house, "dora")), liu)
