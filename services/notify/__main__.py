@@ -84,6 +84,33 @@ from shared.service import Loop, Service
 from shared.sweeping import for_ever
 
 HERE = Path(__file__).parent
+ROUTERS = refusing_the_erased(
+    "notify",
+    [
+        live.router,
+        calendars.router,
+        day_plans.router,
+        deliveries.router,
+        messages.router,
+        templates_api.router,
+        reaching_api.router,
+        bounces.router,
+        people.router,
+        feed.router,
+        webhooks.router,
+        day.router,
+        screen.router,
+        mailbox.router,
+        delivery_log.router,
+        day_plan_pages.router,
+        announcements.router,
+        rules.router,
+        templates.router,
+        reaching.router,
+        wishes.router,
+        webhook_pages.router,
+    ],
+)
 
 
 @asynccontextmanager
@@ -109,33 +136,7 @@ async def opened(settings: NotifySettings, log: Log) -> AsyncIterator[Service]:
 
         yield Service(
             name="notify",
-            routers=refusing_the_erased(
-                "notify",
-                [
-                    live.router,
-                    calendars.router,
-                    day_plans.router,
-                    deliveries.router,
-                    messages.router,
-                    templates_api.router,
-                    reaching_api.router,
-                    bounces.router,
-                    people.router,
-                    feed.router,
-                    webhooks.router,
-                    day.router,
-                    screen.router,
-                    mailbox.router,
-                    delivery_log.router,
-                    day_plan_pages.router,
-                    announcements.router,
-                    rules.router,
-                    templates.router,
-                    reaching.router,
-                    wishes.router,
-                    webhook_pages.router,
-                ],
-            ),
+            routers=ROUTERS,
             loops=_consumers(held, log)
             | _feeders(held, log)
             | {
