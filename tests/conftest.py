@@ -31,6 +31,8 @@ from services.embedded.servers.postgres import ask as postgres_ask
 from services.embedded.servers.postgres import postgres
 from services.embedded.servers.valkey import ask as valkey_ask
 from services.embedded.servers.valkey import valkey
+from shared.postgres import Database
+from tests.pooling import Pools
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -45,6 +47,7 @@ structlog.configure(
 
 LONG = ("journeys", "privacy", "faults")
 """Folders of tests that take long: they come first, so that no worker ends with one of them."""
+LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 KAFKA_JARS = Path(__file__).parents[1] / ".cache" / "kafka"
 CONTAINER_SECONDS_MAX = 60
 
@@ -58,6 +61,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return item.path.relative_to(root).parts[0] not in LONG, -sizes[item.path]
 
     items.sort(key=order)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Let no task of a test live on: all have one loop."""
+    yield
+    loop = item.session.stash.get(LOOP, None)
+    if loop and not loop.is_closed() and (tasks := asyncio.all_tasks(loop)):
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(tasks))
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(request: pytest.FixtureRequest) -> None:
+    """Remember the loop of all tests."""
+    request.session.stash[LOOP] = asyncio.get_running_loop()
+
+
+@pytest.fixture(scope="session")
+async def pools() -> AsyncIterator[Pools]:
+    """The pools of databases that tests have one after the other."""
+    pools = Pools()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "connect", pools.connect)
+        yield pools
+    await pools.close()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from shared.log.records import Envelope, Record
 from shared.postgres import Database, migrate
 from tests.emptying import Emptying, emptying
 from tests.lines import Line
+from tests.pooling import Pools
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "matching" / "migrations"
@@ -372,12 +373,13 @@ def written() -> Callable[[Event, int], Record]:
 
 
 @pytest.fixture(scope="session")
-def matching_url(portal: BlockingPortal, postgres_url: str) -> Iterator[str]:
+def matching_url(portal: BlockingPortal, postgres_url: str, pools: Pools) -> Iterator[str]:
     """The address of a database with matching's tables."""
     name = f"matching_{secrets.token_hex(6)}"
     url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
     portal.call(run, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
     portal.call(migrate, url, [MIGRATIONS])
+    pools.keep(url)
     yield url
     portal.call(run, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -71,6 +71,7 @@ from shared.redis import blocking_client, command_client
 from shared.sealing import Seal
 from shared.service import Service
 from tests.emptying import Emptying, emptying
+from tests.pooling import Pools
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "notify" / "migrations"
@@ -211,13 +212,14 @@ def world() -> World:
 
 
 @pytest.fixture(scope="session")
-def notify_database(postgres_url: str, portal: BlockingPortal) -> Iterator[str]:
+def notify_database(postgres_url: str, portal: BlockingPortal, pools: Pools) -> Iterator[str]:
     """A migrated database of notify, made once."""
     name = f"test_{secrets.token_hex(6)}"
     url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
 
     portal.call(ask, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
     portal.call(migrate, url, [MIGRATIONS])
+    pools.keep(url)
     yield url
     portal.call(ask, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 

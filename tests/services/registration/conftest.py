@@ -25,6 +25,7 @@ from shared.http import SESSION_COOKIE
 from shared.log.postgres import PostgresLog
 from shared.postgres import Database, migrate
 from tests.emptying import Emptying, emptying
+from tests.pooling import Pools
 from tests.serving import lent
 
 MIGRATIONS = Path(__file__).parents[3] / "services" / "registration" / "migrations"
@@ -260,12 +261,13 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def registration_url(portal: BlockingPortal, postgres_url: str) -> Iterator[str]:
+def registration_url(portal: BlockingPortal, postgres_url: str, pools: Pools) -> Iterator[str]:
     """The address of a database with registration's tables."""
     name = f"registration_{secrets.token_hex(6)}"
     url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
     portal.call(ask, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
     portal.call(migrate, url, [MIGRATIONS])
+    pools.keep(url)
     yield url
     portal.call(ask, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
 
