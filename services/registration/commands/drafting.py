@@ -18,7 +18,7 @@ from services.registration.domain.line import Line, Seat, Terms
 from services.registration.domain.names import company_text, search_text
 from services.registration.domain.people import SignUp, role_of, same_address
 from services.registration.domain.places import Status
-from services.registration.store import adding, consents, places, rush
+from services.registration.store import consents, places, rush
 from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
 from shared.ids import new_id
@@ -256,16 +256,13 @@ class Draft:
             (*_row(mission_id, person), _words(person) if is_quiet else "")
             for mission_id, person in self.new_people
         ]
-        added = {
-            adding.ORGANIZATION: organizations,
-            adding.LISTING: self.new_listings,
-            adding.PERSON: new_people,
-            adding.REGISTRATION: self.new_registrations,
-            adding.CONSENT: self.new_consents,
-        }
-        await adding.add(connection, added)
+        await rush.add(connection, rush.ORGANIZATION, organizations)
+        await rush.add(connection, rush.LISTING, self.new_listings)
+        await rush.add(connection, rush.PERSON, new_people)
+        await rush.add(connection, rush.REGISTRATION, self.new_registrations)
         if self.revived:
             await rush.revive(connection, self.revived)
+        await rush.add(connection, rush.CONSENT, self.new_consents)
         await consents.give_all(connection, self.renewed_consents)
         await places.save(connection, [(id_, item.line) for id_, item in self.items.items()], now)
 

@@ -1,4 +1,4 @@
-"""Many registrations in few statements: what a batch reads, and what it changes.
+"""Many registrations in few statements: what a batch reads, and what it writes.
 
 Rows are looked up one by one (LATERAL): a join with an array is planned by what the table held when
 it was last counted, and reads all of a table that a rush has filled since.
@@ -19,6 +19,36 @@ from shared.postgres import Connection, columns
 
 Row = asyncpg.Record
 Pair = tuple[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where a batch adds rows, and what each of them is made of."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+def _table(name: str, columns: str) -> Table:
+    return Table(name, tuple(columns.split()))
+
+
+ORGANIZATION = _table(
+    "organization",
+    "id mission_id identity name native_name country registration_number sectors size search core",
+)
+PERSON = _table(
+    "person",
+    "id mission_id role email full_name native_name latin_name language languages position "
+    "organization_id partner_id version search",
+)
+LISTING = _table("listing", "organization_id kind sector content")
+CONSENT = _table("consent", "person_id purpose text_version language granted_at is_cross_border")
+REGISTRATION = _table(
+    "registration",
+    "id programme_item_id person_id status source partner_id registered_at allotment_id group_id "
+    "hold_until answers",
+)
 
 
 _PERSON = (
@@ -101,6 +131,15 @@ async def on_file(
         "ON true ORDER BY nth",
         *columns(wanted, 4),
     )
+
+
+async def add(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows of the table's columns in their order, by COPY: a third faster than statements.
+
+    Raises `asyncpg.UniqueViolationError` when another process added one of them meanwhile.
+    """
+    if rows:
+        await connection.copy_records_to_table(table.name, columns=table.columns, records=rows)
 
 
 async def revive(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
