@@ -187,7 +187,7 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
         )
         rows = await connection.fetch("SELECT room, name, digest FROM migration")
         applied = {(row["room"], row["name"]): row["digest"] for row in rows}
-        for room, name, statements in await asyncio.to_thread(_read, folders):
+        for room, name, statements in await asyncio.to_thread(migrations, folders):
             if (room, name) not in applied:
                 await _apply(connection, room, name, statements)
             elif not is_of(applied[room, name], statements):
@@ -199,10 +199,10 @@ async def migrate(dsn: str, folders: Sequence[Path]) -> None:
         await connection.close()
 
 
-def migrations(folders: Sequence[Path]) -> list[tuple[str, Path]]:
-    """List this version's migrations, each with its room, in the order they are applied."""
+def migrations(folders: Sequence[Path]) -> list[tuple[str, str, str]]:
+    """Read this version's migrations in the order they are applied: room, name, statements."""
     return [
-        (folder.parent.name, file)
+        (folder.parent.name, file.name, file.read_text())
         for folder in (SHARED_MIGRATIONS, *folders)
         for file in sorted(folder.glob("*.sql"))
     ]
@@ -216,11 +216,6 @@ def digest_of(statements: str) -> str:
 def is_of(applied: str, statements: str) -> bool:
     """Say whether what a database remembers is of a file, as it is or as it formerly was."""
     return applied == digest_of(statements) or applied in _FORMERLY.findall(statements)
-
-
-def _read(folders: Sequence[Path]) -> list[tuple[str, str, str]]:
-    """Give each migration's room, name and statements."""
-    return [(room, file.name, file.read_text()) for room, file in migrations(folders)]
 
 
 async def _apply(

@@ -6,7 +6,6 @@ bytes, and no task.
 """
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from shared.errors import Busy
 from shared.gateways import Gateways
 from shared.http import App
 from shared.problems import STATUS, answer, retry_after
-from shared.threshold import threshold_of
+from shared.threshold import given_away, threshold_of
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -118,21 +117,18 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def _take_over(self) -> int | None:
-        """Give the connection's socket away; None where the bytes on it are not only HTTP's.
+        """Give the connection's socket away, as `given_away` does; None while more is on its way.
 
         Where nothing waits in the pipeline, the latest request is the one that is answered.
         """
-        cycle, transport = self.cycle, self.transport
-        if transport.get_extra_info("ssl_object") is not None or cycle.disconnected:
+        cycle = self.cycle
+        if cycle.disconnected or self.transport.get_write_buffer_size() or self.pipeline:
             return None
-        if transport.is_closing():
+        # Who is told that the connection is lost hears of it in a later turn of the loop.
+        fd = given_away(self.transport)
+        if fd is None:
             return None
-        if transport.get_write_buffer_size() or self.pipeline:
-            return None
-        fd = os.dup(transport.get_extra_info("socket").fileno())
         cycle.response_started = cycle.response_complete = True
-        # Closes its own descriptor alone: the connection goes on.
-        transport.abort()
         # What refers to itself would stay until garbage is looked for.
         cycle.on_response = _nothing
         cycle.scope.pop("extensions", None)

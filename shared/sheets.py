@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO, Protocol
 
+from fastapi.responses import StreamingResponse
 from xlsxwriter import Workbook
 
 SHEET_TYPES = {
@@ -30,6 +31,19 @@ async def streamed(file: IO[bytes]) -> AsyncIterator[bytes]:
         file.seek(0)
         while block := await asyncio.to_thread(file.read, BLOCK_BYTES):
             yield block
+
+
+def download(file: IO[bytes], kind: str, disposition: str) -> StreamingResponse:
+    """Answer with a sheet that is written, which is closed when all of it is sent."""
+    return StreamingResponse(
+        streamed(file),
+        media_type=SHEET_TYPES[kind],
+        headers={
+            "Content-Length": str(file.seek(0, io.SEEK_END)),
+            "Content-Disposition": disposition,
+            "Cache-Control": "private, no-store",
+        },
+    )
 
 
 class Sheet(Protocol):

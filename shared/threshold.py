@@ -125,15 +125,9 @@ class Threshold(asyncio.Protocol):
         }
 
     def _take_over(self) -> int | None:
-        transport = self._transport
-        if transport is None or transport.is_closing() or self._more:
+        if self._transport is None or self._more:
             return None
-        if transport.get_extra_info("ssl_object") is not None:
-            return None
-        fd = os.dup(transport.get_extra_info("socket").fileno())
-        # Closes its own descriptor alone: the connection goes on.
-        transport.abort()
-        return fd
+        return given_away(self._transport)
 
     def _go_on(self) -> None:
         transport = self._transport
@@ -146,6 +140,16 @@ class Threshold(asyncio.Protocol):
         if self._more:
             transport.resume_reading()
         protocol.data_received(self._first + self._more)
+
+
+def given_away(transport: Any) -> int | None:
+    """Give a connection's socket away; None where it ends, or more than HTTP's bytes are on it."""
+    if transport.is_closing() or transport.get_extra_info("ssl_object") is not None:
+        return None
+    fd = os.dup(transport.get_extra_info("socket").fileno())
+    # Closes its own descriptor alone: the connection goes on.
+    transport.abort()
+    return fd
 
 
 def threshold_of(app: App, protocol: type[asyncio.Protocol]) -> type[asyncio.Protocol]:

@@ -11,7 +11,7 @@ NAMES_MAX = 3
 async def applied(connection: Connection, service: str, folder: Path) -> Finding:
     """Say whether a database has those of this version of the service, and no others."""
     about = "PostgreSQL: migrations"
-    own = {(room, file.name): file.read_text() for room, file in migrations([folder])}
+    own = {(room, name): statements for room, name, statements in migrations([folder])}
     there: dict[tuple[str, str], str] = {}
     if await connection.fetchval("SELECT to_regclass('public.migration') IS NOT NULL"):
         rows = await connection.fetch("SELECT room, name, digest FROM migration")

@@ -29,8 +29,7 @@ async def limit_side(database: Database, facts: Facts, seen: int) -> tuple[dict[
         await looking.existing_stop(connection, stop_id, lock=True)
         check_revision(seen, (await store.side_revisions(connection, stop_id)).get(side, 0))
         quota = Quota(minimum=facts["minimum"], maximum=facts["maximum"])
-        await store.put_side(connection, stop_id, side, quota)
-        return dict(facts), (await store.side_revisions(connection, stop_id))[side]
+        return dict(facts), await store.put_side(connection, stop_id, side, quota)
 
 
 async def limit_person(database: Database, facts: Facts, seen: int) -> tuple[dict[str, Any], int]:
@@ -49,8 +48,7 @@ async def limit_person(database: Database, facts: Facts, seen: int) -> tuple[dic
         least = side.minimum if part[0] is None else part[0]
         if part != (None, None):
             _check(least, side.maximum if part[1] is None else part[1], pointer)
-        await store.put_person(connection, stop_id, person_id, part)
-        revision = await store.revision_of(connection, stop_id, person_id)
+        revision = await store.put_person(connection, stop_id, person_id, part)
     return {**facts, "effective": of_person(side, part).model_dump()}, revision
 
 

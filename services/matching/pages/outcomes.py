@@ -1,7 +1,6 @@
 """The ledger on pages: what came of a mission, and what somebody says of a deal."""
 
 import asyncio
-import io
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -9,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.matching import ledger
@@ -38,7 +37,7 @@ from shared.events.base import Side
 from shared.http import Body, Caller
 from shared.postgres import Connection
 from shared.problems import status_of
-from shared.sheets import SHEET_TYPES, streamed
+from shared.sheets import download
 from shared.web.pages import language_of
 
 DEALS_MAX = 100
@@ -88,19 +87,10 @@ async def export(  # each is given by the framework
                 async for found in parts:
                     names = await _names(connection, found)
                     await asyncio.to_thread(write, found, stops, names)
-        size = file.seek(0, io.SEEK_END)
     except BaseException:
         file.close()
         raise
-    return StreamingResponse(
-        streamed(file),
-        media_type=SHEET_TYPES[kind],
-        headers={
-            "Content-Length": str(size),
-            "Content-Disposition": f'attachment; filename="outcomes.{kind}"',
-            "Cache-Control": "private, no-store",
-        },
-    )
+    return download(file, kind, f'attachment; filename="outcomes.{kind}"')
 
 
 @router.get("/outcomes/{outcome_id}")

@@ -158,10 +158,11 @@ async def set_rest(  # noqa: PLR0913  # each is given by the framework
     try:
         body = RestBody.model_validate(sent)
         await ruling.set_rest(held.database, body.model_dump(), revision)
-    except (ValidationError, Stale) as error:
-        is_stale = isinstance(error, Stale)
-        places = frozenset[str]() if isinstance(error, Stale) else frozenset(_places(error))
-        wrong = Wrong("rest", places, typed, is_stale=is_stale)
+    except ValidationError as error:
+        wrong = Wrong("rest", frozenset(_places(error)), typed)
+        return await page(request, held, who, stop, Wanted(wrong=wrong))
+    except Stale:
+        wrong = Wrong("rest", typed=typed, is_stale=True)
         return await page(request, held, who, stop, Wanted(wrong=wrong))
     return _back(stop_id, "rest")
 

@@ -13,40 +13,42 @@ from shared.postgres import Connection
 Row = asyncpg.Record
 
 
-async def put_side(connection: Connection, stop_id: UUID, side: Side, quota: Quota) -> None:
-    """Set the quota of a side."""
-    await connection.execute(
+async def put_side(connection: Connection, stop_id: UUID, side: Side, quota: Quota) -> int:
+    """Set the quota of a side, and give its revision."""
+    revision: int = await connection.fetchval(
         "INSERT INTO quota (stop_id, side, minimum, maximum) VALUES ($1, $2, $3, $4) "
         "ON CONFLICT (stop_id, side) DO UPDATE "
         "SET minimum = excluded.minimum, maximum = excluded.maximum, "
-        "revision = nextval('rule_revision')",
+        "revision = nextval('rule_revision') RETURNING revision",
         stop_id,
         side,
         quota.minimum,
         quota.maximum,
     )
+    return revision
 
 
 async def put_person(
     connection: Connection, stop_id: UUID, participant_id: UUID, part: Part
-) -> None:
-    """Set what is another number for one person; nothing is left of two that are empty."""
+) -> int:
+    """Set what is another number for one person, and give its revision; 0: both are empty."""
     if part == (None, None):
         await connection.execute(
             "DELETE FROM personal_quota WHERE stop_id = $1 AND participant_id = $2",
             stop_id,
             participant_id,
         )
-        return
-    await connection.execute(
+        return 0
+    revision: int = await connection.fetchval(
         "INSERT INTO personal_quota (stop_id, participant_id, minimum, maximum) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (stop_id, participant_id) DO UPDATE "
         "SET minimum = excluded.minimum, maximum = excluded.maximum, "
-        "revision = nextval('rule_revision')",
+        "revision = nextval('rule_revision') RETURNING revision",
         stop_id,
         participant_id,
         *part,
     )
+    return revision
 
 
 async def sides(connection: Connection, stop_id: UUID) -> dict[Side, Quota]:

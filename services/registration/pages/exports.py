@@ -5,7 +5,6 @@ at all, memory holds one chunk of it, and a slow reader keeps no connection of t
 """
 
 import asyncio
-import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from services.registration.asking import Printed, narrowed
 from services.registration.commands.missions import existing_mission, existing_stop
@@ -32,7 +31,7 @@ from services.registration.store import missions as store
 from shared.auditing import note
 from shared.http import Caller, Now
 from shared.postgres import Connection
-from shared.sheets import SHEET_TYPES, Cell, Csv, Sheet, Xlsx, streamed
+from shared.sheets import Cell, Csv, Sheet, Xlsx, download
 from shared.web.pages import bilingual, language_of, zone_name
 
 AT_ONCE_MAX = 2
@@ -88,7 +87,6 @@ async def export(
                 write = await _writer(connection, wanted, who.seen_partner, language)
                 async with _sheet(kind, file, title, headers) as sheet:
                     count = await _fill(connection, wanted, asked, sheet, write)
-            size = file.seek(0, io.SEEK_END)
             async with held.database.transaction() as connection:
                 await note(
                     connection,
@@ -103,18 +101,11 @@ async def export(
         except BaseException:
             file.close()
             raise
-    return StreamingResponse(
-        streamed(file),
-        media_type=SHEET_TYPES[kind],
-        headers={
-            "Content-Length": str(size),
-            "Content-Disposition": _disposition(
-                f"registrations-{slug}-{now:%Y-%m-%d}.{kind}",
-                f"{pages.text('list_title', language)}-{title}-{now:%Y-%m-%d}.{kind}",
-            ),
-            "Cache-Control": "private, no-store",
-        },
+    disposition = _disposition(
+        f"registrations-{slug}-{now:%Y-%m-%d}.{kind}",
+        f"{pages.text('list_title', language)}-{title}-{now:%Y-%m-%d}.{kind}",
     )
+    return download(file, kind, disposition)
 
 
 async def _fill(

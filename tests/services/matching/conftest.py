@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -30,8 +29,8 @@ from shared.events import registration as r
 from shared.events.base import Bilingual, Event
 from shared.log.postgres import PostgresLog
 from shared.log.records import Envelope, Record
-from shared.postgres import Database, migrate
-from tests.emptying import Emptying, emptying
+from shared.postgres import Database
+from tests.emptying import Emptying, emptying, made
 from tests.lines import Line
 from tests.pooling import Pools
 from tests.serving import lent
@@ -375,21 +374,8 @@ def written() -> Callable[[Event, int], Record]:
 @pytest.fixture(scope="session")
 def matching_url(portal: BlockingPortal, postgres_url: str, pools: Pools) -> Iterator[str]:
     """The address of a database with matching's tables."""
-    name = f"matching_{secrets.token_hex(6)}"
-    url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    portal.call(run, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
-    portal.call(migrate, url, [MIGRATIONS])
-    pools.keep(url)
-    yield url
-    portal.call(run, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def run(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    with made(portal, postgres_url, MIGRATIONS, pools) as url:
+        yield url
 
 
 Opening = Callable[[str], AbstractAsyncContextManager[House]]

@@ -10,7 +10,8 @@ from uuid import UUID
 import asyncpg
 
 from shared.postgres import migrate
-from tests.services.matching.conftest import MIGRATIONS, run
+from tests.emptying import run
+from tests.services.matching.conftest import MIGRATIONS
 
 STOP, DORA, LIN, ASKED = (UUID(int=n) for n in range(1, 5))
 

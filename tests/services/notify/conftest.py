@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -65,12 +63,12 @@ from shared.events import matching as m
 from shared.events.base import Bilingual
 from shared.events.registration import MissionAnnounced, ProgrammeItemPlanned, StopPlanned
 from shared.outward import Outward
-from shared.postgres import Database, migrate
+from shared.postgres import Database
 from shared.process import cancelling
 from shared.redis import blocking_client, command_client
 from shared.sealing import Seal
 from shared.service import Service
-from tests.emptying import Emptying, emptying
+from tests.emptying import Emptying, emptying, made
 from tests.pooling import Pools
 from tests.serving import lent
 
@@ -214,14 +212,8 @@ def world() -> World:
 @pytest.fixture(scope="session")
 def notify_database(postgres_url: str, portal: BlockingPortal, pools: Pools) -> Iterator[str]:
     """A migrated database of notify, made once."""
-    name = f"test_{secrets.token_hex(6)}"
-    url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-
-    portal.call(ask, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
-    portal.call(migrate, url, [MIGRATIONS])
-    pools.keep(url)
-    yield url
-    portal.call(ask, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with made(portal, postgres_url, MIGRATIONS, pools) as url:
+        yield url
 
 
 async def ask(url: str, statement: str) -> Any:

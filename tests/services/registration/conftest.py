@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -23,8 +22,8 @@ from services.registration.settings import RegistrationSettings
 from shared.access import Principal, Role, Tokens
 from shared.http import SESSION_COOKIE
 from shared.log.postgres import PostgresLog
-from shared.postgres import Database, migrate
-from tests.emptying import Emptying, emptying
+from shared.postgres import Database
+from tests.emptying import Emptying, emptying, made
 from tests.pooling import Pools
 from tests.serving import lent
 
@@ -263,21 +262,8 @@ class House:
 @pytest.fixture(scope="session")
 def registration_url(portal: BlockingPortal, postgres_url: str, pools: Pools) -> Iterator[str]:
     """The address of a database with registration's tables."""
-    name = f"registration_{secrets.token_hex(6)}"
-    url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    portal.call(ask, postgres_url, f"CREATE DATABASE {name} TEMPLATE template0")
-    portal.call(migrate, url, [MIGRATIONS])
-    pools.keep(url)
-    yield url
-    portal.call(ask, postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def ask(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    with made(portal, postgres_url, MIGRATIONS, pools) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
