@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notify.domain.feed import Entry, brought
+from services.notify.domain.feed import OF_HOSTS, OF_PARTNERS, Entry, brought
 from services.notify.store import feed, webhook_deliveries
 from services.notify.store.feed import Pairs
 from shared.events.base import Event
@@ -85,20 +85,25 @@ async def take(connection: Connection, events: Sequence[tuple[Envelope, Event]])
     """
     at = now()
     entries = [Entry.of(envelope, event) for envelope, event in events]
-    for entry in entries:
-        if isinstance(entry.event, StopPlanned):
-            await feed.put_stop(connection, entry.event, entry.envelope.sequence)
     head = await feed.lock_head(connection)
+    position = await _plan(connection, entries, head.position, at)
     people = brought([entry.event for entry in entries])
-    position = await _attribute(connection, people, head.position, at)
+    position = await _attribute(connection, people, position, at)
+    bringers = await _bringers(connection, entries)
     meetings = {
         (entry.event.key, partner)
-        for entry, partners in await _with_partners(connection, entries)
+        for entry, partners in zip(entries, bringers, strict=True)
         if isinstance(entry.event, MeetingEvent)
         for partner in partners
     }
     position = await _attribute(connection, sorted(meetings), position, at)
-    rows = await _with_partners(connection, entries)
+    bringers = await _bringers(connection, entries)
+    stops = sorted({entry.stop_id for entry in entries if entry.stop_id})
+    roles = await feed.roles_at(connection, stops)
+    rows = [
+        (entry, sorted(partners | entry.partners(*roles.get(entry.stop_id, ((), ())))))
+        for entry, partners in zip(entries, bringers, strict=True)
+    ]
     await feed.set_position(connection, await feed.append(connection, rows, position, at))
     await webhook_deliveries.queue(connection, head.position, at)
 
@@ -110,6 +115,25 @@ async def sweep(database: Database, at: datetime) -> None:
         lambda connection: feed.drop(connection, at - KEPT, BATCH_SIZE_MAX),
         size=BATCH_SIZE_MAX,
     )
+
+
+async def _plan(
+    connection: Connection, entries: Sequence[Entry], position: int, at: datetime
+) -> int:
+    """Note which partners stops have, and append what those that are new there have missed.
+
+    The topics have no order between them: a meeting may be told before the stop where it is.
+    """
+    for entry in entries:
+        if isinstance(entry.event, StopPlanned):
+            stop_id, version = entry.event.stop_id, entry.envelope.sequence
+            hosts, partners = await feed.put_stop(connection, entry.event, version)
+            for new, audiences in ((hosts, OF_HOSTS), (partners, OF_PARTNERS)):
+                if new:
+                    position = await feed.append_missed(
+                        connection, stop_id, new, audiences, position, at
+                    )
+    return position
 
 
 async def _attribute(connection: Connection, pairs: Pairs, position: int, at: datetime) -> int:
@@ -125,13 +149,9 @@ async def _attribute(connection: Connection, pairs: Pairs, position: int, at: da
     return position
 
 
-async def _with_partners(
-    connection: Connection, entries: Sequence[Entry]
-) -> list[tuple[Entry, list[UUID]]]:
+async def _bringers(connection: Connection, entries: Sequence[Entry]) -> list[set[UUID]]:
     concerned = {one for entry in entries for one in entry.concerned}
     known: defaultdict[UUID, set[UUID]] = defaultdict(set)
     for one, partner in await feed.partners_of(connection, sorted(concerned)):
         known[one].add(partner)
-    return [
-        (entry, sorted(set().union(*(known[one] for one in entry.concerned)))) for entry in entries
-    ]
+    return [set().union(*(known[one] for one in entry.concerned)) for entry in entries]

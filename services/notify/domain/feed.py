@@ -1,7 +1,7 @@
 """The feed: every event in one order, who may see it, and cursors that cannot mislead."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -26,6 +26,9 @@ OF_STAFF: tuple[type[Event], ...] = (
     r.ApplicationSubmitted,
     r.ApplicationDecided,
 )
+OF_HOSTS: tuple[Audience, ...] = ("stop", "people")
+OF_PARTNERS: tuple[Audience, ...] = ("stop",)
+"""What those see that host a stop, and all that have a role there."""
 PEOPLE = ("participant_id", "counterpart_id", "person_id")
 POSITION_MAX = 2**62
 
@@ -74,6 +77,11 @@ class Entry:
             stop_id=getattr(event, "stop_id", None),
             concerned=concerned(event),
         )
+
+    def partners(self, hosts: Iterable[UUID], partners: Iterable[UUID]) -> set[UUID]:
+        """Give those of a stop's hosts, and of all its partners, that may see it as such."""
+        seen = set(hosts) if self.audience in OF_HOSTS else set()
+        return seen | set(partners) if self.audience in OF_PARTNERS else seen
 
     def text(self) -> str:
         """Write the event: CloudEvents 1.0, JSON format, structured mode, without its position."""

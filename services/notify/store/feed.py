@@ -7,24 +7,16 @@ from uuid import UUID
 
 import asyncpg
 
-from services.notify.domain.feed import Entry
+from services.notify.domain.feed import Audience, Entry
 from shared.events.registration import StopPlanned
 from shared.postgres import Connection, columns
 
-_HOSTS = (
-    "EXISTS (SELECT FROM feed_stop WHERE feed_stop.stop_id = feed_event.stop_id "
-    "AND {} @> ARRAY[viewer.partner_id])"
-)
-_HOSTED = _HOSTS.format("hosts")
 VISIBLE = (
     "feed_event.mission_id = viewer.mission_id AND (viewer.stop_ids IS NULL "
     "OR feed_event.stop_id IS NULL OR feed_event.stop_id = ANY(viewer.stop_ids)) "
     "AND CASE WHEN viewer.partner_id IS NULL THEN only_partner IS NULL "
-    # Who hosts the stop has seen it already.
-    f"WHEN only_partner IS NOT NULL THEN only_partner = viewer.partner_id AND NOT {_HOSTED} "
-    "ELSE audience = 'mission' OR feed_event.partners @> ARRAY[viewer.partner_id] "
-    f"OR (audience = 'stop' AND {_HOSTS.format('partners')}) "
-    f"OR (audience <> 'staff' AND {_HOSTED}) END"
+    "WHEN only_partner IS NOT NULL THEN only_partner = viewer.partner_id "
+    "ELSE audience = 'mission' OR feed_event.partners @> ARRAY[viewer.partner_id] END"
 )
 """Whether `viewer` may see a `feed_event`: mission_id; partner_id, NULL for the mission's staff;
 stop_ids, NULL for all of them."""
@@ -35,6 +27,19 @@ _COPIED = (
     "appended_at"
 )
 
+_LATE = (
+    f"INSERT INTO feed_event (position, only_partner, {_COPIED}) "  # noqa: S608  # our own words
+    "SELECT $3 + row_number() OVER (ORDER BY position), partner_id, event_id, type, key, "
+    "mission_id, stop_id, audience, concerned, partners, event, hook, $4 "
+    "FROM (SELECT DISTINCT ON (position, other.partner_id) feed_event.*, other.partner_id "
+    "FROM feed_event JOIN {others} ON {theirs} WHERE only_partner IS NULL "
+    "AND NOT partners @> ARRAY[other.partner_id] "
+    "AND NOT EXISTS (SELECT FROM feed_event AS copy WHERE copy.event_id = feed_event.event_id "
+    "AND copy.only_partner = other.partner_id)) AS late RETURNING type, key, only_partner"
+)
+"""Tells `others` what is `theirs`, and was not told to them: after position $3, at the time $4."""
+
+NOTHING = "INSERT 0 0"
 MEETINGS = "matching.meeting."
 NOBODY = UUID(int=0)
 """In a partner's place: it was told of somebody whom nobody is known to have brought."""
@@ -86,9 +91,19 @@ async def set_position(connection: Connection, position: int) -> None:
     await connection.execute("UPDATE feed_head SET position = $1", position)
 
 
-async def put_stop(connection: Connection, event: StopPlanned, version: int) -> None:
-    """Write which partners a stop has, unless a later version is there."""
-    await connection.execute(
+async def put_stop(
+    connection: Connection, event: StopPlanned, version: int
+) -> tuple[list[UUID], list[UUID]]:
+    """Write which partners a stop has, unless a later version is there.
+
+    Gives the partners that are new among its hosts, and among all of its partners.
+    """
+    before = await connection.fetchrow(
+        "SELECT hosts, partners FROM feed_stop WHERE stop_id = $1", event.stop_id
+    )
+    # Those that were told before all of them were named had their hosts at least.
+    partners = event.partners or event.hosts
+    done = await connection.execute(
         "INSERT INTO feed_stop (stop_id, mission_id, hosts, partners, version) "
         "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (stop_id) DO UPDATE SET hosts = excluded.hosts, "
         "partners = excluded.partners, version = excluded.version "
@@ -96,10 +111,23 @@ async def put_stop(connection: Connection, event: StopPlanned, version: int) -> 
         event.stop_id,
         event.mission_id,
         event.hosts,
-        # Those that were told before all of them were named had their hosts at least.
-        event.partners or event.hosts,
+        partners,
         version,
     )
+    if done == NOTHING:
+        return [], []
+    hosts_before, partners_before = before or ([], [])
+    return sorted({*event.hosts} - {*hosts_before}), sorted({*partners} - {*partners_before})
+
+
+async def roles_at(
+    connection: Connection, stop_ids: Sequence[UUID]
+) -> dict[UUID | None, tuple[Sequence[UUID], Sequence[UUID]]]:
+    """Give for each stop that is known the partners that host it, and all that it has."""
+    rows = await connection.fetch(
+        "SELECT stop_id, hosts, partners FROM feed_stop WHERE stop_id = ANY($1)", stop_ids
+    )
+    return {row["stop_id"]: (row["hosts"], row["partners"]) for row in rows}
 
 
 async def hosts_of(connection: Connection, stop_id: UUID) -> tuple[UUID, ...]:
@@ -184,22 +212,42 @@ async def append_late(
     Gives the last position, and the meetings among it with their new partners. The head is locked.
     """
     rows = await connection.fetch(
-        f"INSERT INTO feed_event (position, only_partner, {_COPIED}) "  # noqa: S608  # our own words
-        "SELECT $3 + row_number() OVER (ORDER BY position), partner_id, event_id, type, key, "
-        "mission_id, stop_id, audience, concerned, partners, event, hook, $4 "
-        "FROM (SELECT DISTINCT ON (position, pair.partner_id) feed_event.*, pair.partner_id "
-        "FROM feed_event JOIN unnest($1::uuid[], $2::uuid[]) AS pair (id, partner_id) "
-        "ON pair.id = ANY(concerned) WHERE concerned && $1::uuid[] AND only_partner IS NULL "
-        "AND NOT partners @> ARRAY[pair.partner_id] "
-        "AND NOT EXISTS (SELECT FROM feed_event AS copy WHERE copy.event_id = feed_event.event_id "
-        "AND copy.only_partner = pair.partner_id)) AS late "
-        "RETURNING type, key, only_partner",
+        _LATE.format(
+            others="unnest($1::uuid[], $2::uuid[]) AS other (id, partner_id)",
+            theirs="other.id = ANY(concerned) AND concerned && $1::uuid[]",
+        ),
         *columns(pairs, 2),
         position,
         now,
     )
     meetings = [row for row in rows if row["type"].startswith(MEETINGS)]
     return position + len(rows), [(row["key"], row["only_partner"]) for row in meetings]
+
+
+async def append_missed(
+    connection: Connection,
+    stop_id: UUID,
+    partner_ids: Sequence[UUID],
+    audiences: Sequence[Audience],
+    position: int,
+    now: datetime,
+) -> int:
+    """Append what partners would have seen of a stop, had it been known that it has them.
+
+    Gives the last position. The head is locked.
+    """
+    rows = await connection.fetch(
+        _LATE.format(
+            others="unnest($2::uuid[]) AS other (partner_id)",
+            theirs="stop_id = $1 AND audience = ANY($5::text[])",
+        ),
+        stop_id,
+        partner_ids,
+        position,
+        now,
+        audiences,
+    )
+    return position + len(rows)
 
 
 async def read(

@@ -20,9 +20,9 @@ def envelope(event: Event, sequence: int = 1) -> Envelope:
     return Envelope(uuid4(), event.TYPE, f"/{event.TOPIC}", str(event.key), NOW, sequence, "a")
 
 
-async def append(database: Database, events: Sequence[Event]) -> list[Envelope]:
+async def append(database: Database, events: Sequence[Event], version: int = 1) -> list[Envelope]:
     """Append events in one batch."""
-    batch = [(envelope(event), event) for event in events]
+    batch = [(envelope(event, version), event) for event in events]
     async with database.transaction() as connection:
         await feeding.take(connection, batch)
     return [one for one, _ in batch]

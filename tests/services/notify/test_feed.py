@@ -54,8 +54,8 @@ Tell = Callable[..., Awaitable[list[Envelope]]]
 def tell(database: Database) -> Tell:
     """A function that appends events as the consumer does, in one batch."""
 
-    async def tell(*events: Event) -> list[Envelope]:
-        return await append(database, events)
+    async def tell(*events: Event, version: int = 1) -> list[Envelope]:
+        return await append(database, events, version)
 
     return tell
 
@@ -214,6 +214,44 @@ async def test_who_is_told_late_whom_a_partner_brought_misses_nothing_and_hears_
     assert sorted(ids(await host.rest())) == sorted(expected)
     await tell(mission.somebody(r.ParticipantPending, mission.supporter, somebody))
     assert len(await supporter.rest()) == 1
+
+
+async def test_who_hosts_a_stop_that_is_told_late_misses_nothing_and_hears_nothing_twice(
+    mission: Mission, tell: Tell, browser: Any
+) -> None:
+    world = mission.world
+    host = await latest(browser, mission.as_partner(mission.host, world.stop))
+    supporter = await latest(browser, mission.as_partner(mission.supporter, world.stop))
+    somebody = mission.somebody(r.ParticipantPending, mission.supporter)
+    meeting = world.meeting()
+    early = await tell(meeting, somebody, world.item_planned(), world.then(meeting, "called"))
+    assert await host.rest() == []
+    assert ids(await supporter.rest()) == [str(early[1].event_id)]
+    late = await tell(mission.stops()[0], world.then(meeting, "in_progress"))
+    expected = [str(one.event_id) for one in (*early, *late)]
+    assert ids(await host.rest()) == expected
+    assert ids(await supporter.rest()) == [str(early[2].event_id), str(late[0].event_id)]
+    again = await tell(mission.stops()[0])
+    assert ids(await host.rest()) == [str(one.event_id) for one in again]
+    # Who begins only now reads the same.
+    anew = ids(await Reader(browser, host.who).rest())
+    assert sorted(anew) == sorted({*expected, *(str(one.event_id) for one in again)})
+
+
+async def test_a_supporter_who_comes_to_host_is_told_what_it_has_missed(
+    mission: Mission, tell: Tell, browser: Any
+) -> None:
+    world, (planned, _) = mission.world, mission.stops()
+    supporter = await latest(browser, mission.as_partner(mission.supporter, world.stop))
+    theirs = mission.somebody(r.ParticipantPending, mission.supporter)
+    told = await tell(planned, theirs, mission.somebody(r.ParticipantPending, mission.host))
+    seen = ids(await supporter.rest())
+    assert seen == [str(one.event_id) for one in told[:2]]
+    both = (mission.host, mission.supporter)
+    (again,) = await tell(planned.model_copy(update={"hosts": both}), version=2)
+    assert ids(await supporter.rest()) == [str(told[2].event_id), str(again.event_id)]
+    anew = ids(await Reader(browser, supporter.who).rest())
+    assert sorted(anew) == sorted(str(one.event_id) for one in (*told, again))
 
 
 async def test_partners_hear_of_a_check_in_and_that_it_was_taken_back_in_that_order(
