@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -312,3 +313,52 @@ def test_an_absence_of_a_point_closes_it_for_that_time_alone(
         for people, spot in held
     )
     assert nobody_twice(day, held)
+
+
+def hall(meetings: Sequence[Meeting], *, slots: int, points: Sequence[UUID]) -> Day:
+    """Make a day of one hall, at which everybody speaks English."""
+    people = [person for one in meetings for person in one.people]
+    there = tuple(Point(point, None) for point in points)
+    return Day(
+        places=[
+            Place(SESSION, START + n * SLOT, START + (n + 1) * SLOT, there) for n in range(slots)
+        ],
+        meetings=meetings,
+        away={},
+        interpreters={},
+        languages=dict.fromkeys(people, frozenset({"en"})),
+        refused=set(),
+        waiting=[],
+        movable_from=START,
+    )
+
+
+def pair_at(number: int, slot: int, point: UUID) -> Meeting:
+    people = (UUID(int=100 + number), UUID(int=200 + number))
+    return meeting(people, slot, point, None, locked=False)
+
+
+@pytest.mark.parametrize("number", [3, 8])
+def test_who_loses_a_table_keeps_the_time_where_another_is_free(number: int) -> None:
+    meetings = [pair_at(n, n, POINTS[0]) for n in range(number)]
+    day = hall(meetings, slots=8, points=POINTS)
+    proposal = repair(day, Disturbance(closings=((POINTS[0], START),)), lambda: 0.0)
+
+    assert [one.to.starts_at for one in proposal.moves] == [m.spot.starts_at for m in meetings]
+    assert {one.to.point_id for one in proposal.moves} == {POINTS[1]}
+
+
+@pytest.mark.parametrize("further", [0, 5])
+def test_one_goes_a_longer_way_where_two_would_change_their_time(further: int) -> None:
+    # The first has no table left at its own time; whoever comes next need not make room.
+    lost, other, third = (*POINTS, UUID(int=23))
+    meetings = [pair_at(n, n, lost) for n in range(2)]
+    meetings += [pair_at(2, 0, other), pair_at(3, 0, third), pair_at(4, 1, other)]
+    meetings += [pair_at(5 + n, 3 + n, lost) for n in range(further)]
+    meetings += [pair_at(20 + n, 3 + n, other) for n in range(further)]
+    day = hall(meetings, slots=3 + further, points=(lost, other, third))
+    proposal = repair(day, Disturbance(closings=((lost, START),)), lambda: 0.0)
+
+    moved = [one for one in proposal.moves if one.to.starts_at != one.meeting.spot.starts_at]
+    assert [one.meeting.id for one in moved] == [meetings[0].id]
+    assert len(proposal.moves) == 2 + further

@@ -109,7 +109,8 @@ def repair(
     """Propose the least change after which nothing is disturbed that can be helped.
 
     In this order: the fewest meetings dropped, the fewest moved, the fewest people touched, the
-    least shift in time. It takes half a second by `clock` at most, and says what it has proven.
+    fewest that change their time, the least shift. It takes half a second by `clock` at most, and
+    says what it has proven.
     `chart`: the day's meetings and absences as they are kept; without one it is made of the day.
     """
     until = clock() + SECONDS_MAX

@@ -26,8 +26,8 @@ class Plan:
 
     seats: tuple[tuple[Piece, Seat], ...]
     dropped: tuple[Piece, ...]
-    cost: tuple[int, int, float]
-    """Meetings cancelled, people touched, and the seconds by which meetings are shifted."""
+    cost: tuple[int, int, int, float]
+    """Meetings cancelled, people touched, meetings at another time, and the seconds they shift."""
 
 
 class Search:
@@ -192,13 +192,14 @@ class Search:
     def _keep(self) -> None:
         board = self._board
         touched = {r for one in (*self._settled, *self._lost) for r in one.people}
-        shift = 0.0
+        shifts = []
         for piece in self._settled:
             assert piece.seat is not None
-            shift += board.shift(piece, piece.seat[0])
+            shifts.append(board.shift(piece, piece.seat[0]))
             touched.update(r for seat in (piece.home, piece.seat) if seat for r in seat[2:])
         cancelled = sum(one.meeting is not None for one in self._lost)
-        cost = (cancelled, len(touched - {-1}), shift)
+        elsewhen = sum(shift > 0 for shift in shifts)
+        cost = (cancelled, len(touched - {-1}), elsewhen, sum(shifts))
         if self._best is None:
             self._ties_until = self._steps + TIES_MAX
         if self._best is None or cost < self._best.cost:

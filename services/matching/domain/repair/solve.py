@@ -6,6 +6,7 @@ from services.matching.domain.repair import exact
 from services.matching.domain.repair.board import Board
 from services.matching.domain.repair.bounds import drops_forced, moves_forced, seated
 from services.matching.domain.repair.leaving import leaving
+from services.matching.domain.repair.nearing import bring_nearer
 from services.matching.domain.repair.pieces import Piece
 from services.matching.domain.repair.placing import Outcome, Time, following, one_by_one
 from services.matching.domain.repair.search import Search
@@ -17,7 +18,7 @@ TOGETHER_MAX = 4
 
 
 def solve(board: Board, time: Time) -> Outcome:
-    """Repair a board: few dropped, then few moved, few people, near slots.
+    """Repair a board: few dropped, then few moved, few people, few other times, near slots.
 
     The board is left as it was but for the pieces that are hit, which are lifted.
     """
@@ -45,6 +46,8 @@ def _solved(board: Board, lifted: Sequence[Piece], time: Time) -> Outcome:
     if len(pending) <= TOGETHER_MAX:
         outcome, bound = _deepened(board, pending, (must, bound), time)
     outcome = outcome or _many(board, pending, (must, bound), time)
+    if not outcome.is_nearest:
+        bring_nearer(board, outcome, time)
     outcome.dropped += nowhere
     return outcome
 
