@@ -67,6 +67,12 @@ class Signature:
     signed: Mapping[str, int]
 
 
+def named(company: str, country: str) -> Organization:
+    """Begin a company of which the name is all that is known, in whichever language it is."""
+    is_native = any("\u4e00" <= letter <= "\u9fff" for letter in company)
+    return Organization(company, company if is_native else None, country, None, (), None)
+
+
 def check_known(content: Content, asked: Asked) -> None:
     """Raise `Invalid` for an answer to what nobody asked; every field is named."""
     codes = {question["code"] for question in asked.questions}
@@ -91,6 +97,12 @@ def check_known(content: Content, asked: Asked) -> None:
 
 def check_complete(content: Content, asked: Asked) -> None:
     """Raise `Invalid` and name every field that is missing or wrong before a submission."""
+    if faults := missing(content, asked):
+        raise Invalid("Some fields are missing or wrong.", faults=faults)
+
+
+def missing(content: Content, asked: Asked) -> Sequence[Fault]:
+    """List every field that is missing or wrong before a submission."""
     company = content.company
     faults = [
         Fault(f"/company/{name}", "This is needed.")
@@ -109,8 +121,7 @@ def check_complete(content: Content, asked: Asked) -> None:
         for question in asked.questions
         if question["is_needed"] and not content.answers.get(question["code"], "").strip()
     ]
-    if faults:
-        raise Invalid("Some fields are missing or wrong.", faults=faults)
+    return faults
 
 
 def outdated(signed: Mapping[str, int], current: Mapping[str, int]) -> tuple[str, ...]:
@@ -128,20 +139,27 @@ def check_signed(
     `Conflict` when a text has another version by now: it must be read first.
     """
     faults = [
-        Fault(f"/certifications/{code}", "This has to be certified.")
-        for code in codes
-        if code not in signature.signed
-    ]
-    faults += [
-        Fault(f"/{name}", "This is needed.")
-        for name in ("signer_name", "signer_title")
-        if not getattr(signature, name)
+        *unsigned(signature.signed, codes),
+        *(
+            Fault(f"/{name}", "This is needed.")
+            for name in ("signer_name", "signer_title")
+            if not getattr(signature, name)
+        ),
     ]
     if faults:
         raise Invalid("Some certifications are missing.", faults=faults)
     check_published(current)
     if any(signature.signed[code] != current[code] for code in codes):
         raise Conflict("A text has changed; read it again before you sign.", code="text_changed")
+
+
+def unsigned(signed: Collection[str], codes: Sequence[str] = CERTIFICATIONS) -> Sequence[Fault]:
+    """List the texts of `codes` that are not certified."""
+    return [
+        Fault(f"/certifications/{code}", "This has to be certified.")
+        for code in codes
+        if code not in signed
+    ]
 
 
 def check_published(current: Collection[str]) -> None:

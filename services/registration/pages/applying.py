@@ -25,6 +25,7 @@ from services.registration.domain.applications import (
 from services.registration.domain.applying import outdated
 from services.registration.front import count_draft, mail_link
 from services.registration.pages import applying_form
+from services.registration.pages.applying_places import places
 from services.registration.pages.form import given as sent
 from services.registration.pages.moments import on_day
 from services.registration.pages.rendering import COUNTRIES, pages
@@ -76,6 +77,7 @@ async def _call(  # noqa: PLR0913  # a page and what was wrong with it
         is_over=call is not None and now >= call.terms.closes_at,
         given=applying_form.start_values(given),
         wrong=trouble.wrong,
+        places=places(trouble.wrong, call, language_of(request)),
         key=(given.get("key") if given else None) or uuid4(),
         on_day=on_day(request),
     )
@@ -169,7 +171,9 @@ async def _application(
         given=kept | applying_form.shown(given) if given is not None else kept,
         certified=_certified(given),
         wrong=trouble.wrong,
+        places=places(trouble.wrong, call, language_of(request)),
         refusal=trouble.code,
+        is_sent=request.query_params.get("sent") == "1",
         is_new=request.query_params.get("new") == "1",
         is_saved=request.query_params.get("saved") == "1",
         countries=COUNTRIES,
@@ -185,27 +189,26 @@ async def save(
     async with held.database.reading() as connection:
         await _own(connection, who, application_id)
     given, visit = await sent(request), Visit(request, held, who, now)
-    language, database = language_of(request), held.database
+    database, seen = held.database, applying_form.revision(given)
+    is_draft, saved = given.get("do") != "submit", None
     try:
         body = applying_form.body(given)
-        revision = await applying.save(
-            database,
-            application_id,
-            body.content(),
-            body.person(),
-            applying_form.revision(given),
-            now,
+        saved = await applying.save(
+            database, application_id, body.content(), body.person(), seen, now
         )
-        if given.get("do") == "submit":
-            signature = applying_form.signature(given, language).value()
-            await applying.submit(database, application_id, signature, revision, now)
+        if not is_draft:
+            signature = applying_form.signature(given, language_of(request)).value()
+            await applying.submit(database, application_id, signature, saved, now)
     except (ValidationError, Invalid) as error:
-        wrong = applying_form.wrong(applying_form.faults(error))
-        return await _application(visit, application_id, given, Trouble(wrong))
+        found = list(applying_form.faults(error))
+        if saved is not None:
+            # All at once: a phone shows a small part of this form at a time.
+            found += await applying.lacking(database, application_id, _certified(given))
+        return await _application(visit, application_id, given, Trouble(applying_form.wrong(found)))
     except (Conflict, Stale) as refusal:
         return await _application(visit, application_id, given, Trouble(refusal=refusal))
-    is_draft = given.get("do") != "submit"
-    return RedirectResponse(f"/applications/{application_id}{'?saved=1' if is_draft else ''}", 303)
+    what = "saved" if is_draft else "sent"
+    return RedirectResponse(f"/applications/{application_id}?{what}=1", 303)
 
 
 @router.post("/applications/{application_id}/sign")
@@ -252,7 +255,11 @@ async def act(
 
 
 def _certified(given: FormData | None) -> set[str]:
-    return {name.removeprefix("certify.") for name in (given or ()) if name.startswith("certify.")}
+    return {
+        name.removeprefix("certify.")
+        for name, version in (given.multi_items() if given else ())
+        if name.startswith("certify.") and version
+    }
 
 
 def _to_sign(

@@ -69,7 +69,8 @@ def kept(row: asyncpg.Record, language: str) -> dict[str, Any]:
         "full_name": row["full_name"],
         "native_name": row["native_name"] or "",
         "position": position.get(language) or position.get("en") or position.get("zh") or "",
-        "company_name": company.name,
+        # A company that gave its Chinese name alone goes by it everywhere.
+        "company_name": "" if company.name == company.native_name else company.name,
         "company_native_name": company.native_name or "",
         "country": company.country,
         "registration_number": company.registration_number or "",

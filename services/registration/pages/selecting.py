@@ -1,5 +1,6 @@
 """Selecting: what mission staff publishes, reviews, compares and decides."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,8 @@ router = APIRouter(include_in_schema=False)
 
 BY_FORM = frozenset(Action) - {Action.SUBMIT, Action.LAPSE, Action.ANSWER}
 ORDER = tuple(Status)
+FOR_GOOD = frozenset({Action.REJECT, Action.WITHDRAW, Action.DECLINE})
+"""What a thumb must not do by mistake: the company is told at once, its place may be gone."""
 
 
 @router.get("/desk/missions/{mission_id}/applications")
@@ -104,7 +107,13 @@ async def application_desk(
     return await _desk(Visit(request, held, who, now), application_id)
 
 
-async def _desk(visit: Visit, application_id: UUID, trouble: Trouble = NONE) -> Response:
+async def _desk(
+    visit: Visit,
+    application_id: UUID,
+    trouble: Trouble = NONE,
+    given: Mapping[str, str] | None = None,
+) -> Response:
+    """Show the page; what was typed when something was refused is shown again."""
     request, who = visit.request, visit.who
     async with visit.held.database.reading() as connection:
         row = await _required(connection, who, application_id, "application.review")
@@ -128,7 +137,9 @@ async def _desk(visit: Visit, application_id: UUID, trouble: Trouble = NONE) -> 
         signed=signed,
         letters=issued,
         may=[one.value for one in actions(status, Actor.STAFF)],
+        for_good=[one.value for one in actions(status, Actor.STAFF) if one in FOR_GOOD],
         needs_message={one.value for one in NEEDS_A_MESSAGE},
+        given=given or {},
         can_review=status in REVIEWABLE and not (board.mine and board.mine.is_abstention),
         can_invite=status in HOLDS_A_PLACE,
         scale=SCALE,
@@ -160,9 +171,11 @@ async def decide(
     try:
         await deciding.decide(held.database, application_id, decision, now)
     except Invalid:
-        return await _desk(visit, application_id, Trouble(frozenset({"message"})))
+        trouble = Trouble(frozenset({"message"}))
+        return await _desk(visit, application_id, trouble, selecting_form.shown(given))
     except (Conflict, Stale) as refusal:
-        return await _desk(visit, application_id, Trouble(refusal=refusal))
+        trouble = Trouble(refusal=refusal)
+        return await _desk(visit, application_id, trouble, selecting_form.shown(given))
     return RedirectResponse(f"/desk/applications/{application_id}", 303)
 
 
@@ -173,16 +186,17 @@ async def review(
     """Give one's review, or abstain; then the others' are shown."""
     async with held.database.reading() as connection:
         await _required(connection, who, application_id, "application.review")
-    visit = Visit(request, held, who, now)
+    given, visit = await sent(request), Visit(request, held, who, now)
     try:
-        body = selecting_form.review(await sent(request))
+        body = selecting_form.review(given)
         if body.abstain:
             await reviewing.abstain(held.database, application_id, who, now)
         else:
             scored = [(one.criterion_id, one.score, one.comment) for one in body.scores]
             await reviewing.review(held.database, application_id, who, scored, now)
     except (ValidationError, Invalid):
-        return await _desk(visit, application_id, Trouble(frozenset({"scores"})))
+        trouble = Trouble(frozenset({"scores"}))
+        return await _desk(visit, application_id, trouble, selecting_form.shown(given))
     except Conflict as refusal:
         return await _desk(visit, application_id, Trouble(refusal=refusal))
     return RedirectResponse(f"/desk/applications/{application_id}#reviews", 303)
@@ -195,12 +209,13 @@ async def issue(
     """Issue an invitation letter."""
     async with held.database.reading() as connection:
         await _required(connection, who, application_id, "application.decide")
-    visit = Visit(request, held, who, now)
+    given, visit = await sent(request), Visit(request, held, who, now)
     try:
-        invitation = Invitation(selecting_form.letter(await sent(request)).model_dump(), who)
+        invitation = Invitation(selecting_form.letter(given).model_dump(), who)
         await letters.issue(held.database, held.tokens, application_id, invitation, now)
     except (ValidationError, Invalid):
-        return await _desk(visit, application_id, Trouble(frozenset({"letter"})))
+        trouble = Trouble(frozenset({"letter"}))
+        return await _desk(visit, application_id, trouble, selecting_form.shown(given))
     except Conflict as refusal:
         return await _desk(visit, application_id, Trouble(refusal=refusal))
     return RedirectResponse(f"/desk/applications/{application_id}#letters", 303)
@@ -229,17 +244,20 @@ async def _call(
     mission_id: UUID,
     given: dict[str, Any] | None = None,
     trouble: Trouble = NONE,
+    news: str = "",
 ) -> Response:
     request, who = visit.request, visit.who
     require(who, "application.decide", Scope(mission_id))
     async with visit.held.database.reading() as connection:
         mission = await existing_mission(connection, mission_id)
         call = await calls.published(connection, mission)
-        texts = {row["code"]: row for row in await calls.texts(connection, mission_id)}
-    values = given or selecting_form.kept(call)
+        texts = await _texts(connection, mission_id)
+    values = given or {}
+    if "timezone" not in values:
+        values = selecting_form.kept(call) | values
     revision = call.row["revision"] if call else 0
     # What was typed with a fault is still decided on what was shown then.
-    if given and not trouble.refusal:
+    if given and not trouble.refusal and news != "call_published_texts_not":
         revision = given.get("revision", revision)
     return pages.render(
         request,
@@ -248,6 +266,7 @@ async def _call(
         mission=mission,
         call=call,
         texts=texts,
+        written=_written(texts) | {name: text for name, text in values.items() if name in _TEXTS},
         codes=CERTIFICATIONS,
         given=values,
         revision=revision,
@@ -255,8 +274,7 @@ async def _call(
         refusal=trouble.code,
         zones=selecting_form.ZONES,
         lines=lambda name: selecting_form.lines(values, name),
-        proposed=lambda code, language: pages.text(f"proposed_{code}", language),
-        is_saved=request.query_params.get("saved") == "1",
+        news=news or ("call_saved" if request.query_params.get("saved") == "1" else ""),
     )
 
 
@@ -278,6 +296,10 @@ async def publish(
         return await _call(visit, mission_id, shown, Trouble(wrong))
     except (Conflict, Stale) as refusal:
         return await _call(visit, mission_id, shown, Trouble(refusal=refusal))
+    async with held.database.reading() as connection:
+        texts = await _texts(connection, mission_id)
+    if selecting_form.are_texts_unpublished(shown, _written(texts)):
+        return await _call(visit, mission_id, shown, news="call_published_texts_not")
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
 
 
@@ -288,6 +310,7 @@ async def publish_texts(
     """Publish the texts that companies certify; each that changed gets a new version."""
     require(who, "application.decide", Scope(mission_id))
     given = selecting_form.shown(await sent(request))
+    visit = Visit(request, held, who, now)
     try:
         texts = [
             (code, BothLongTexts(en=given[f"{code}_en"], zh=given[f"{code}_zh"]).model_dump())
@@ -295,10 +318,33 @@ async def publish_texts(
         ]
     except (KeyError, ValidationError):
         trouble = Trouble(frozenset({"certifications"}))
-        return await _call(Visit(request, held, who, now), mission_id, None, trouble)
+        return await _call(visit, mission_id, given, trouble)
     for text in texts:
         await calls.put_certification(held.database, mission_id, text, who, now)
+    async with held.database.reading() as connection:
+        mission = await existing_mission(connection, mission_id)
+        call = await calls.published(connection, mission)
+    if "revision" in given and selecting_form.is_call_unpublished(given, call):
+        return await _call(visit, mission_id, given, news="texts_published_call_not")
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
+
+
+async def _texts(connection: Any, mission_id: UUID) -> dict[str, asyncpg.Record]:
+    return {row["code"]: row for row in await calls.texts(connection, mission_id)}
+
+
+_TEXTS = frozenset(f"{code}_{language}" for code in CERTIFICATIONS for language in ("en", "zh"))
+
+
+def _written(texts: Mapping[str, asyncpg.Record]) -> dict[str, str]:
+    """Give each text to certify as it is published, or else as it is proposed."""
+    return {
+        f"{code}_{language}": texts[code]["content"][language]
+        if code in texts
+        else pages.text(f"proposed_{code}", language)
+        for code in CERTIFICATIONS
+        for language in ("en", "zh")
+    }
 
 
 def _id(given: object) -> UUID:

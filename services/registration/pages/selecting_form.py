@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 
 from services.registration.application_bodies import CallBody, LetterBody, ReviewBody
 from services.registration.commands.applications.calls import Call
-from shared.errors import Fault, Invalid
+from services.registration.domain.applications import CERTIFICATIONS
 from shared.web.numbers import number
 
 LINES = 10
@@ -29,6 +29,7 @@ ZONES = (
     "Australia/Sydney",
     "UTC",
 )
+NOT_OF_THE_CALL = ("revision", "code.", *(f"{code}_" for code in CERTIFICATIONS))
 NUMBERS = ("participants_min", "participants_max", "days_to_confirm")
 
 
@@ -61,6 +62,24 @@ def shown(given: FormData) -> dict[str, Any]:
     return {name: str(value) for name, value in given.multi_items()}
 
 
+def is_call_unpublished(given: Mapping[str, Any], published: Call | None) -> bool:
+    """Say whether what is typed of a call is not what is published."""
+    was = kept(published)
+    names = [name for name in {**was, **given} if not name.startswith(NOT_OF_THE_CALL)]
+    return any(_plain(given.get(name)) != _plain(was.get(name)) for name in names)
+
+
+def are_texts_unpublished(given: Mapping[str, Any], shown: Mapping[str, str]) -> bool:
+    """Say whether a text to certify is not what the form has `shown`, by the field's name."""
+    return any(_plain(given.get(name, text)) != _plain(text) for name, text in shown.items())
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return "" if value is None else str(value).replace("\r\n", "\n").strip()
+
+
 def lines(values: Mapping[str, Any], name: str) -> int:
     """Count the lines to show: all that are filled in, and two more to fill in."""
     filled = [
@@ -72,7 +91,7 @@ def lines(values: Mapping[str, Any], name: str) -> int:
 
 
 def call(given: FormData) -> CallBody:
-    """Read a call; raises `pydantic.ValidationError`, or `Invalid` for a time that is none."""
+    """Read a call; raises `pydantic.ValidationError`."""
     values = shown(given)
     zone = values.get("timezone", "")
     fee = _both(values, "fee_", "")
@@ -156,9 +175,9 @@ def _both(values: Mapping[str, str], before: str, after: str) -> dict[str, str]:
 
 
 def _moment(values: Mapping[str, str], name: str, zone: str) -> str:
-    """Read a time of the clock in the call's zone; raises `Invalid`."""
+    """Read a time of the clock in the call's zone; what is none stays, as it is no moment."""
+    text = values.get(name, "")
     try:
-        there = datetime.fromisoformat(values.get(name, "")).replace(tzinfo=ZoneInfo(zone))
+        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).isoformat()
     except (ValueError, OSError, KeyError):
-        raise Invalid("The time is wrong.", faults=[Fault(f"/{name}", "A day and time.")]) from None
-    return there.isoformat()
+        return text

@@ -1,6 +1,6 @@
 """Applying: a company drafts, saves, signs and submits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -24,13 +24,16 @@ from services.registration.domain.applying import (
     check_known,
     check_published,
     check_signed,
+    missing,
+    named,
     outdated,
+    unsigned,
 )
-from services.registration.domain.people import Organization, Person
+from services.registration.domain.people import Person
 from services.registration.store import applications as store
 from services.registration.store import calls as call_store
 from services.registration.store import people
-from shared.errors import Conflict, NotFound, Stale
+from shared.errors import Conflict, Fault, NotFound, Stale
 from shared.idempotency import Answer, Key, once
 from shared.ids import new_id
 from shared.postgres import Connection, Database
@@ -90,8 +93,7 @@ async def start(
             language=person.language,
             granted_at=now,
         )
-        home = call.mission["home_country"]
-        nothing = Organization(company, None, home, None, (), None)
+        nothing = named(company, call.mission["home_country"])
         application_id = new_id()
         await store.add(
             connection,
@@ -170,6 +172,16 @@ async def submit(
         )
         await tell(connection, await existing(connection, application_id), revision, now)
     return revision
+
+
+async def lacking(
+    database: Database, application_id: UUID, signed: Collection[str]
+) -> Sequence[Fault]:
+    """List all that a submission lacks, of what was saved and of the texts that are `signed`."""
+    async with database.reading() as connection:
+        row = await existing(connection, application_id)
+        call = await calls.existing(connection, row["mission_id"])
+    return [*missing(Content.read(row["content"]), call.asked), *unsigned(signed)]
 
 
 async def sign_again(

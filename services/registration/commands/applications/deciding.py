@@ -142,7 +142,7 @@ async def _take(
 
 async def _check_place(connection: Connection, call: Call, now: datetime) -> None:
     if not call.terms.may_offer(now, call.mission["starts_on"]):
-        raise Conflict("The mission has begun: nobody is selected any more.", code="too_late")
+        raise Conflict("The mission has begun: nobody is selected any more.", code="mission_begun")
     if not await _has_place(connection, call):
         raise Conflict("All places of this mission are given.", code="mission_full")
 

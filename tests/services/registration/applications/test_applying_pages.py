@@ -64,7 +64,7 @@ async def test_the_public_page_says_what_is_expected(selection: "Selection") -> 
         "Plan 40 %",
         "At least 51 % home content",
         "Text anti_bribery",
-        "2 to 2",
+        "Companies 2 ",
         "USD 500",
         "New York, UTC-",
         "Begin an application",
@@ -166,8 +166,9 @@ async def test_a_form_is_filled_in_signed_and_submitted(selection: "Selection") 
 
     answer = await selection.house.send(path, filled(selection, 1), company.who)
 
-    assert (answer.status_code, answer.headers["location"]) == (303, path)
-    page = await selection.house.page(path, company.who)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?sent=1")
+    page = await selection.house.page(f"{path}?sent=1", company.who)
+    assert "We have mailed you that we have it." in page
     assert "We have your application" in page
     assert "Find two &lt;b&gt;buyers&lt;/b&gt;." in page
     assert "Signed by Sample Signer, President" in page
@@ -218,6 +219,39 @@ async def test_what_is_missing_is_said_and_what_was_typed_is_saved(
     assert revision is not None
     form = filled(selection, int(revision[1]))
     assert (await selection.house.send(path, form, company.who)).status_code == 303
+
+
+async def test_all_that_is_missing_is_said_at_once_with_a_way_to_each(
+    selection: "Selection",
+) -> None:
+    company = await selection.begun("ana")
+    form = filled(selection, 1, sectors=[], **{"answer.experience": "", "certify.litigation": ""})
+    form |= {f"objective.{selection.stop}": "", "signer_name": "", "signer_title": " "}
+
+    answer = await selection.house.send(f"/applications/{company.id}", form, company.who)
+
+    ways = re.findall(r'<a href="#(field-[\w.-]+)">', answer.text)
+    names = ["sectors", "objectives", "answer.experience", "certify.litigation"]
+    assert ways == [f"field-{name}" for name in (*names, "signer_name", "signer_title")]
+    assert all(answer.text.count(f'id="{way}"') == 1 for way in ways)
+
+
+async def test_a_company_may_go_by_its_chinese_name_alone(selection: "Selection") -> None:
+    answer = await selection.house.send(APPLY, beginning(language="zh", company="示例净水公司"))
+    path = answer.headers["location"].partition("?")[0]
+    (row,) = await selection.house.rows("SELECT contact_id FROM application")
+    who = Principal("applicant", row["contact_id"], selection.mission)
+    page = await selection.house.page(f"{path}?lang=zh", who)
+    fields = re.findall(r'name="(company_\w+|native_name|full_name)" value="([^"]*)"', page)
+    assert fields == [
+        ("company_native_name", "示例净水公司"),
+        ("company_name", ""),
+        ("native_name", ""),
+        ("full_name", "Sample Ana"),
+    ]
+    form = filled(selection, 1, company_name="", company_native_name="示例净水公司")
+    assert (await selection.house.send(path, form, who)).status_code == 303
+    assert "<h1>示例净水公司</h1>" in await selection.house.page(path, who)
 
 
 async def test_a_text_that_changed_under_ones_hands_is_shown_anew(

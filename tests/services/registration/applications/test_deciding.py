@@ -172,7 +172,7 @@ async def test_nobody_is_offered_a_place_once_the_mission_began(selection: "Sele
     await selection.led(ana, "withdraw")
 
     assert await selection.status(bo) == "reserve_listed"
-    assert (await selection.decide(chen, "select")).json()["code"] == "too_late"
+    assert (await selection.decide(chen, "select")).json()["code"] == "mission_begun"
 
 
 async def test_the_reserve_list_is_kept_in_the_order_staff_gives_it(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from shared.access import Principal
     from tests.services.registration.applications.conftest import Company, Selection
 
 CODES = ("home_content", "export_control", "anti_bribery", "litigation")
@@ -113,6 +114,62 @@ async def test_what_was_published_meanwhile_is_not_replaced_unseen(selection: "S
     assert none.status_code == 400
 
 
+async def test_all_faults_of_a_call_are_marked_at_once(selection: "Selection") -> None:
+    empty = dict.fromkeys(announced(), "") | {"revision": "1", "timezone": "Asia/Shanghai"}
+    path = f"/desk/missions/{selection.mission}/call"
+    answer = await selection.house.send(path, empty, selection.staff)
+    wrong = re.findall(
+        r'class="field wrong"><span>[^<]*</span><input type="[\w-]+" name="(\w+)"', answer.text
+    )
+    assert sorted(wrong) == ["closes_at", "days_to_confirm", "decide_on", "opens_at", *NUMBERS]
+    assert "Each criterion needs" in answer.text
+    assert "Needed in English and in Chinese." in answer.text
+
+
+NUMBERS = ("participants_max", "participants_min")
+
+
+async def test_what_is_typed_of_the_call_is_not_lost_when_the_texts_are_published(
+    selection: "Selection",
+) -> None:
+    path = f"/desk/missions/{selection.mission}"
+    texts = {f"{code}_{language}": f"Text {code}" for code in CODES for language in ("en", "zh")}
+    form = announced(statement_en="Typed, and not published.") | texts
+
+    answer = await selection.house.send(f"{path}/certifications", form, selection.staff)
+
+    assert "The call is not published as you typed it" in answer.text
+    assert "Typed, and not published." in answer.text
+    (row,) = await selection.house.rows("SELECT statement FROM call")
+    assert row["statement"]["en"].startswith("We go to meet buyers.")
+    published = await selection.house.send(f"{path}/call", form, selection.staff)
+    assert published.status_code == 303, "all is published now"
+    again = await selection.house.page(f"{path}/call", selection.staff)
+    kept = form | {"revision": "2", "criterion_en.1": "Plan", "criterion_zh.1": "计划"}
+    kept = kept | {"weight.1": "30", "criterion_en.3": "", "criterion_zh.3": "", "weight.3": ""}
+    assert "Typed, and not published." in again
+    same = await selection.house.send(f"{path}/certifications", kept, selection.staff)
+    assert same.status_code == 303, "nothing is left to be published"
+
+
+async def test_texts_that_are_typed_are_not_lost_when_the_call_is_published(
+    selection: "Selection",
+) -> None:
+    path = f"/desk/missions/{selection.mission}"
+    form = announced(litigation_en="Stricter.", litigation_zh="更严。")
+
+    answer = await selection.house.send(f"{path}/call", form, selection.staff)
+
+    assert "not published as you typed them" in answer.text
+    assert ">Stricter.</textarea>" in answer.text
+    assert (await selection.house.rows("SELECT revision FROM call"))[0]["revision"] == 2
+    assert await selection.house.rows("SELECT FROM certification WHERE version > 1") == []
+    wrong = form | {"litigation_zh": "", "revision": "2"}
+    fault = await selection.house.send(f"{path}/certifications", wrong, selection.staff)
+    assert fault.status_code == 422
+    assert ">Stricter.</textarea>" in fault.text
+
+
 async def test_texts_are_proposed_and_a_changed_one_becomes_a_version(
     selection: "Selection",
 ) -> None:
@@ -189,6 +246,45 @@ async def test_the_page_offers_what_the_state_allows_and_nothing_else(
     await selection.led(ana, "select")
     page = await selection.house.page(path, selection.staff)
     assert re.findall(r'name="action" value="(\w+)"', page) == ["confirm", "decline"]
+
+
+async def test_what_was_typed_is_there_after_a_refusal(
+    selection: "Selection", ana: "Company"
+) -> None:
+    late = await decided(selection, ana, "request_info", revision="1", message="Which plants?")
+    assert (late.status_code, ">Which plants?</textarea>" in late.text) == (412, True)
+    fit, _ = await selection.criteria()
+    scores = {f"score.{fit}": "4", f"comment.{fit}": "Good, and long."}
+    path = f"/desk/applications/{ana.id}"
+    incomplete = await selection.house.send(f"{path}/review", scores, selection.staff)
+    assert f'name="score.{fit}" value="4" required checked' in incomplete.text
+    assert ">Good, and long.</textarea>" in incomplete.text
+    await selection.led(ana, "select")
+    letter = {"full_name": "Sample Traveller", "position_en": "Chief", "valid_until": "2020-01-01"}
+    wrong = await selection.house.send(f"{path}/letters", letter, selection.staff)
+    assert wrong.status_code == 422
+    assert all(f'value="{typed}"' in wrong.text for typed in letter.values())
+
+
+async def test_no_single_tap_takes_back_what_a_company_has(
+    selection: "Selection", ana: "Company"
+) -> None:
+    desk, own = f"/desk/applications/{ana.id}", f"/applications/{ana.id}"
+    await found_behind(selection, desk, selection.staff, ['value="reject"', 'value="withdraw"'])
+    await selection.led(ana, "select")
+    await found_behind(selection, desk, selection.staff, ['value="decline"'])
+    await found_behind(selection, own, ana.who, ["/decline"])
+    await selection.letter(ana)
+    await found_behind(selection, desk, selection.staff, ["/revoke"])
+
+
+async def found_behind(
+    selection: "Selection", path: str, who: "Principal", parts: list[str]
+) -> None:
+    page = await selection.house.page(path, who)
+    behind = "".join(re.findall(r"<details.*?</details>", page, re.DOTALL))
+    for part in parts:
+        assert page.count(part) == behind.count(part) == 1
 
 
 async def test_a_full_mission_is_said_on_the_page(selection: "Selection", ana: "Company") -> None:
