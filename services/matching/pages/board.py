@@ -15,7 +15,7 @@ from services.matching.commands import editing, looking, publishing
 from services.matching.domain.explaining import sentence
 from services.matching.domain.meetings import Meeting
 from services.matching.pages.rendering import pages
-from services.matching.pages.scheduling import card_facts, require_writer
+from services.matching.pages.scheduling import card_facts, require_writer, why_refused
 from services.matching.resources import Held, Resources
 from services.matching.store import facts, meetings, sessions
 from shared.access import Scope, may, require
@@ -58,7 +58,9 @@ async def publish(
             found = await editing.compared(connection, row)
         language = language_of(request)
         sentences = [sentence(one, found.names).in_(language) for one in found.misfits]
-        refused = {"reasons": sentences or [refusal.detail], "schedule_id": schedule_id}
+        reasons = sentences if row["state"] == "provisional" else []
+        reasons = reasons or [why_refused(refusal, row["state"], language)]
+        refused = {"reasons": reasons, "schedule_id": schedule_id}
         shown = await _shown(held, who, stop_id)
         return pages.render(request, "board.html", status=409, refused=refused, **shown)
     return RedirectResponse(f"/stops/{stop_id}/board", 303)

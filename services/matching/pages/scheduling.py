@@ -14,6 +14,7 @@ from services.matching.pages.rendering import pages
 from services.matching.resources import Held, Resources
 from services.matching.store import meetings, schedules
 from shared.access import Principal, Scope, may, require
+from shared.errors import Refusal
 from shared.events.base import Bilingual
 from shared.http import Caller, Now
 from shared.postgres import Connection
@@ -54,6 +55,13 @@ async def cancel(stop_id: UUID, schedule_id: UUID, held: Held, who: Caller) -> R
     return RedirectResponse(f"/stops/{stop_id}/board", 303)
 
 
+def why_refused(refusal: Refusal, state: str, language: str) -> str:
+    """Say why a version in some state is not published or edited, where no meeting is to blame."""
+    is_open = state == "provisional"
+    keys = (f"refused_{refusal.code if is_open else state}", "refused_now")
+    return pages.text(next(key for key in keys if key in pages.words), language)
+
+
 async def require_writer(held: Resources, who: Principal, stop_id: UUID) -> None:
     """Refuse whoever may not make schedules of a stop."""
     async with held.database.reading() as connection:
@@ -79,6 +87,7 @@ async def card_facts(
         "stop": stop,
         "schedules": rows,
         "numbers": _numbers(found),
+        "fewer": _fewer(rows, found),
         "may_write": may_write,
         "stages": STAGES,
         "conflicts": conflicts,
@@ -97,6 +106,14 @@ async def _companies(connection: Connection, people: set[UUID]) -> Mapping[UUID,
 def _numbers(found: Sequence[Meeting]) -> dict[str, int]:
     states = [meeting.state for meeting in found]
     return {state: states.count(state) for state in dict.fromkeys(states)}
+
+
+def _fewer(rows: Sequence[Any], found: Sequence[Meeting]) -> int:
+    """Count by how many meetings a proposal has fewer than are in force."""
+    if not rows or rows[0]["state"] != "provisional":
+        return 0
+    proposed: int = rows[0]["meetings"]
+    return max(0, sum(one.state != "cancelled" for one in found) - proposed)
 
 
 def _percent(share: float) -> str:

@@ -20,11 +20,12 @@ from services.matching.domain.meetings import Spot
 from services.matching.domain.versions import Entry
 from services.matching.pages.naming import names
 from services.matching.pages.rendering import pages
+from services.matching.pages.scheduling import why_refused
 from services.matching.resources import Held, Resources
 from services.matching.store import facts, meetings, sessions
 from services.matching.store import versions as store
 from shared.access import Principal, Scope, require
-from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal
+from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal, Stale
 from shared.events.base import Bilingual
 from shared.http import Body, Caller, Now, now
 from shared.problems import status_of
@@ -140,7 +141,7 @@ async def publish(
     await require_version(held, who, stop_id, schedule_id)
     try:
         await publishing.publish(held.database, schedule_id, now, revision)
-    except Conflict as refusal:
+    except (Conflict, Stale) as refusal:
         wanted = Wanted("", None, refusal)
         return await _page(request, held, who, (stop_id, schedule_id), wanted)
     return RedirectResponse(f"/stops/{stop_id}/board", 303)
@@ -201,6 +202,7 @@ async def _page(
         counts=_counts(found.changes),
         conflicts=[(sentence(one, found.names).in_(language), one.entry) for one in found.misfits],
         reasons=_reasons(refusal, language),
+        why=why_refused(refusal, row["state"], language) if refusal else "",
         refusal=refusal,
         look=look,
         spot_value=spot_value,

@@ -171,6 +171,42 @@ async def test_what_stands_against_publishing_is_shown_on_the_board(
     assert ("Sample Lin Co." if language == "en" else "示例lin公司") in shown
 
 
+@pytest.mark.parametrize(
+    ("language", "state", "said"),
+    [
+        ("en", "superseded", "Another version has taken its place meanwhile"),
+        ("zh", "superseded", "该版本已被其他版本取代"),
+        ("zh", "draft", "该日程仍在编排中"),
+    ],
+)
+async def test_a_refusal_that_names_no_meeting_is_in_the_readers_language(
+    house: "House", language: str, state: str, said: str
+) -> None:
+    schedule_id = await house.proposed(house.entry("dave luo", 1))
+    number = 1 if state == "superseded" else None
+    await house.rows("UPDATE schedule SET state = $1, number = $2", state, number)
+    refused = await send(house, f"schedules/{schedule_id}/publish", language=language)
+    assert refused.status_code == 409
+    assert said in refused.text
+    assert "cannot be published" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "2 meetings fewer than are in force"), ("zh", "少2场洽谈")]
+)
+async def test_a_proposal_that_would_cancel_more_than_it_has_says_so(
+    house: "House", language: str, said: str
+) -> None:
+    await house.day()
+    in_force = len((await house.get(f"/meetings?stop_id={house.stop}"))["items"])
+    names = ["dave luo", "dave liu", "dora lin", "dora luo"]
+    entries = [house.entry(pair, place + 1) for place, pair in enumerate(names)]
+    await house.proposed(*entries[: in_force - 2])
+    shown = await page(house, "/schedule", language)
+    assert said in words(shown)
+    assert 'class="plain">' + ("Publish" if language == "en" else "发布") in shown
+
+
 async def test_a_lock_keeps_a_meeting_where_it_is_until_it_is_taken_off(house: "House") -> None:
     await house.day()
     meeting = await house.meeting("dora lin")

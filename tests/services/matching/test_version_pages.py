@@ -113,6 +113,7 @@ async def test_what_was_seen_is_published_and_nothing_else(house: "House") -> No
 
     seen_before = await send(house, schedule, "publish-reviewed", {"revision": 1})
     assert seen_before.status_code == 412
+    assert "a moment ago" in words(seen_before.text)
     assert (await house.get(f"/schedules/{schedule}"))["state"] == "provisional"
     published = await send(house, schedule, "publish-reviewed", {"revision": 2})
     assert (published.status_code, published.headers["Location"]) == (
@@ -120,6 +121,19 @@ async def test_what_was_seen_is_published_and_nothing_else(house: "House") -> No
         f"/stops/{house.stop}/board",
     )
     assert "not edited any more" in words(await page(house, schedule))
+
+
+@pytest.mark.parametrize("part", ["edit", "publish-reviewed"])
+async def test_a_version_that_was_overtaken_says_so_in_chinese(house: "House", part: str) -> None:
+    schedule = await house.proposed(house.entry("dave luo", 1, "T2"))
+    await house.rows("UPDATE schedule SET state = 'superseded', number = 1")
+    form = {"revision": "1", "kind": "lock"}
+    form |= {name: str(value) for name, value in pair(house, "dave luo").items()}
+    address = f"/stops/{house.stop}/board/schedules/{schedule}/{part}"
+    answer = await house.client.post(address, data=form, headers=headers(house, house.boss, "zh"))
+    assert answer.status_code == 409
+    assert "该版本已被其他版本取代" in answer.text
+    assert "is not edited" not in answer.text
 
 
 async def test_a_version_that_does_not_fit_shows_the_meetings_in_the_way(house: "House") -> None:
