@@ -14,14 +14,12 @@ from services.notify.domain.live import Place, Position
 from services.notify.ring import ALL, EVERYBODY, Change, Numbered, Ring, Track, joined
 from services.notify.wires import Wire, Wires
 
-TURN_SECONDS = 0.001
-"""So long are many told in one turn of the loop: others, who are called now, need not wait."""
-CALM_TURN_SECONDS = 0.004
-"""So long while hardly anybody is called: each turn costs as much as telling several."""
+TOLD_A_TURN = 64
+"""So many are told in one turn of the loop: others, who are called now, need not wait."""
+TOLD_A_CALM_TURN = 256
+"""So many while hardly anybody is called: the more at once, the less each costs."""
 CALM_SECONDS = 0.1
 """So long ago somebody was called last, then."""
-STRIDE = 32
-"""So many are told between looks at the clock."""
 
 
 class Listener(Wire):
@@ -47,19 +45,19 @@ class Listener(Wire):
 
 
 class Walk:
-    """Brings many to the end of a track, for a moment in each turn of the loop."""
+    """Brings many to the end of a track, so many in each turn of the loop."""
 
     def __init__(
         self,
         wires: Wires[Listener],
         track: Track,
         those: Callable[[], Sequence[Listener]],
-        turn_seconds: Callable[[float], float],
+        told_a_turn: Callable[[], int],
     ) -> None:
         self._wires = wires
         self._track = track
         self._those = those
-        self._turn_seconds = turn_seconds
+        self._told_a_turn = told_a_turn
         self._way: Sequence[Listener] = ()
         self._place = 0
         self._is_behind = False
@@ -75,27 +73,22 @@ class Walk:
             self._step()
 
     def _step(self) -> None:
-        now, is_time = monotonic(), True
-        until = now + self._turn_seconds(now)
-        while is_time and self._place < len(self._way):
-            self._tell(self._way[self._place : self._place + STRIDE])
-            self._place += STRIDE
-            is_time = monotonic() < until
+        before, self._place = self._place, self._place + self._told_a_turn()
+        self._tell(self._way[before : self._place])
         if self._place >= len(self._way):
             self._way, self._place = self._those() if self._is_behind else (), 0
             self._is_behind = False
         if self._way:
-            self._loop.call_soon(self._step)
+            # Not in the next turn, but the one behind: what came meanwhile is taken in before.
+            self._loop.call_soon(self._loop.call_soon, self._step)
 
     def _tell(self, those: Sequence[Listener]) -> None:
-        cursor = those[0].cursor
+        """Tell them, who are nearly all as far as the others: who was called is further."""
+        by_cursor: dict[int, list[Listener]] = {}
         for listener in those:
-            if listener.cursor != cursor:
-                for one in those:
-                    self._bring((one,), one.cursor)
-                return
-        # As good as always: who hears what all hear is as far as the others.
-        self._bring(those, cursor)
+            by_cursor.setdefault(listener.cursor, []).append(listener)
+        for cursor, some in by_cursor.items():
+            self._bring(some, cursor)
 
     def _bring(self, those: Sequence[Listener], cursor: int) -> None:
         end = self._track.end
@@ -195,12 +188,13 @@ class Audience:
 
     def _open(self, ring: Ring) -> None:
         self.ring = ring
-        turn = self._turn_seconds
+        turn = self._told_a_turn
         self._to_everybody = Walk(self.wires, ring.everything, self._all_staff, turn)
         self._to_all = Walk(self.wires, ring.to_all, self._all_people, turn)
 
-    def _turn_seconds(self, now: float) -> float:
-        return CALM_TURN_SECONDS if now - self._called_at > CALM_SECONDS else TURN_SECONDS
+    def _told_a_turn(self) -> int:
+        is_calm = monotonic() - self._called_at > CALM_SECONDS
+        return TOLD_A_CALM_TURN if is_calm else TOLD_A_TURN
 
     def _all_staff(self) -> Sequence[Listener]:
         return [*self._staff]

@@ -7,13 +7,16 @@ watches all of them for who hangs up and who has room again.
 
 import asyncio
 import contextlib
+import errno
 import os
 import select
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import structlog
+
+from services.notify.together import Together, one_by_one
 
 SEND_BUFFER_BYTES = 32_768
 BACKLOG_BYTES_MAX = 65_536
@@ -70,6 +73,8 @@ class Wires(Generic[W]):
         self._epoll = select.epoll()
         self._of: list[W | None] = []
         """By descriptor: the kernel gives the lowest that is free."""
+        self._together = _together()
+        self._write = self._together.write if self._together else one_by_one
         self._count = 0
         self._dropped = 0
         self._pulse = 0
@@ -97,22 +102,21 @@ class Wires(Generic[W]):
         _tune(fd)
         self.send((wire,), first, BACKLOG_BYTES_MAX + len(first))
 
-    def send(self, those: Iterable[W], content: bytes, backlog_max: int = 0) -> None:
+    def send(self, those: Sequence[W], content: bytes, backlog_max: int = 0) -> None:
         """Write to streams behind all that was written before; who takes too little is cut."""
-        write, length, pulse = os.write, len(content), self._pulse
+        pulse, most = self._pulse, backlog_max or BACKLOG_BYTES_MAX
         for wire in those:
             wire.pulse = pulse
-            taken = 0
-            if wire.backlog is None:
-                try:
-                    taken = write(wire.fd, content)
-                except BlockingIOError:
-                    pass
-                except OSError:
-                    self.close(wire)
-                    continue
-            if taken < length:
-                self._hold(wire, content[taken:], backlog_max or BACKLOG_BYTES_MAX)
+        free = [wire for wire in those if wire.backlog is None]
+        if len(free) < len(those):
+            for wire in those:
+                if wire.backlog is not None:
+                    self._hold(wire, content, most)
+        for place, taken in self._write([wire.fd for wire in free], content):
+            if taken >= 0 or taken == -errno.EAGAIN:
+                self._hold(free[place], content[max(taken, 0) :], most)
+            else:
+                self.close(free[place])
 
     def _hold(self, wire: W, content: bytes, backlog_max: int) -> None:
         if wire.backlog is None:
@@ -148,6 +152,8 @@ class Wires(Generic[W]):
         self._timer.cancel()
         self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
+        if self._together:
+            self._together.close()
 
     def _ready(self) -> None:
         for fd, events in self._epoll.poll(0, READY_MAX):
@@ -185,6 +191,14 @@ class Wires(Generic[W]):
         self.send([one for one in those if one.backlog is None and one.pulse <= due], BEAT)
         self._next = self._next + share if self._next + share < len(self._of) else 0
         self._timer = self._loop.call_later(BEAT_SECONDS / PULSES, self._beat)
+
+
+def _together() -> Together | None:
+    try:
+        return Together()
+    except OSError as failure:
+        log.info("streams are written to one by one", reason=str(failure))
+        return None
 
 
 def _tune(fd: int) -> None:

@@ -1,14 +1,13 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.notify import hub as hubs
-from services.notify.audience import CALM_SECONDS, CALM_TURN_SECONDS, TURN_SECONDS
+from services.notify.audience import CALM_SECONDS, TOLD_A_CALM_TURN, TOLD_A_TURN
 from services.notify.commands.following import begin
 from services.notify.domain.live import Entry, stream_key
 from services.notify.hub import BATCH_SIZE_MAX, Hub
@@ -79,9 +78,8 @@ async def test_what_came_together_is_one_write(
 async def test_many_are_told_in_slices_and_who_is_called_meanwhile_gets_all_in_order(
     follow: Follow, read: Any, begun: Live, world: Any, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notify.audience.STRIDE", 2)
-    for name in ("TURN_SECONDS", "CALM_TURN_SECONDS"):
-        monkeypatch.setattr(f"services.notify.audience.{name}", 0)
+    for name in ("TOLD_A_TURN", "TOLD_A_CALM_TURN"):
+        monkeypatch.setattr(f"services.notify.audience.{name}", 2)
     streams = [await follow(world.stop) for _ in range(9)]
     mine = await follow(world.stop, world.delegate)
     meetings = [world.meeting(parties=world.parties()) for _ in range(3)]
@@ -101,12 +99,12 @@ async def test_turns_are_long_until_somebody_is_called(
     others = Entry.of(world.meeting(parties=world.parties(uuid4(), uuid4())))
     await begun.apply(world.stop, [others])
     await heard(everybody, read, 1)
-    assert audience._turn_seconds(monotonic()) == CALM_TURN_SECONDS
+    assert audience._told_a_turn() == TOLD_A_CALM_TURN
     await begun.apply(world.stop, [Entry.of(world.meeting(parties=world.parties()))])
     await heard(mine, read, 1)
-    called = monotonic()
-    assert audience._turn_seconds(called) == TURN_SECONDS
-    assert audience._turn_seconds(called + CALM_SECONDS + 1) == CALM_TURN_SECONDS
+    assert audience._told_a_turn() == TOLD_A_TURN
+    audience._called_at -= CALM_SECONDS
+    assert audience._told_a_turn() == TOLD_A_CALM_TURN
 
 
 async def test_who_leaves_is_forgotten_and_the_others_go_on(

@@ -7,9 +7,11 @@ from contextlib import suppress
 
 import pytest
 
+from services.notify.together import FEW, Together
 from services.notify.wires import BACKLOG_BYTES_MAX, Wire, Wires
 
 FIRST = b"first\n"
+COUNT = FEW + 6
 
 
 class Phones:
@@ -59,9 +61,17 @@ class Phones:
             one.close()
 
 
-@pytest.fixture
-async def phones() -> AsyncIterator[Phones]:
-    phones = Phones(6)
+def forbidden() -> Together:
+    raise PermissionError
+
+
+@pytest.fixture(params=["together", "one by one"])
+async def phones(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Phones]:
+    if request.param == "one by one":
+        monkeypatch.setattr("services.notify.wires.Together", forbidden)
+    phones = Phones(COUNT)
     yield phones
     phones.close()
 
@@ -69,13 +79,13 @@ async def phones() -> AsyncIterator[Phones]:
 async def test_who_is_gone_or_takes_nothing_holds_up_nobody(phones: Phones) -> None:
     phones.wires.send(phones.own, b"told\n")
 
-    others = [place for place in range(6) if place not in (phones.GONE, phones.FULL)]
-    assert [phones.read(place) for place in others] == [FIRST + b"told\n"] * 4
+    others = [place for place in range(COUNT) if place not in (phones.GONE, phones.FULL)]
+    assert [phones.read(place) for place in others] == [FIRST + b"told\n"] * len(others)
     assert not phones.own[phones.GONE].is_open
-    assert len(phones.wires) == 5
+    assert len(phones.wires) == COUNT - 1
 
     phones.wires.send(phones.own, b"again\n")
-    assert [phones.read(place) for place in others] == [b"again\n"] * 4
+    assert [phones.read(place) for place in others] == [b"again\n"] * len(others)
 
 
 async def test_who_takes_nothing_gets_all_in_order_when_there_is_room(phones: Phones) -> None:
@@ -92,7 +102,7 @@ async def test_who_takes_nothing_gets_all_in_order_when_there_is_room(phones: Ph
 async def test_who_takes_too_little_is_cut_and_nobody_else(phones: Phones) -> None:
     for _ in range(BACKLOG_BYTES_MAX // 1_000 + 1):
         phones.wires.send(phones.own, b"y" * 999 + b"\n")
-        for place in (0, 3, 4, 5):
+        for place in (0, *range(3, COUNT)):
             phones.read(place)
 
-    assert [wire.is_open for wire in phones.own] == [True, False, False, True, True, True]
+    assert [wire.is_open for wire in phones.own] == [True, False, False] + [True] * (COUNT - 3)
