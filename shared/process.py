@@ -66,6 +66,9 @@ async def persist(name: str, loop: Loop) -> None:
 def _will_pass(error: Exception) -> bool:
     from aiokafka.errors import KafkaError  # the embedded shape never loads Kafka
 
+    if isinstance(error, ExceptionGroup):
+        # One outage meets several tasks of a loop at once.
+        return all(map(_will_pass, error.exceptions))
     return is_outage(error) or isinstance(error, (*REDIS_OUTAGE, KafkaError))
 
 

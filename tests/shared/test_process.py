@@ -3,11 +3,13 @@ import os
 import signal
 import socket
 
+import asyncpg
+import pytest
 from fastapi import APIRouter
 
 from shared.access import Tokens
 from shared.http import create_app
-from shared.process import cancel, cancelling, serve
+from shared.process import cancel, cancelling, persist, serve
 from shared.service import Service
 
 
@@ -41,6 +43,41 @@ async def test_what_ran_beside_a_block_has_ended_after_it() -> None:
     async with cancelling(loop()):
         await asyncio.sleep(0)
     assert ended
+
+
+class Meets:
+    """A loop of two tasks that both fail, once."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        async with asyncio.TaskGroup() as group:
+            for error in self.errors if self.runs == 1 else []:
+                group.create_task(self._fail(error))
+            group.create_task(asyncio.sleep(60))
+
+    async def _fail(self, error: Exception) -> None:
+        raise error
+
+
+async def test_a_loop_of_several_tasks_goes_on_after_an_outage_that_met_two_of_them() -> None:
+    loop = Meets(ConnectionRefusedError(), asyncpg.CannotConnectNowError("starting up"))
+    async with asyncio.timeout(20), cancelling(persist("any", loop.run)):
+        while loop.runs < 2:
+            await asyncio.sleep(0.02)
+    assert loop.runs == 2
+
+
+async def test_a_mistake_beside_an_outage_ends_the_loop() -> None:
+    loop = Meets(ConnectionRefusedError(), ValueError("a mistake"))
+    async with asyncio.timeout(20):
+        with pytest.raises(ExceptionGroup) as raised:
+            await persist("any", loop.run)
+    assert raised.value.subgroup(ValueError) is not None
+    assert loop.runs == 1
 
 
 async def test_routes_are_understood_before_any_loop_waits_for_something() -> None:
