@@ -5,6 +5,7 @@ checked like any other; what it, Starlette and the edge would spend on a request
 and what they promise is kept: request ids, limits, headers, problem details.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from shared.problems import answered, failed
 
 B = TypeVar("B", bound=BaseModel)
 
-_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
-_JSON = (b"content-type", b"application/json")
+HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+JSON = (b"content-type", b"application/json")
 
 log = structlog.get_logger()
 
@@ -35,13 +36,20 @@ Raw = tuple[int, list[tuple[bytes, bytes]], bytes]
 """An answer as it is sent: status, headers, content."""
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as what is made for each request here: that takes twice as long.
+@dataclass(slots=True)
 class Call:
     """A request as it came."""
 
     scope: Scope
     headers: Mapping[bytes, bytes]
     body: bytes
+
+    @property
+    def request_id(self) -> str:
+        """What its answer and everything that is noted about it are named by."""
+        request_id: str = self.scope["state"]["request_id"]
+        return request_id
 
     @property
     def request(self) -> Request:
@@ -66,13 +74,18 @@ class Call:
             raise RequestValidationError(faults) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """What is answered, as JSON."""
 
     status: int
     content: Mapping[str, Any]
     headers: Mapping[str, str]
+
+
+Outcome = Reply | Awaitable[Reply]
+"""An answer, or what is still to be waited for: it may raise what `Express.answer` may."""
+Tell = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,11 @@ class Express:
     answer: Callable[..., Awaitable[Reply]]
     busy: Callable[[], Busy | None] = lambda: None
     """Gives why nobody else can be served now, which is said before anything is spent."""
+    begin: Callable[..., bool] | None = None
+    """Takes a plain call in hand without a task: gets the call, `Tell` and the groups.
+
+    False, or whatever it raises: it is not that plain, nothing was done and `answer` is asked.
+    """
 
 
 def found(lane: Sequence[Express], scope: Scope) -> tuple[Express, Groups] | None:
@@ -104,21 +122,37 @@ async def serve(route: Express, groups: Groups, scope: Scope, receive: Receive, 
 
 async def respond(route: Express, groups: Groups, scope: Scope, receive: Receive) -> Raw:
     """Give the answer to one request, whatever happens."""
-    given = dict(scope["headers"])
-    request_id = usable_request_id(given.get(b"x-request-id", b"").decode("latin-1"))
+    headers = dict(scope["headers"])
+    name(scope, headers)
+    return await settled(_reply(route, groups, scope, headers, receive), scope)
+
+
+def name(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+    """Give a request its id: the one it brought, if that can be used."""
+    request_id = usable_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
     scope.setdefault("state", {})["request_id"] = request_id
+
+
+async def settled(reply: Awaitable[Reply], scope: Scope) -> Raw:
+    """Wait for what a request is answered, whatever that is."""
+    request_id = scope["state"]["request_id"]
     # The server runs each request in a context of its own.
     structlog.contextvars.bind_contextvars(correlation_id=request_id)
     try:
-        reply = await _reply(route, groups, scope, given, receive)
-        content = to_json(reply.content)
-        status, headers = reply.status, [_JSON]
-        headers += [(name.lower().encode(), v.encode()) for name, v in reply.headers.items()]
-        headers.append((b"content-length", b"%d" % len(content)))
+        return raw(await reply, request_id)
     except Exception as error:  # noqa: BLE001  # each has its answer
         response = await _refusal(Request(scope), error)
-        status, headers, content = response.status_code, response.raw_headers, response.body
-    return status, [*headers, (b"x-request-id", request_id.encode()), *_HEADERS], bytes(content)
+        headers = [*response.raw_headers, (b"x-request-id", request_id.encode()), *HEADERS]
+        return response.status_code, headers, bytes(response.body)
+
+
+def raw(reply: Reply, request_id: str) -> Raw:
+    """Write an answer as it is sent."""
+    content = to_json(reply.content)
+    headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    headers.append((b"content-length", b"%d" % len(content)))
+    headers.append((b"x-request-id", request_id.encode()))
+    return reply.status, [JSON, *headers, *HEADERS], content
 
 
 async def _reply(
@@ -130,7 +164,20 @@ async def _reply(
 ) -> Reply:
     if busy := route.busy():
         raise busy
-    return await route.answer(Call(scope, headers, await _body(headers, receive)), **groups)
+    call = Call(scope, headers, await _body(headers, receive))
+    told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    if begun(route, groups, call, told.set_result):
+        outcome = await told
+        return outcome if isinstance(outcome, Reply) else await outcome
+    return await route.answer(call, **groups)
+
+
+def begun(route: Express, groups: Groups, call: Call, tell: Tell) -> bool:
+    """Take a call in hand, if it is plain enough: `tell` gets the answer later."""
+    try:
+        return route.begin is not None and route.begin(call, tell, **groups)
+    except Exception:  # noqa: BLE001  # the other way it is raised again, and answered
+        return False
 
 
 async def _refusal(request: Request, error: Exception) -> Any:

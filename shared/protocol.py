@@ -2,16 +2,18 @@
 
 A rushed path costs what its answer costs, and no framework. In a flood most requests are turned
 away: what each of them costs is what is taken from those who are served, so they get prepared
-bytes, and no task.
+bytes, and no task. Nor does a whole request of which nothing is to be waited for but its answer.
 """
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic_core import to_json
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -22,6 +24,7 @@ from shared.gateways import Gateways
 from shared.http import App
 from shared.problems import STATUS, answer, retry_after
 from shared.threshold import given_away, threshold_of
+from shared.whole import read_whole
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -32,6 +35,7 @@ TAKE_OVER = "tradewind.take_over"
 """The extension of a scope (ASGI 3) by which a route gets the connection's socket."""
 TURN_SECONDS = 0.01
 TURNED_AWAY_A_TURN = 5
+KEEP_ALIVE_STEP_SECONDS = 1.0
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -73,12 +77,132 @@ class Lane:
     app: App
     gateways: Gateways
     doorman: Doorman = field(default_factory=Doorman)
+    beginnings: tuple[bytes, ...] = ()
+    """How requests begin that may be answered without the parser."""
 
 
 class Protocol(HttpToolsProtocol):
     """uvicorn's, with the express lane and its doorman before it."""
 
     lane: ClassVar[Lane]
+
+    def __init__(self, **given: Any) -> None:
+        """Begin; `given` is what the server gives to its protocol."""
+        super().__init__(**given)
+        self._is_amid = False
+        """Whether the parser has a part of a request."""
+        self._is_answering = False
+        """Whether a request is answered that the parser was not given."""
+        self._is_last = False
+        """Whether the connection ends with that."""
+        self._more = b""
+        """What came meanwhile."""
+        self._answered_at = -math.inf
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a whole request for the express lane at once, and leave the rest to the parser."""
+        if self._is_answering:
+            self.flow.pause_reading()
+            self._more += data
+        elif self._is_amid or self._is_busy or not self._begin(data):
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Note that the parser has a part."""
+        self._is_amid = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that it has it all."""
+        self._is_amid = False
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """End when what is asked has been answered."""
+        if self._is_answering:
+            self._is_last = True
+        else:
+            super().shutdown()
+
+    @property
+    def _is_busy(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _begin(self, data: bytes) -> bool:
+        """Have a request answered without parser and task; False: nothing was done."""
+        whole = read_whole(data) if data.startswith(self.lane.beginnings) else None
+        if whole is None:
+            return False
+        app = self.lane.app
+        scope = {
+            "type": "http",
+            "method": whole.method,
+            "path": whole.path,
+            "query_string": b"",
+            "scheme": self.scheme,
+            "client": self.client,
+            "headers": list(whole.headers.items()),
+            "app": app,
+        }
+        found = express.found(app.lane, scope)
+        if found is None or found[0].begin is None:
+            return False
+        route, groups = found
+        if busy := route.busy():
+            self._is_answering = True
+            self.flow.pause_reading()
+            self.lane.doorman.turn_away(lambda: self._answer(refusal(busy)))
+            return True
+        self.lane.gateways.tell(scope)
+        express.name(scope, whole.headers)
+        call = express.Call(scope, whole.headers, whole.body)
+        self._is_answering = express.begun(route, groups, call, partial(self._tell, scope))
+        return self._is_answering
+
+    def _tell(self, scope: Scope, outcome: express.Outcome) -> None:
+        if isinstance(outcome, express.Reply):
+            more = tuple(self.server_state.default_headers)
+            request_id = scope["state"]["request_id"]
+            self._answer(written_reply(outcome, request_id, more, is_last=self._is_last))
+        else:
+            task = self.loop.create_task(self._settle(outcome, scope))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    async def _settle(self, outcome: Awaitable[express.Reply], scope: Scope) -> None:
+        answer = await express.settled(outcome, scope)
+        self._answer(written(answer, self.server_state.default_headers, is_last=self._is_last))
+
+    def _answer(self, answer: bytes) -> None:
+        """Send the answer to a request that the parser was not given, and go on with the next."""
+        self._is_answering = False
+        if self.transport.is_closing():
+            return
+        self.transport.write(answer)
+        if self._is_last:
+            self.transport.close()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait(self.timeout_keep_alive)
+        if self._more:
+            more, self._more = self._more, b""
+            self.data_received(more)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection on which nothing was asked for so long; looked at once in that time."""
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if self._is_answering or left > 0:
+            self._wait(max(left, KEEP_ALIVE_STEP_SECONDS))
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _wait(self, seconds: float) -> None:
+        handler = self.timeout_keep_alive_handler
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, handler)
 
     def _start_asgi_task(self, cycle: "RequestResponseCycle", app: Any) -> None:
         """Start a request's task: on the express lane, if it is for that and can be served."""
@@ -164,8 +288,9 @@ def _common(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
 
 def protocol_of(app: App, gateways: str) -> type[asyncio.Protocol]:
     """Give the protocol of an application; `gateways` are believed when they say who asks."""
-    lane = type("LaneProtocol", (Protocol,), {"lane": Lane(app, Gateways(gateways))})
-    return threshold_of(app, lane)
+    beginnings = {f"{one.method} /".encode() for one in app.lane if one.begin}
+    lane = Lane(app, Gateways(gateways), beginnings=tuple(beginnings))
+    return threshold_of(app, type("LaneProtocol", (Protocol,), {"lane": lane}))
 
 
 def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:
@@ -175,6 +300,25 @@ def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:
     if is_last:
         head.append(b"connection: close\r\n")
     return b"".join((STATUS_LINE[status], *head, b"\r\n", content))
+
+
+def written_reply(
+    reply: express.Reply, request_id: str, more: tuple[tuple[bytes, bytes], ...], *, is_last: bool
+) -> bytes:
+    """Do the same for what is answered as JSON, with most of its head from the one before."""
+    if reply.headers:
+        return written(express.raw(reply, request_id), more, is_last=is_last)
+    content = to_json(reply.content)
+    head = _head_of_json(reply.status, more, is_last=is_last)
+    named = b"content-length: %d\r\nx-request-id: %s\r\n\r\n" % (len(content), request_id.encode())
+    return b"".join((head, named, content))
+
+
+@lru_cache(maxsize=8)
+def _head_of_json(status: int, more: tuple[tuple[bytes, bytes], ...], *, is_last: bool) -> bytes:
+    """Write what is the same for all answers of a second, as that is in `more`."""
+    common = written((status, [express.JSON, *express.HEADERS], b""), more, is_last=is_last)
+    return common.removesuffix(b"\r\n")
 
 
 def refusal(busy: Busy) -> bytes:

@@ -263,8 +263,8 @@ class RegistrationBody(Body):
     listings: list[ListingBody] = Field(default_factory=list, max_length=LISTINGS_MAX)
     answers: dict[Code, JsonValue] = Field(default_factory=dict, max_length=ANSWERS_MAX)
 
-    def value(self) -> SignUp:
-        """Give the domain's value."""
+    def value(self, *, by: UUID | None = None) -> SignUp:
+        """Give the domain's value; `by`: who fills it in."""
         given = self.organization
         return SignUp(
             side=self.side,
@@ -289,6 +289,7 @@ class RegistrationBody(Body):
             ),
             consents=tuple(dict.fromkeys(self.consents)),
             answers=self.answers,
+            by=by,
         )
 
 

@@ -1,7 +1,8 @@
 """Registrations: rush, approval, cancellation, check-in."""
 
+import asyncio
 import re
-from dataclasses import replace
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -30,7 +31,7 @@ from services.registration.store import registrations as store
 from shared.access import Action, Principal, Scope, may, require
 from shared.erased import refuse_erased
 from shared.errors import Conflict, Forbidden, Unauthenticated
-from shared.express import Call, Express, Reply
+from shared.express import Call, Express, Reply, Tell
 from shared.http import Caller, Now, Visitor, visitor_of
 from shared.http import now as current_time
 from shared.idempotency import Answer, Key, OptionalKey, RequiredKey, key_of_call
@@ -74,31 +75,51 @@ async def _add(
     held = knock.held
     await knock.on_item(item_id, body, who, key, now)
     await _may_register(held, item_id, body, who)
-    sign_up = await answered(held.forms, held.database, item_id, body.value())
-    sign_up = replace(sign_up, by=who.subject if who else None)
+    sign_up = body.value(by=who.subject if who else None)
+    sign_up = await answered(held.forms, held.database, item_id, sign_up)
+    registering = held.rush.register(item_id, sign_up, key, now)
+    return await _settled(knock, item_id, sign_up, who, registering, now=now)
+
+
+async def _settled(
+    knock: Knock,
+    item_id: UUID,
+    sign_up: SignUp,
+    who: Principal | None,
+    registering: Awaitable[Answer],
+    *,
+    now: datetime,
+) -> tuple[Answer, dict[str, str]]:
+    """Give what is answered to a registration, and what of it is stored nowhere."""
+    held = knock.held
+    answer: Answer | None
     try:
-        answer = await held.rush.register(item_id, sign_up, key, now)
+        answer = await registering
     except Conflict as conflict:
         is_at_work = who is not None and who.role in AT_WORK
-        if conflict.code not in NOT_TOLD or not _is_public(body) or is_at_work:
+        if conflict.code not in NOT_TOLD or not _is_public(sign_up) or is_at_work:
             raise
         answer = None
-    if _is_public(body) and (answer is None or answer.status == OK):
+    if _is_public(sign_up) and (answer is None or answer.status == OK):
         return await _known(held, item_id, answer, sign_up, who, now), {}
     assert answer is not None
     if sign_up.answers and answer.status == CREATED:
         person_id = UUID(answer.content["participant_id"])
         claimed = await files.claim(held.database, sign_up.answers, person_id)
         held.limits.file_bytes.give_back(named(knock.scope, None), claimed)
+    return answer, _credential(held, sign_up, answer, now)
+
+
+def _credential(held: Resources, sign_up: SignUp, answer: Answer, now: datetime) -> dict[str, str]:
+    """Give who is new a way in; made each time: what a key is answered with again holds none."""
     if not answer.content.get("is_new"):
-        return answer, {}
-    # Made anew each time: what is stored under an idempotency key holds no credential.
+        return {}
     person = Principal(
-        role=role_of(body.side),
+        role=role_of(sign_up.side),
         subject=read_id(answer.content["participant_id"]),
         mission_id=read_id(answer.content["mission_id"]),
     )
-    return answer, {"sign_in_path": sign_in_path(held.tokens, person, now)}
+    return {"sign_in_path": sign_in_path(held.tokens, person, now)}
 
 
 async def _known(
@@ -128,7 +149,44 @@ async def _add_at_once(call: Call, item_id: str) -> Reply:
     body = call.read(RegistrationBody)
     knock = Knock(call.state.registration, call.scope)
     answer, more = await _add(knock, read_id(item_id), body, who, key=key, now=current_time())
+    return _reply(answer, more)
+
+
+def _reply(answer: Answer, more: dict[str, str]) -> Reply:
     return Reply(answer.status, answer.content | more, answer.headers)
+
+
+def _begin(call: Call, tell: Tell, item_id: str) -> bool:
+    """Do the same without a task, for nearly everybody in a rush.
+
+    That is: one of the public, whose form asks nothing more, while no waiting room is open.
+    """
+    held: Resources = call.state.registration
+    if b"authorization" in call.headers or b"cookie" in call.headers or not held.waiting.is_quiet:
+        return False
+    item, now = read_id(item_id), current_time()
+    asked = held.forms.fresh(item)
+    if asked is None or asked.questions:
+        return False
+    key, body = key_of_call(call, None), call.read(RegistrationBody)
+    if not _is_public(body) or body.answers or not held.rush.is_free(key):
+        return False
+    if held.limits.registrations.wait_seconds(named(call.scope, None)):
+        return False
+    sign_up = body.value()
+
+    async def settled(future: Awaitable[Answer]) -> Reply:
+        knock = Knock(held, call.scope)
+        return _reply(*await _settled(knock, item, sign_up, None, future, now=now))
+
+    def told(future: asyncio.Future[Answer]) -> None:
+        if future.exception() is None and (answer := future.result()).status == CREATED:
+            tell(_reply(answer, _credential(held, sign_up, answer, now)))
+        else:
+            tell(settled(future))
+
+    held.rush.begin(item, sign_up, key, now, correlation_id=call.request_id, tell=told)
+    return True
 
 
 _PATH = re.compile(
@@ -139,10 +197,10 @@ _PATH = re.compile(
 
 def express(rush: Rush) -> list[Express]:
     """Give the express routes; who comes when the queue is full is turned away at once."""
-    return [Express("POST", _PATH, _add_at_once, rush.queue.busy)]
+    return [Express("POST", _PATH, _add_at_once, rush.queue.busy, _begin)]
 
 
-def _is_public(body: RegistrationBody) -> bool:
+def _is_public(body: Brought) -> bool:
     return body.side == "local" and body.source == "self" and body.partner_id is None
 
 

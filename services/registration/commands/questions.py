@@ -51,7 +51,7 @@ class Forms:
 
     async def of_item(self, database: Database, item_id: UUID) -> Asked:
         """Give what those who register to an item are asked; raises `NotFound`."""
-        if (known := self._fresh(item_id)) is not None:
+        if (known := self.fresh(item_id)) is not None:
             return known
         async with database.reading() as connection:
             item = await missions.item(connection, item_id)
@@ -62,13 +62,14 @@ class Forms:
 
     async def of_stop(self, database: Database, stop_id: UUID) -> Asked:
         """Give what a stop's form asks, for all of its items."""
-        if (known := self._fresh(stop_id)) is not None:
+        if (known := self.fresh(stop_id)) is not None:
             return known
         async with database.reading() as connection:
             rows = await store.of_stop(connection, stop_id)
         return self._remember(stop_id, "", rows)
 
-    def _fresh(self, id_: UUID) -> Asked | None:
+    def fresh(self, id_: UUID) -> Asked | None:
+        """Give what an item's or a stop's form asks, where that is remembered."""
         asked_at, asked = self._known.get(id_, (0.0, None))
         return asked if time.monotonic() - asked_at < REMEMBERED_SECONDS else None
 

@@ -5,7 +5,7 @@ The single way in. Requests that come while a batch is written form the next one
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -54,6 +54,10 @@ class Rush:
         """Say whether more came at once, in the last `QUIET_SECONDS`, than are named at once."""
         return asyncio.get_running_loop().time() - self._rushed_at < QUIET_SECONDS
 
+    def is_free(self, key: Key) -> bool:
+        """Say whether a request with this key can be queued: none is under way, nor too many."""
+        return (key.scope, key.value) not in self._under_way and not self.queue.is_full
+
     async def register(self, item_id: UUID, sign_up: SignUp, key: Key, now: datetime) -> Answer:
         """Register a person to a programme item.
 
@@ -63,6 +67,30 @@ class Rush:
         """
         one = Submission((Entry(item_id, sign_up),), key, now, _request_id())
         return await self._submit(one)
+
+    def begin(
+        self,
+        item_id: UUID,
+        sign_up: SignUp,
+        key: Key,
+        now: datetime,
+        *,
+        correlation_id: str,
+        tell: Callable[[asyncio.Future[Answer]], None],
+    ) -> None:
+        """Register a person as `register` does, without a task that waits for it.
+
+        `tell` gets the answer, or what `register` would raise. Only for a key that `is_free`.
+        """
+        name = (key.scope, key.value)
+
+        def told(future: asyncio.Future[Answer]) -> None:
+            del self._under_way[name]
+            tell(future)
+
+        one = Submission((Entry(item_id, sign_up),), key, now, correlation_id)
+        future = self._under_way[name] = self.queue.put(one)
+        future.add_done_callback(told)
 
     async def register_group(
         self, item_id: UUID, sign_ups: Sequence[SignUp], key: Key, now: datetime
