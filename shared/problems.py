@@ -118,6 +118,7 @@ def _answer(
             detail=detail,
             faults=faults,
             back=_sent_from(request),
+            wanted=_wanted(request),
         )
     return answer(status, code, detail, request.state.request_id, faults)
 
@@ -135,6 +136,15 @@ def _sent_from(request: Request) -> str | None:
     if request.method == "GET" or not came.path or not is_ours:
         return None
     return f"{came.path}?{came.query}" if came.query else came.path
+
+
+def _wanted(request: Request) -> str | None:
+    """Give the address of our page that somebody wanted to see, to lead there after a sign-in."""
+    if request.url.path.startswith("/sign-in"):
+        return request.query_params.get("next")
+    if request.method != "GET":
+        return _sent_from(request)
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def failed(request: Request) -> Response:

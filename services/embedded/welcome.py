@@ -27,7 +27,12 @@ async def welcome(client: Client, url: str, loaded: Loaded) -> None:
         ("Interpreter", _interpreter(meetings) or _first(staff, "interpreter", stop["id"])),
         ("Venue screen", ("screen", None)),
     ]
-    lines = [f"\nPublic page\n  {url}/missions/{loaded.slug}"]
+    public = f"{url}/missions/{loaded.slug}"
+    lines = [
+        f"\nPublic page\n  {public}",
+        # The sample's days are over, so its public page offers none.
+        f"Registration form, {stop['city']['en']}\n  {public}/stops/{stop['slug']}/register",
+    ]
     for name, found in rows:
         if found is not None:
             role, subject = found

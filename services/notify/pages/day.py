@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.commands.looking import current, existing_stop, names, stops_of
 from services.notify.commands.subscribing import Wanted, address
-from services.notify.domain.order import OVER, next_of
+from services.notify.domain.order import OVER, is_forgotten, next_of
 from services.notify.pages.rendering import pages
 from services.notify.resources import Held, Resources
 from shared.access import Principal, Scope, Tokens, may, require
@@ -24,6 +24,7 @@ TEXTS = (
     "state_completed",
     "state_no_show",
     "state_cancelled",
+    "state_forgotten",
     "minutes_late",
     "with_interpreter",
     "without_interpreter",
@@ -46,21 +47,23 @@ async def day(
     language = language_of(request)
     meetings = await current(held.database, held.live, shown["id"], who.subject)
     known = await _names(held, who, meetings, language)
-    first = next_of(meetings)
+    first = next_of(meetings, now)
+    over = [m for m in meetings if m["state"] in OVER or is_forgotten(m, now)]
     return pages.render(
         request,
         "day.html",
         stops=stops if any(s["id"] == shown["id"] for s in stops) else [*stops, shown],
         stop=shown,
         first=first,
-        others=[m for m in meetings if m is not first and m["state"] not in OVER],
-        over=[m for m in meetings if m["state"] in OVER],
+        others=[m for m in meetings if m is not first and m not in over],
+        over=over,
+        forgotten=[m["meeting_id"] for m in over if m["state"] not in OVER],
         me=str(who.subject),
         chooses=_chooses(who),
         names=known,
         now=now,
         calendar=await _calendar(request, held, who, now),
-        facts=_facts(who, shown, known, language),
+        facts=_facts(who, shown, known, language) | {"now": now.isoformat()},
     )
 
 

@@ -26,7 +26,7 @@ async def screen(stop_id: UUID, request: Request, held: Held, who: Caller, now: 
     """Show every table of a stop."""
     stop = await existing_stop(held.database, stop_id)
     require(who, "live.stop", Scope(stop["mission_id"], stop_id))
-    tables = by_point(await current(held.database, held.live, stop_id))
+    tables = by_point(await current(held.database, held.live, stop_id), now)
     return pages.render(
         request,
         "screen.html",

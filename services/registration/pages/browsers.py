@@ -19,6 +19,9 @@ from shared.http import SESSION_COOKIE
 WEEK_SECONDS = 7 * 24 * 3600
 KNOWN_COOKIE = "tradewind_known"
 KNOWN_SECONDS = 180 * 24 * 3600
+WAY_COOKIE = "tradewind_way"
+WAY_SECONDS = 3600
+WAY_LENGTH_MAX = 1_000
 
 
 def keep_session(held: Resources, response: Response, session: str) -> None:
@@ -35,6 +38,29 @@ def forget(response: Response) -> None:
     """Sign a browser out."""
     response.delete_cookie(SESSION_COOKIE)
     response.delete_cookie(KNOWN_COOKIE)
+
+
+def keep_way(held: Resources, response: Response, to: str) -> None:
+    """Let a browser remember for a while where the link that it waits for is to lead."""
+    if to and to.isascii() and to.isprintable():
+        _keep(held, response, WAY_COOKIE, to, WAY_SECONDS)
+
+
+def way(request: Request) -> str:
+    """Say where a browser was going when it asked for a link."""
+    return ours(request.cookies.get(WAY_COOKIE, ""))
+
+
+def lose_way(request: Request, response: Response) -> None:
+    """Forget where a browser was going: it is there."""
+    if WAY_COOKIE in request.cookies:
+        response.delete_cookie(WAY_COOKIE)
+
+
+def ours(path: str) -> str:
+    """Give a path of our own pages as it is, and nothing for any other address."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if is_ours and len(path) <= WAY_LENGTH_MAX else ""
 
 
 def reader_of(link: Opened) -> str:

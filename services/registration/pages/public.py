@@ -1,7 +1,8 @@
 """The public mission, the registration form, one's own status."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ from services.registration.store import missions as store
 from shared.access import Principal, Scope, require
 from shared.errors import Conflict, Fault, Invalid, NotFound
 from shared.events.base import Language
-from shared.http import Caller, Now, Visitor
+from shared.http import Caller, Now, Visitor, now
 from shared.limits import client_of
 from shared.web.pages import language_of
 
@@ -41,12 +42,26 @@ async def start(request: Request, held: Held) -> Response:
 
 
 @router.get("/missions/{slug}")
-async def mission(slug: str, request: Request, held: Held) -> Response:
+async def mission(slug: str, request: Request, held: Held, now: Now) -> Response:
     """Show a mission to the public."""
     facts = await _mission(held, slug)
     async with held.database.reading() as connection:
         call = await calls.call(connection, facts["mission"]["id"])
-    return pages.render(request, "mission.html", **facts, has_call=call is not None)
+    can_apply = call is not None and now < call["closes_at"]
+    return pages.render(
+        request,
+        "mission.html",
+        **facts,
+        has_call=call is not None,
+        can_apply=can_apply,
+        open_stops={item["stop_id"] for item in facts["items"] if _takes_people(item, now)},
+        now=now,
+        moment=on_day(request),
+    )
+
+
+def _takes_people(item: Mapping[str, Any], now: datetime) -> bool:
+    return item["ends_at"] > now and not (item["closes_at"] and item["closes_at"] <= now)
 
 
 async def _mission(held: Resources, slug: str) -> dict[str, Any]:
@@ -142,7 +157,13 @@ def _form(
     )
     status = 422 if faults else 409 if refused else 200
     return pages.render(
-        request, "register.html", status=status, **facts, **context, refused=refused
+        request,
+        "register.html",
+        status=status,
+        **facts,
+        **context,
+        refused=refused,
+        is_over=bool(facts["items"]) and all(item["ends_at"] <= now() for item in facts["items"]),
     )
 
 

@@ -57,10 +57,10 @@ async def sign_in(
     if token is None:
         async with held.database.reading() as connection:
             missions = await store.missions(connection, with_rehearsals=False)
-        return pages.render(request, "sign_in.html", missions=missions)
+        return pages.render(request, "sign_in.html", missions=missions, next=browsers.ours(next))
     link = await signing_in.opened(held.database, held.tokens, token)
     if browsers.knows(request, held, link, who):
-        return _signed_in(held, link, next, now)
+        return _signed_in(request, held, link, next, now)
     return await _question(request, held, link, who, token, next)
 
 
@@ -76,7 +76,7 @@ async def go_on(
     if not is_from_our_pages(request):
         raise Forbidden("Open the link from your e-mail.")
     link = await signing_in.opened(held.database, held.tokens, token)
-    return _signed_in(held, link, next, now)
+    return _signed_in(request, held, link, next, now)
 
 
 async def _question(
@@ -121,11 +121,15 @@ async def ask_for_link(
     now: Now,
     mission_id: Annotated[UUID, Form()],
     email: Annotated[str, Form(max_length=320)],
+    next: Annotated[str, Form(max_length=TOKEN_LENGTH_MAX)] = "",  # noqa: A002
 ) -> Response:
-    """Have a sign-in link sent to the address on file."""
+    """Have a sign-in link sent to the address on file; the browser keeps where it is to lead."""
     count_link_request(held, client_of(request), email)
     await signing_in.ask_for_link(held.database, mission_id, email, now)
-    return sent(request, held, None, email)
+    response = sent(request, held, None, email)
+    if is_from_our_pages(request):
+        browsers.keep_way(held, response, browsers.ours(next))
+    return response
 
 
 def sent(request: Request, held: Resources, mission: Any, email: str) -> Response:
@@ -144,7 +148,7 @@ async def welcomed(
         link = await signing_in.on_file(connection, person_id)
     assert link is not None
     if is_from_our_pages(request):
-        return _signed_in(held, link, to, now)
+        return _signed_in(request, held, link, to, now)
     path = signing_in.sign_in_path(held.tokens, link.who, now)
     return RedirectResponse(f"{path}&next={quote(to, safe='')}", 303)
 
@@ -174,9 +178,10 @@ def _home(who: Principal) -> str:
     return HOMES.get(who.role, "/")
 
 
-def _signed_in(held: Resources, link: Opened, to: str, now: datetime) -> Response:
-    is_ours = to.startswith("/") and not to.startswith(("//", "/\\"))
-    response = RedirectResponse(to if is_ours else _home(link.who), 303)
+def _signed_in(request: Request, held: Resources, link: Opened, to: str, now: datetime) -> Response:
+    onward = browsers.ours(to) or browsers.way(request) or _home(link.who)
+    response = RedirectResponse(onward, 303)
+    browsers.lose_way(request, response)
     browsers.keep_session(held, response, held.tokens.sign(link.who, "session", now))
     browsers.know(held, response, browsers.reader_of(link))
     return response

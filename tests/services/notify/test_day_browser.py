@@ -1,7 +1,7 @@
 """Somebody's day in a phone's browser, whose network comes and goes."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,18 @@ async def test_who_was_without_the_network_sees_the_right_table_afterwards(
     await expect(status).to_have_attribute("data-state", "live")
     await expect(page.locator("#over [data-slot=state]")).to_have_text("Cancelled")
     assert resources.hub.listeners == 1
+
+
+async def test_what_nobody_called_is_over_after_a_while(
+    page: Page, address: str, keep: Any, world: Any
+) -> None:
+    began = datetime.now(UTC) - timedelta(hours=2)
+    times = {"starts_at": began, "ends_at": began + timedelta(minutes=25)}
+    await keep(world.meeting(parties=world.parties(), **times))
+    await page.goto(f"{address}/day?stop={world.stop}")
+    await expect(page.locator("#live-status")).to_have_attribute("data-state", "live")
+    await expect(page.locator("#over [data-slot=state]")).to_have_text("Not called")
+    await expect(page.locator("#next")).to_be_hidden()
 
 
 async def test_a_live_state_that_is_lost_and_filled_again_brings_nothing_back(

@@ -21,7 +21,17 @@ NOW = datetime(2023, 4, 12, 1, 0, tzinfo=UTC)
 
 
 def meeting(state: str, starts_at: str, point: str = "T1") -> dict[str, Any]:
-    return {"state": state, "starts_at": f"2023-04-12T{starts_at}:00Z", "point": point}
+    starts = datetime.fromisoformat(f"2023-04-12T{starts_at}:00Z")
+    return {
+        "state": state,
+        "starts_at": f"2023-04-12T{starts_at}:00Z",
+        "ends_at": (starts + timedelta(minutes=25)).isoformat(),
+        "delay_minutes": 0,
+        "point": point,
+    }
+
+
+EARLY = datetime(2023, 4, 12, 0, 30, tzinfo=UTC)
 
 
 def test_a_former_interpreter_is_concerned_and_not_one_of_the_people(world: Any) -> None:
@@ -85,35 +95,58 @@ def test_tables_are_ordered_as_people_count() -> None:
 def test_who_is_called_must_know_that_first() -> None:
     called = meeting("called", "03:00")
     assert (
-        next_of([meeting("scheduled", "01:00"), meeting("in_progress", "02:00"), called]) is called
+        next_of([meeting("scheduled", "01:00"), meeting("in_progress", "02:00"), called], EARLY)
+        is called
     )
 
 
 def test_a_meeting_in_progress_comes_before_those_scheduled() -> None:
     sitting = meeting("in_progress", "02:00")
-    assert next_of([meeting("scheduled", "01:00"), sitting]) is sitting
+    assert next_of([meeting("scheduled", "01:00"), sitting], EARLY) is sitting
 
 
 def test_what_a_later_meeting_has_overtaken_is_next_only_when_nothing_else_is() -> None:
     forgotten, after = meeting("scheduled", "01:00"), meeting("scheduled", "03:00")
     held = meeting("completed", "02:00")
-    assert upcoming([forgotten, held, after]) is after
-    assert upcoming([forgotten, held]) is forgotten
+    assert upcoming([forgotten, held, after], EARLY) is after
+    assert upcoming([forgotten, held], EARLY) is forgotten
 
 
 def test_a_cancelled_meeting_overtakes_nothing() -> None:
     waiting = meeting("scheduled", "01:00")
-    assert next_of([waiting, meeting("cancelled", "02:00")]) is waiting
+    assert next_of([waiting, meeting("cancelled", "02:00")], EARLY) is waiting
+
+
+@pytest.mark.parametrize(
+    ("since_end", "delay", "is_next"),
+    [
+        (timedelta(minutes=29), 0, True),
+        (timedelta(minutes=31), 0, False),
+        (timedelta(minutes=31), 10, True),
+        (timedelta(hours=20), 0, False),
+        # Days after, the day is played through: what happens is all that counts.
+        (timedelta(days=1000), 0, True),
+    ],
+)
+def test_what_nobody_called_is_not_next_for_ever(
+    since_end: timedelta, delay: int, *, is_next: bool
+) -> None:
+    waiting = meeting("scheduled", "01:00") | {"delay_minutes": delay}
+    now = datetime.fromisoformat(waiting["ends_at"]) + since_end
+    assert (next_of([waiting], now) is waiting) == is_next
+    assert by_point([waiting], now) == [("T1", None, waiting if is_next else None)]
+    later = meeting("scheduled", "23:30")
+    assert next_of([waiting, later], now) is (waiting if is_next else later)
 
 
 def test_nothing_is_next_when_all_is_over() -> None:
-    assert next_of([meeting("completed", "01:00"), meeting("no_show", "02:00")]) is None
+    assert next_of([meeting("completed", "01:00"), meeting("no_show", "02:00")], EARLY) is None
 
 
 def test_a_table_shows_what_runs_and_what_comes() -> None:
     sitting, then = meeting("in_progress", "01:00", "T2"), meeting("scheduled", "02:00", "T2")
     other, held = meeting("scheduled", "01:00", "T10"), meeting("completed", "01:00", "T1")
-    assert by_point([other, then, sitting, held]) == [
+    assert by_point([other, then, sitting, held], EARLY) == [
         ("T1", None, None),
         ("T2", sitting, then),
         ("T10", None, other),

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -82,6 +83,22 @@ async def test_a_day_shows_the_next_meeting_first_and_what_is_over_last(
     assert "样例风电有限公司" in page
     assert "Shanghai, UTC+8" in page
     assert "Example Hall" in page
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Not called"), ("zh", "未叫号")])
+async def test_what_nobody_called_is_over_on_the_day_after_a_while(
+    browser: Any, person: Any, planned: Any, keep: Any, language: str, said: str
+) -> None:
+    began = datetime.now(UTC) - timedelta(hours=2)
+    times = {"starts_at": began, "ends_at": began + timedelta(minutes=25)}
+    await keep(planned.meeting(**times))
+    who = person("delegate", planned.delegate)
+    page = (await browser.get(f"/day?lang={language}", who)).text
+    page = page[: page.index("<template")]
+    assert 'id="next" aria-live="polite" hidden' in page
+    assert page.index('id="over"') < page.index(said)
+    screen = await browser.get(f"/screen/{planned.stop}", person("screen", None, planned.stop))
+    assert 'data-state="next"' not in screen.text
 
 
 async def test_a_meeting_that_was_held_asks_its_two_how_it_was(

@@ -67,6 +67,7 @@ async def test_a_house_without_missions_says_so(bare: "House") -> None:
 
 
 async def test_the_public_page_shows_stops_hosts_times_and_places(house: "House") -> None:
+    await to_come(house)
     page = words(await house.page("/missions/sample"))
 
     assert "Guangzhou Tue 7 Nov 2023" in page
@@ -76,6 +77,43 @@ async def test_the_public_page_shows_stops_hosts_times_and_places(house: "House"
     for name in ("ana", "bo", "chen"):
         await house.registered(name)
     assert "10:15–12:45 Morning talks Waiting list" in words(await house.page("/missions/sample"))
+
+
+async def to_come(house: "House") -> None:
+    """Put the programme off, so that it is not over."""
+    await house.rows(
+        "UPDATE programme_item SET starts_at = starts_at + interval '50 years', "
+        "ends_at = ends_at + interval '50 years'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "english", "chinese", "is_open"),
+    [
+        ("ends_at = ends_at", "over", "已结束", False),
+        ("closes_at = '2024-01-01Z'", "registration closed", "报名已截止", False),
+        (
+            "opens_at = '2060-01-01Z'",
+            "registration opens Thu 1 Jan 2060, 08:00 (Shanghai, UTC+8)",
+            "2060年1月1日 星期四 08:00（北京时间）开放报名",
+            True,
+        ),
+    ],
+)
+async def test_what_takes_nobody_offers_no_registration(
+    house: "House", change: str, english: str, chinese: str, *, is_open: bool
+) -> None:
+    if "ends_at" not in change:
+        await to_come(house)
+    await house.rows(f"UPDATE programme_item SET {change}")  # noqa: S608  # three of our own
+    page = await house.page("/missions/sample")
+
+    assert f"Morning talks {english}" in words(page)
+    assert chinese in words(await house.page("/missions/sample", lang="zh"))
+    assert "Places left" not in page
+    assert ("/register" in page) == is_open
+    if "ends_at" in change:
+        assert "This day is over." in await house.page(REGISTER)
 
 
 async def test_a_stop_without_a_programme_takes_no_registration(house: "House") -> None:

@@ -76,6 +76,34 @@ async def test_a_browser_that_asked_for_the_link_is_not_asked(house: "House") ->
         assert is_signed_in(browser)
 
 
+async def test_a_link_that_was_asked_for_leads_where_one_wanted_to_go(house: "House") -> None:
+    ana = await house.registered("ana")
+    async with opening(house) as browser:
+        refused = await browser.get("/status?late=1")
+        way = re.search(r'href="(/sign-in\?next=[^"]+)"', refused.text)
+        assert way, refused.text
+        asking = await browser.get(unescape(way[1]))
+        kept = re.search(r'name="next" value="([^"]*)"', asking.text)
+        assert kept
+        assert unescape(kept[1]) == "/status?late=1"
+        form = {"mission_id": str(house.mission), "email": "ana@example.com", "next": kept[1]}
+        await browser.post("/sign-in", data=form, headers={"Origin": ORIGIN})
+
+        first = await browser.get(ana["sign_in_path"])
+        again = await browser.get(ana["sign_in_path"])
+        assert [one.headers["location"] for one in (first, again)] == ["/status?late=1", "/day"]
+
+
+@pytest.mark.parametrize("to", ["//elsewhere.example", "https://elsewhere.example", "/状态", "/\n"])
+async def test_a_browser_remembers_no_way_out_of_our_pages(house: "House", to: str) -> None:
+    ana = await house.registered("ana")
+    form = {"mission_id": str(house.mission), "email": "ana@example.com", "next": to}
+    async with opening(house) as browser:
+        asked = await browser.post("/sign-in", data=form, headers={"Origin": ORIGIN})
+        assert asked.status_code == 200
+        assert (await browser.get(ana["sign_in_path"])).headers["location"] == "/day"
+
+
 async def test_a_browser_asks_once(house: "House") -> None:
     ana = await house.registered("ana")
     async with opening(house) as browser:

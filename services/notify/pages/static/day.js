@@ -1,11 +1,14 @@
 // Keeps somebody's own day current.
 
 import { follow, statusLine } from "/static/shared/live.js";
-import { OVER, beginsAt, byTime, clock, copy, element, running, upcoming } from "./meetings.js";
+import { OVER, beginsAt, byTime, clock, copy, element, isForgotten, running, upcoming } from "./meetings.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const time = clock(facts.zone);
 const meetings = new Map();
+// A phone's own clock may be wrong; the server's was right when it made the page.
+const ahead = Date.parse(facts.now) - Date.now();
+const now = () => Date.now() + ahead;
 const asked = new Set(Object.keys(facts.names));
 
 const partners = (meeting) => meeting.parties.filter((p) => p.participant_id !== facts.me);
@@ -30,7 +33,8 @@ function card(meeting) {
   slot("point").textContent = meeting.point;
   slot("with").replaceChildren(...partners(meeting).map(company));
   slot("state").className = `badge state-${meeting.state}`;
-  slot("state").textContent = facts.texts[`state_${meeting.state}`] ?? meeting.state;
+  const state = isForgotten(meeting, now()) ? "forgotten" : meeting.state;
+  slot("state").textContent = facts.texts[`state_${state}`] ?? meeting.state;
   slot("feedback").href = `/meetings/${meeting.meeting_id}/feedback`;
   slot("feedback").hidden = meeting.state !== "completed" || partners(meeting).length === meeting.parties.length;
   slot("late").hidden = !meeting.delay_minutes;
@@ -50,10 +54,11 @@ function fill(id, those) {
 
 function render() {
   const ordered = [...meetings.values()].sort(byTime);
-  const first = running(ordered) ?? upcoming(ordered);
-  const over = ordered.filter((m) => OVER.has(m.state));
+  const first = running(ordered) ?? upcoming(ordered, now());
+  const isOver = (m) => OVER.has(m.state) || isForgotten(m, now());
+  const over = ordered.filter(isOver);
   fill("next", first ? [first] : []);
-  fill("others", ordered.filter((m) => m !== first && !OVER.has(m.state)));
+  fill("others", ordered.filter((m) => m !== first && !isOver(m)));
   fill("over", over);
   document.getElementById("all-over").hidden = Boolean(first) || !over.length;
   document.getElementById("empty").hidden = ordered.length > 0;
@@ -94,3 +99,12 @@ follow(`/api/v1/live/me?stop_id=${facts.stop}`, {
   },
   status: statusLine(document.getElementById("live-status")),
 });
+
+// What nobody calls is given up after a while, though nothing is told of it.
+const forgotten = () => [...meetings.values()].filter((m) => isForgotten(m, now())).length;
+let known = 0;
+setInterval(() => {
+  if (forgotten() === known) return;
+  known = forgotten();
+  render();
+}, 60_000);

@@ -4,18 +4,27 @@ export const OVER = new Set(["completed", "no_show", "cancelled"]);
 const RUNNING = ["called", "in_progress"];
 const BEGUN = new Set([...RUNNING, "completed", "no_show"]);
 
+const LATE_MAX = 30 * 60_000;
+const PLAYED_AFTER = 3 * 24 * 3_600_000;
+
 const labels = new Intl.Collator("en", { numeric: true });
 export const byLabel = (a, b) => labels.compare(a, b);
 export const byTime = (a, b) =>
   Date.parse(a.starts_at) - Date.parse(b.starts_at) || byLabel(a.point, b.point);
 
+/** Nobody called it, and it would be over for a while; of long ago only what happens counts. */
+export function isForgotten(meeting, now) {
+  const over = now - Date.parse(meeting.ends_at) - meeting.delay_minutes * 60_000;
+  return meeting.state === "scheduled" && LATE_MAX < over && over < PLAYED_AFTER;
+}
+
 /** The next scheduled meeting of some in order; what a later one has overtaken comes last. */
-export function upcoming(meetings) {
+export function upcoming(meetings, now) {
   const reached = Math.max(
     0,
     ...meetings.filter((m) => BEGUN.has(m.state)).map((m) => Date.parse(m.starts_at)),
   );
-  const scheduled = meetings.filter((m) => m.state === "scheduled");
+  const scheduled = meetings.filter((m) => m.state === "scheduled" && !isForgotten(m, now));
   return scheduled.find((m) => Date.parse(m.starts_at) >= reached) ?? scheduled[0] ?? null;
 }
 

@@ -9,6 +9,8 @@ const facts = JSON.parse(document.getElementById("facts").textContent);
 const time = clock(facts.zone);
 const tables = document.getElementById("tables");
 const meetings = new Map();
+// A screen's own clock may be wrong; the server's was right when it made the page.
+const ahead = Date.parse(facts.now) - Date.now();
 
 // The server's `rendering.py` has the same sizes.
 function fit(name) {
@@ -29,7 +31,7 @@ function names(party) {
 
 function tile(point, those) {
   const now = running(those);
-  const next = upcoming(those);
+  const next = upcoming(those, Date.now() + ahead);
   const shown = now ?? next;
   const [made, slot] = copy("tile");
   const state = now?.state ?? (next ? "next" : "free");
@@ -79,8 +81,8 @@ follow(`/api/v1/live/stops/${facts.stop}`, {
   status: statusLine(document.getElementById("live-status")),
 });
 
-// A screen's own clock may be wrong; the server's was right when it made the page.
-const ahead = Date.parse(facts.now) - Date.now();
 setInterval(() => {
   document.getElementById("clock").textContent = time(Date.now() + ahead);
 }, 1000);
+// What nobody calls is given up after a while, though nothing is told of it.
+setInterval(render, 60_000);
