@@ -219,4 +219,4 @@ class Audience:
         if cursor < track.end:
             listener.cursor = track.end
             frames = [*track.since(cursor), *frames]
-        self.wires.send((listener,), joined(frames))
+        self.wires.send_one(listener, joined(frames))

@@ -18,7 +18,7 @@ Odd = tuple[int, int]
 
 ENTRIES = 512
 FEW = 8
-"""So few are written to one by one: preparing them costs as much as it saves."""
+"""So few are better written to one by one: preparing them costs as much as it saves."""
 
 _SETUP, _ENTER = 425, 426
 _SUBMIT_ALL, _COOP_TASKRUN, _SINGLE_ISSUER = 1 << 7, 1 << 8, 1 << 12
@@ -30,20 +30,6 @@ _DONTWAIT_NOSIGNAL = 0x4040
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.argtypes, _syscall.restype = [ctypes.c_long] * 7, ctypes.c_long
-
-
-def one_by_one(fds: Sequence[int], content: bytes) -> list[Odd]:
-    """Write to each by a call of its own."""
-    write, length = os.write, len(content)
-    odd: list[Odd] = []
-    for place, fd in enumerate(fds):
-        try:
-            taken = write(fd, content)
-        except OSError as failure:
-            taken = -(failure.errno or 0)
-        if taken != length:
-            odd.append((place, taken))
-    return odd
 
 
 class Together:
@@ -76,18 +62,18 @@ class Together:
         """Give it back."""
         os.close(self._fd)
 
-    def write(self, fds: Sequence[int], content: bytes) -> list[Odd]:
-        """Write to sockets that do not block."""
+    def write(self, fds: Sequence[int], content: bytes) -> tuple[int, list[Odd]]:
+        """Write to the first of some sockets, nearly always all; say how many, and who was odd.
+
+        They do not block. Fewer it is when the kernel has no memory for more just now.
+        """
         odd: list[Odd] = []
-        place = 0
-        while len(fds) - place > FEW:
+        place, begun = 0, 1
+        while begun and place < len(fds):
             slot, begun = self._begin(fds[place:], content)
-            if not begun:
-                # The kernel has no memory for that just now.
-                break
             odd += ((place + at - slot, taken) for at, taken in self._heard_of(len(content)))
             place += begun
-        return [*odd, *((place + at, taken) for at, taken in one_by_one(fds[place:], content))]
+        return place, odd
 
     def _begin(self, fds: Sequence[int], content: bytes) -> tuple[int, int]:
         """Write to the first of them; say from which slot on, and to how many."""

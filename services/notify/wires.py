@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from services.notify.together import Together, one_by_one
+from services.notify.together import FEW, Together
 
 SEND_BUFFER_BYTES = 32_768
 BACKLOG_BYTES_MAX = 65_536
@@ -74,7 +74,6 @@ class Wires(Generic[W]):
         self._of: list[W | None] = []
         """By descriptor: the kernel gives the lowest that is free."""
         self._together = _together()
-        self._write = self._together.write if self._together else one_by_one
         self._count = 0
         self._dropped = 0
         self._pulse = 0
@@ -100,23 +99,46 @@ class Wires(Generic[W]):
         self._count += 1
         self._epoll.register(fd, QUIET)
         _tune(fd)
-        self.send((wire,), first, BACKLOG_BYTES_MAX + len(first))
+        self.send_one(wire, first, BACKLOG_BYTES_MAX + len(first))
 
-    def send(self, those: Sequence[W], content: bytes, backlog_max: int = 0) -> None:
-        """Write to streams behind all that was written before; who takes too little is cut."""
-        pulse, most = self._pulse, backlog_max or BACKLOG_BYTES_MAX
+    def send_one(self, wire: W, content: bytes, backlog_max: int = BACKLOG_BYTES_MAX) -> None:
+        """Write to a stream behind all that was written before; who takes too little is cut."""
+        wire.pulse = self._pulse
+        taken = 0
+        if wire.backlog is None:
+            try:
+                taken = os.write(wire.fd, content)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.close(wire)
+                return
+        if taken < len(content):
+            self._hold(wire, content[taken:], backlog_max)
+
+    def send(self, those: Sequence[W], content: bytes) -> None:
+        """Write the same to many, to each as if it were alone."""
+        if self._together and len(those) > FEW:
+            those = self._sent_together(self._together, those, content)
         for wire in those:
-            wire.pulse = pulse
+            self.send_one(wire, content)
+
+    def _sent_together(self, together: Together, those: Sequence[W], content: bytes) -> Sequence[W]:
+        """Write to those who took all so far; give the others."""
         free = [wire for wire in those if wire.backlog is None]
-        if len(free) < len(those):
-            for wire in those:
-                if wire.backlog is not None:
-                    self._hold(wire, content, most)
-        for place, taken in self._write([wire.fd for wire in free], content):
+        behind = (
+            [wire for wire in those if wire.backlog is not None] if len(free) < len(those) else []
+        )
+        count, odd = together.write([wire.fd for wire in free], content)
+        pulse = self._pulse
+        for wire in free:
+            wire.pulse = pulse
+        for place, taken in odd:
             if taken >= 0 or taken == -errno.EAGAIN:
-                self._hold(free[place], content[max(taken, 0) :], most)
+                self._hold(free[place], content[max(taken, 0) :], BACKLOG_BYTES_MAX)
             else:
                 self.close(free[place])
+        return [*behind, *free[count:]]
 
     def _hold(self, wire: W, content: bytes, backlog_max: int) -> None:
         if wire.backlog is None:

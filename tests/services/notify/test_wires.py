@@ -61,17 +61,19 @@ class Phones:
             one.close()
 
 
-def forbidden() -> Together:
+def refused(*_: int) -> Together:
     raise PermissionError
 
 
-@pytest.fixture(params=["together", "one by one"])
+@pytest.fixture(params=["together", "one by one", "refused later"])
 async def phones(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Phones]:
     if request.param == "one by one":
-        monkeypatch.setattr("services.notify.wires.Together", forbidden)
+        monkeypatch.setattr("services.notify.wires.Together", refused)
     phones = Phones(COUNT)
+    if request.param == "refused later":
+        monkeypatch.setattr("services.notify.together._called", refused)
     yield phones
     phones.close()
 
