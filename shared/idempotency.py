@@ -39,7 +39,7 @@ class Key:
         return f"{self.scope} {self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a creating request is answered: a status and content that JSON can hold."""
 

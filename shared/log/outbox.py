@@ -4,7 +4,9 @@ Events are written in the transaction of what they tell, and read again by posit
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -42,6 +44,15 @@ _APPEND_NUMBERED = f"""
 """  # noqa: S608  # the names are ours
 
 
+@dataclass(slots=True)
+class Written:
+    """An event that was written without its model: `content` is the JSON that the model writes."""
+
+    kind: type[Event]
+    key: UUID
+    content: bytes
+
+
 async def append(connection: Connection, event: Event, *, sequence: int, now: datetime) -> None:
     """Announce `event` when this transaction commits.
 
@@ -54,7 +65,7 @@ async def append(connection: Connection, event: Event, *, sequence: int, now: da
 
 async def append_all(
     connection: Connection,
-    events: Sequence[tuple[Event, int] | tuple[Event, int, str | None]],
+    events: Sequence[tuple[Event, int] | tuple[Event | Written, int, str | None]],
     *,
     now: datetime,
     is_last: bool = False,
@@ -71,17 +82,24 @@ async def append_all(
     rows = [
         (
             event_id := new_id(),
-            event.TOPIC,
-            event.key,
+            kind.TOPIC,
+            key,
             sequence,
-            event.TYPE,
+            kind.TYPE,
             now,
             (correlation[0] if correlation else None) or given or str(event_id),
-            event.model_dump_json().encode(),
+            content,
         )
         for event, sequence, *correlation in events
+        for kind, key, content in (_parts(event),)
     ]
     await connection.execute(_APPEND_NUMBERED if is_last else _APPEND, *columns(rows, 8))
+
+
+def _parts(event: Event | Written) -> tuple[type[Event], UUID, bytes]:
+    if isinstance(event, Written):
+        return event.kind, event.key, event.content
+    return type(event), event.key, event.model_dump_json().encode()
 
 
 async def after(

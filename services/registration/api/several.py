@@ -36,6 +36,7 @@ from shared.express import Call, Express, Reply
 from shared.http import Body, Caller, Now, Visitor, signed_in, visitor_of
 from shared.http import now as current_time
 from shared.idempotency import Key, RequiredKey, key_of_call
+from shared.ids import read_id
 from shared.problems import pointer
 
 GROUP_MAX = 50
@@ -143,7 +144,7 @@ async def _add_list_at_once(call: Call, item_id: str) -> Reply:
     key = key_of_call(call, who)
     rows = _rows(call)
     held: Resources = call.state.registration
-    return Reply(200, await _add_list(held, UUID(item_id), rows, who, key, current_time()), {})
+    return Reply(200, await _add_list(held, read_id(item_id), rows, who, key, current_time()), {})
 
 
 _ROW = TypeAdapter(RegistrationBody)

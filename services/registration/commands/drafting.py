@@ -12,14 +12,13 @@ from uuid import UUID
 
 import asyncpg
 
-from services.registration.commands.telling import News, Profile, tell_all
+from services.registration.commands.telling import News, Profile, organization_facts, tell_all
 from services.registration.domain.companies import core
 from services.registration.domain.line import Line, Seat, Terms
 from services.registration.domain.names import company_text, search_text
 from services.registration.domain.people import SignUp, role_of, same_address
 from services.registration.domain.places import Status
 from services.registration.store import consents, places, rush
-from shared.events.registration import OrganizationFacts
 from shared.idempotency import Key
 from shared.ids import new_id
 from shared.postgres import Connection
@@ -45,7 +44,7 @@ class Entry:
         self.identity = self.sign_up.organization.identity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
     """One request: a single registration, a group that comes together, or a list."""
 
@@ -83,7 +82,7 @@ class Somebody:
     """Whether the consent that everybody needs was taken back."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registered:
     """A registration on file or drafted."""
 
@@ -100,7 +99,7 @@ class Draft:
     people: dict[Pair, Somebody] = field(default_factory=dict)
     organizations: dict[Pair, UUID] = field(default_factory=dict)
     registrations: dict[tuple[UUID, UUID], Registered] = field(default_factory=dict)
-    new_people: list[tuple[UUID, Somebody]] = field(default_factory=list)
+    new_people: list[tuple[UUID, str, Somebody]] = field(default_factory=list)
     new_organizations: list[tuple[Any, ...]] = field(default_factory=list)
     new_listings: list[tuple[Any, ...]] = field(default_factory=list)
     consent_versions: Mapping[UUID, consents.Versions] = field(default_factory=dict)
@@ -185,7 +184,7 @@ class Draft:
         role, languages = role_of(sign_up.side), sign_up.person.languages
         person = Somebody(new_id(), role, languages, organization_id, sign_up.partner_id, sign_up)
         self.people[item.mission_id, entry.address] = person
-        self.new_people.append((item.mission_id, person))
+        self.new_people.append((item.mission_id, entry.address, person))
         return person
 
     def _organization(self, mission_id: UUID, entry: Entry) -> UUID:
@@ -204,8 +203,8 @@ class Draft:
         self.new_listings += [
             (added_id, one.kind, one.sector, one.text.model_dump()) for one in listings
         ]
-        facts = OrganizationFacts(
-            organization_id=added_id,
+        facts = organization_facts(
+            added_id,
             name=given.name,
             native_name=given.native_name,
             country=given.country,
@@ -253,8 +252,8 @@ class Draft:
             for row in self.new_organizations
         ]
         new_people = [
-            (*_row(mission_id, person), _words(person) if is_quiet else "")
-            for mission_id, person in self.new_people
+            (*_row(mission_id, address, person), _words(person) if is_quiet else "")
+            for mission_id, address, person in self.new_people
         ]
         await rush.add(connection, rush.ORGANIZATION, organizations)
         await rush.add(connection, rush.LISTING, self.new_listings)
@@ -284,11 +283,11 @@ def _company_words(row: Sequence[Any]) -> tuple[str, str]:
     return company_text(name, native_name), core(name, native_name)
 
 
-def _row(mission_id: UUID, person: Somebody) -> tuple[Any, ...]:
+def _row(mission_id: UUID, address: str, person: Somebody) -> tuple[Any, ...]:
     assert person.sign_up is not None
     given = person.sign_up.person
     return (
-        *(person.id, mission_id, person.role, same_address(given.email), given.full_name),
+        *(person.id, mission_id, person.role, address, given.full_name),
         *(given.native_name, given.latin_name, given.language, list(given.languages)),
         *(given.position, person.organization_id, person.partner_id, person.version),
     )

@@ -36,17 +36,23 @@ async def seat_all(
     Raises `asyncpg.UniqueViolationError` when another process added somebody meanwhile: the whole
     is then to be taken again.
     """
-    before = await recall(connection, [one.key for one in submissions])
-    fresh = [one for one in submissions if before[one.key] is None]
+    recalled = await recall(connection, [one.key for one in submissions])
+    before = [recalled[one.key] for one in submissions]
+    fresh = [one for one, known in zip(submissions, before, strict=True) if known is None]
     draft = await Draft.read(connection, [entry for one in fresh for entry in one.entries])
-    decided = {one.key: _decided(draft, one) for one in fresh}
+    decided = [_decided(draft, one) for one in fresh]
     now = max(one.now for one in submissions)
     await draft.write(connection, now)
-    given = [(key, answer) for key, answer in decided.items() if isinstance(answer, Answer)]
+    given = [
+        (one.key, answer)
+        for one, answer in zip(fresh, decided, strict=True)
+        if isinstance(answer, Answer)
+    ]
     if given:
         await keep(connection, given)
     await draft.tell(connection, now, is_last=is_last)
-    return [before[one.key] or decided[one.key] for one in submissions]
+    new = iter(decided)
+    return [known or next(new) for known in before]
 
 
 def _decided(draft: Draft, one: Submission) -> Answer | Refusal:

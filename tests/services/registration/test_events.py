@@ -6,6 +6,7 @@ import pytest
 
 from services.registration.commands.calling_up import expire
 from shared.events import EVENTS
+from shared.events.registration import ParticipantConfirmed
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
@@ -32,6 +33,26 @@ async def test_planning_tells_each_thing_once(house: "House") -> None:
         "programme_item.planned",
         "programme_item.planned",
     ]
+
+
+async def test_a_confirmation_is_written_as_its_model_writes_it(house: "House") -> None:
+    text = {"en": 'Solid-state "cells"', "zh": "固态\n电池"}
+    listings = [{"kind": "offer", "sector": "batteries", "text": text}]
+    await house.registered("ana", "talks", listings=listings)
+    await house.registered("ana", "dinner")
+    ben = await house.registered("ben", "dinner", organization={"native_name": None, "size": None})
+    await house.decide(ben["id"], "approve")
+
+    rows = await house.rows(
+        "SELECT payload, key FROM outbox WHERE type = $1", ParticipantConfirmed.TYPE
+    )
+    assert len(rows) >= 2
+    for row in rows:
+        event = ParticipantConfirmed.model_validate_json(row["payload"], strict=True)
+        assert json.loads(row["payload"]) == json.loads(event.model_dump_json())
+        assert row["key"] == event.key
+    told = [json.loads(row["payload"])["listings"] for row in rows]
+    assert listings in told
 
 
 @pytest.mark.parametrize(
