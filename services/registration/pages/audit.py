@@ -36,6 +36,11 @@ PUBLIC = "public"
 DECIDING: Mapping[Decision, Action] = {Decision.CANCEL: "registration.cancel"}
 """What the desk needs for a decision where it is not the right to decide."""
 
+KINDS = ("list", "audit_role", "list_do", "mistake")
+"""Of which words a detail's value may be one,"""
+OF_DETAIL = {"status": ("application",), "code": ("certification",), "mode": ("waiting_mode",)}
+"""and of which before these, by its name."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -200,7 +205,9 @@ def _words(request: Request) -> dict[str, Any]:
     language = language_of(request)
 
     def text(key: str) -> str:
-        return pages.text(key, language) if key in pages.words else ""
+        """Give a word; a sentence with something to fill in, by chance of that name, is none."""
+        found = pages.words[key][language] if key in pages.words else ""
+        return "" if "{" in found else found
 
     return {
         "moment": on_day(request),
@@ -251,11 +258,11 @@ def _at_place(name: str, value: object, zone: str) -> object:
 
 
 def _detail(name: str, value: object, text: Callable[[str], str]) -> str:
-    """Write one detail: states, roles and decisions in words, the rest as it is."""
+    """Write one detail: states, roles and decisions in words, the rest as it is; nothing of ids."""
+    if name.endswith("_id"):
+        return ""
     if isinstance(value, str):
-        for key in (f"list_{value}", f"audit_role_{value}", f"list_do_{value}", f"mistake_{value}"):
-            if found := text(key):
-                value = found
-                break
+        kinds = (*OF_DETAIL.get(name, ()), *KINDS)
+        value = next((found for kind in kinds if (found := text(f"{kind}_{value}"))), value)
     named = text(f"audit_detail_{name}") or name.replace("_", " ")
     return named if value is True else f"{named}: {value}"

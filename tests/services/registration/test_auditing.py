@@ -171,6 +171,29 @@ async def test_retention_deletes_what_is_older_alone(house: "House") -> None:
     assert len(await house.rows(ENTRIES)) == before
 
 
+LISTS = frozenset(
+    {"fields", "moved", "order", "parts", "pending_again", "retention", "roles", "scopes"}
+)
+"""Details of more than one value, which the page leaves out."""
+
+
+def test_every_detail_that_is_shown_has_a_name_in_both_languages() -> None:
+    named = {
+        str(name.value)
+        for file in COMMANDS.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.keyword) and call.arg == "details"
+        for given in ast.walk(call.value)
+        if isinstance(given, ast.Dict)
+        for name in given.keys
+        if isinstance(name, ast.Constant)
+    }
+    shown = {name for name in named if not name.endswith("_id")} - LISTS
+
+    assert {"status", "decision", "version"} <= shown
+    assert [name for name in shown if f"audit_detail_{name}" not in pages.words] == []
+
+
 def test_everything_that_is_noted_has_a_name_in_both_languages() -> None:
     noted = {
         str(text.value)

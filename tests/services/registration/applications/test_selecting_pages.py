@@ -287,6 +287,22 @@ async def found_behind(
         assert page.count(part) == behind.count(part) == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "state: Selected"), ("zh", "状态: 已入选")],
+)
+async def test_what_was_decided_is_read_in_the_audit(
+    selection: "Selection", ana: "Company", language: str, said: str
+) -> None:
+    await selection.led(ana, "select")
+    await selection.letter(ana)
+    path = f"/desk/audit?mission_id={selection.mission}"
+    page = words(await selection.house.page(path, selection.staff, lang=language))
+    assert said in page
+    assert str(ana.id) not in page
+    assert ("home content" if language == "en" else "本国成分") in page
+
+
 async def test_a_full_mission_is_said_on_the_page(selection: "Selection", ana: "Company") -> None:
     for name in ("bo", "chen"):
         other = await selection.submitted(name)
