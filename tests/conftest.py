@@ -33,6 +33,7 @@ from services.embedded.servers.valkey import ask as valkey_ask
 from services.embedded.servers.valkey import valkey
 from shared.postgres import Database
 from tests.pooling import Pools
+from tests.serving import DRIVER, is_of_the_driver
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -68,16 +69,20 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """Let no task of a test live on: all have one loop."""
     yield
     loop = item.session.stash.get(LOOP, None)
-    if loop and not loop.is_closed() and (tasks := asyncio.all_tasks(loop)):
+    if not loop or loop.is_closed():
+        return
+    if tasks := [task for task in asyncio.all_tasks(loop) if not is_of_the_driver(task)]:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(asyncio.wait(tasks))
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def one_loop(request: pytest.FixtureRequest) -> None:
-    """Remember the loop of all tests."""
+async def one_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Remember the loop of all tests, and end what they shared on it."""
     request.session.stash[LOOP] = asyncio.get_running_loop()
+    yield
+    await DRIVER.stop()
 
 
 @pytest.fixture(scope="session")

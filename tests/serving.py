@@ -4,10 +4,12 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
+import playwright
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 
 from services.embedded.servers.child import free_port
 from shared.access import Tokens
@@ -17,6 +19,7 @@ from shared.service import Service
 from tests.promises import Promises
 
 CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage"]
+PLAYWRIGHT = Path(playwright.__file__).parent
 START_SECONDS_MAX = 20
 
 
@@ -75,12 +78,57 @@ async def behind_an_address(app: Any) -> AsyncIterator[str]:
     await task
 
 
-@asynccontextmanager
-async def chromium(*arguments: str) -> AsyncIterator[Browser]:
-    """Open Chromium."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
+class _Driver:
+    """What drives browsers, and the one that tests have one after the other: to start both takes
+    longer than what most tests do with them.
+    """
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+
+    async def launch(self, *arguments: str) -> Browser:
+        """Start a browser of one's own."""
+        if self._playwright is None:
+            self._playwright = await async_playwright().start()
+        return await self._playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*CHROMIUM, *arguments]
         )
-        yield browser
+
+    async def shared(self) -> Browser:
+        """Give the one for all, anew after a test that broke it."""
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await self.launch()
+        return self._browser
+
+    async def stop(self) -> None:
+        """End all that was started."""
+        if self._browser:
+            await self._browser.close()
+        if self._playwright:
+            await self._playwright.stop()
+        self._playwright = self._browser = None
+
+
+DRIVER = _Driver()
+
+
+def is_of_the_driver(task: asyncio.Task[Any]) -> bool:
+    """Say whether a task is of what drives browsers, which outlives a test."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and Path(code.co_filename).is_relative_to(PLAYWRIGHT)
+
+
+@asynccontextmanager
+async def chromium(*arguments: str) -> AsyncIterator[Browser]:
+    """Give Chromium without a context; those that are opened in it end with the block.
+
+    A context shares nothing with another: no cookie, cache, worker or connection.
+    """
+    browser = await (DRIVER.launch(*arguments) if arguments else DRIVER.shared())
+    yield browser
+    if arguments:
         await browser.close()
+    else:
+        for context in browser.contexts:
+            await context.close()

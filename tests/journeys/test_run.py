@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from services.embedded.servers.child import free_port
+from tests.serving import chromium
 
 START_SECONDS_MAX = 120
 END_OF_WELCOME = "Ctrl-C stops everything."
@@ -63,10 +64,8 @@ async def page(browser: Browser, address: str, language: str = "en-US") -> Page:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        yield await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    async with chromium() as browser:
+        yield browser
 
 
 async def test_a_call_at_the_desk_is_on_the_delegates_phone_at_once(
