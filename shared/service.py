@@ -12,7 +12,7 @@ from shared.keys import Keyring
 
 Loop = Callable[[], Awaitable[None]]
 Check = Callable[[], Awaitable[object]]
-Gate = Callable[[Any], bool]
+Gate = Callable[[Any], None]
 """Gets a `shared.threshold.Knock`."""
 
 
@@ -26,7 +26,7 @@ class Service:
     express: Sequence[Express] = ()
     """Routes of the routers that are answered before the framework's machinery."""
     gates: Mapping[str, Gate] = field(default_factory=dict)
-    """By path of a route: who may answer a connection's first request. True: he will."""
+    """By path of a route: who may answer a connection's first request, or has it go on."""
     bodies: Mapping[str, int] = field(default_factory=dict)
     """By path, as a regular expression: how many bytes a body may have where more than usual are
     read, which is then done without holding them in memory."""

@@ -99,9 +99,7 @@ class Threshold(asyncio.Protocol):
         if scope is None:
             self._go_on()
             return
-        knock = Knock(scope, self._take_over, self._go_on)
-        if not self.beyond.app.gates[scope["path"]](knock):
-            self._go_on()
+        self.beyond.app.gates[scope["path"]](Knock(scope, self._take_over, self._go_on))
 
     def _read(self, data: bytes) -> Scope | None:
         """Read one whole request for a path with a gate."""

@@ -68,18 +68,14 @@ class Gate:
         self._database, live, self._hub = sources
         self._snapshots = Snapshots(self._database, live)
         self._head = head
-        self._waiting: list[_Waiting] = []
+        self._knocking: list[Knock] = []
         self._task: asyncio.Task[None] | None = None
 
-    def knock(self, knock: Knock) -> bool:
-        """Take somebody in; False: the route answers, with the same or with a refusal."""
-        waiting = self._known(knock)
-        if waiting is None:
-            return False
-        self._waiting.append(waiting)
+    def knock(self, knock: Knock) -> None:
+        """Hear somebody, who is let in with the others or passed on to the route then."""
+        self._knocking.append(knock)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._let_in())
-        return True
 
     def _known(self, knock: Knock) -> _Waiting | None:
         try:
@@ -100,18 +96,37 @@ class Gate:
         try:
             # Those who come in the same turn of the loop come together.
             await asyncio.sleep(0)
-            while self._waiting:
-                those, self._waiting = self._waiting[:LET_IN_MAX], self._waiting[LET_IN_MAX:]
-                erased = await self._erased(those)
+            while self._knocking:
+                came, self._knocking = self._knocking[:LET_IN_MAX], self._knocking[LET_IN_MAX:]
+                # Each step for all before the next: what was just run is still in the caches of
+                # the processor, which is most of what reading a token costs.
+                those = self._known_among(came)
+                erased = await self._erased(those) if those else ()
                 away: set[UUID] = set()
                 for one in those:
                     if one.person_id in erased or not await self._opened(one, away):
                         one.knock.go_on()
-                if len(those) > 1:
-                    pause = len(those) * GATHER_SECONDS_EACH
+                if len(came) > 1:
+                    pause = len(came) * GATHER_SECONDS_EACH
                     await asyncio.sleep(min(pause, GATHER_SECONDS_MAX))
         finally:
             self._task = None
+
+    def _known_among(self, came: Sequence[Knock]) -> Sequence[_Waiting]:
+        """Find those who may be let in here; the others go on."""
+        those = []
+        for knock in came:
+            try:
+                waiting = self._known(knock)
+            except Exception:
+                # It hinders nobody behind.
+                log.exception("somebody was not understood at the gate")
+                waiting = None
+            if waiting is None:
+                knock.go_on()
+            else:
+                those.append(waiting)
+        return those
 
     async def _erased(self, those: Sequence[_Waiting]) -> Collection[UUID]:
         """Say who was erased; while that cannot be told, the route has to answer everybody."""
@@ -125,31 +140,36 @@ class Gate:
     async def _opened(self, one: _Waiting, away: set[UUID]) -> bool:
         """Say whether somebody's stream is open; what hinders that hinders nobody behind."""
         try:
-            return await self._open(one, away)
+            if one.seen is None:
+                beginning = await self._begun(one, away)
+            else:
+                beginning = self._resumed(one, one.seen)
+            # From here to the end nothing may wait.
+            return beginning is not None and self._open(one, beginning)
         except Exception:
             log.exception("somebody was not let in at the gate")
             return False
 
-    async def _beginning(self, one: _Waiting, away: set[UUID]) -> Beginning | None:
+    def _resumed(self, one: _Waiting, seen: Position) -> Beginning | None:
+        """Find what somebody goes on with."""
+        number, whom = one.audience.after(seen), str(one.person_id)
+        return None if number is None else Beginning(one.audience, whom, whom, b"", number)
+
+    async def _begun(self, one: _Waiting, away: set[UUID]) -> Beginning | None:
         """Find what somebody begins with; `away` are stops whose state could not be read just now.
 
         Where Redis does not answer, each who asked it would wait for those before.
         """
-        if one.seen is None:
-            if one.stop_id in away:
-                return None
-            try:
-                return await self._snapshots.beginning(one.audience, one.stop_id, one.person_id)
-            except Exception:  # noqa: BLE001  # as above
-                away.add(one.stop_id)
-                return None
-        number, whom = one.audience.after(one.seen), str(one.person_id)
-        return None if number is None else Beginning(one.audience, whom, whom, b"", number)
+        if one.stop_id in away:
+            return None
+        try:
+            return await self._snapshots.beginning(one.audience, one.stop_id, one.person_id)
+        except Exception:  # noqa: BLE001  # as above
+            away.add(one.stop_id)
+            return None
 
-    async def _open(self, one: _Waiting, away: set[UUID]) -> bool:
-        beginning = await self._beginning(one, away)
-        # From here to the end nothing may wait.
-        if beginning is None or self._hub.known(one.stop_id) is not one.audience:
+    def _open(self, one: _Waiting, beginning: Beginning) -> bool:
+        if self._hub.known(one.stop_id) is not one.audience:
             return False
         fd = one.knock.take_over()
         if fd is None:

@@ -126,9 +126,7 @@ class Wires(Generic[W]):
     def _sent_together(self, together: Together, those: Sequence[W], content: bytes) -> Sequence[W]:
         """Write to those who took all so far; give the others."""
         free = [wire for wire in those if wire.backlog is None]
-        behind = (
-            [wire for wire in those if wire.backlog is not None] if len(free) < len(those) else []
-        )
+        behind = [wire for wire in those if wire.backlog is not None]
         count, odd = together.write([wire.fd for wire in free], content)
         pulse = self._pulse
         for wire in free:

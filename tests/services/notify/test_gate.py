@@ -115,23 +115,35 @@ async def test_many_who_come_at_once_are_all_let_in(
         assert [change.data["revision"] for change in await heard(reader, read, 1)] == [2]
 
 
+@pytest.fixture(params=["_known", "_open"])
+def fail_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[Any]]:
+    """Gives what has a step of the gate fail for the next who comes, and holds him then."""
+    given = getattr(Gate, request.param)
+    failed: list[Any] = []
+
+    def failing(*what: Any) -> Any:
+        if not failed:
+            failed.append(what)
+            raise OSError("Bad file descriptor")
+        return given(*what)
+
+    def begin() -> list[Any]:
+        monkeypatch.setattr(Gate, request.param, failing)
+        return failed
+
+    return begin
+
+
 async def test_who_cannot_be_let_in_keeps_nobody_waiting(
-    opened: Open, read: Any, keep: Any, world: Any, person: Any, monkeypatch: pytest.MonkeyPatch
+    opened: Open, read: Any, keep: Any, world: Any, person: Any, fail_once: Any
 ) -> None:
     meeting = world.meeting()
     await keep(meeting)
     who = person("delegate", world.delegate)
     assert (await opened(who))[0] == 200
-    given = Gate._open
-    failed: list[Any] = []
-
-    async def failing(gate: Gate, one: Any, away: Any) -> bool:
-        if not failed:
-            failed.append(one)
-            raise OSError("Bad file descriptor")
-        return await given(gate, one, away)
-
-    monkeypatch.setattr(Gate, "_open", failing)
+    failed = fail_once()
     streams = await asyncio.gather(*(opened(who) for _ in range(4)))
 
     assert [status for status, *_ in streams] == [200] * 4
