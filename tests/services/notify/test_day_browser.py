@@ -17,6 +17,11 @@ from shared.service import Service
 from tests.serving import chromium, serving
 
 PHONE = ViewportSize(width=390, height=844)
+THUMB = 44
+SMALL = f"""() => [...document.querySelectorAll("a, button, summary, input")]
+  .filter((one) => one.checkVisibility() && !one.matches(".skip"))
+  .filter((one) => one.getBoundingClientRect().height < {THUMB} - 0.5)
+  .map((one) => one.outerHTML)"""
 
 
 @pytest.fixture
@@ -86,6 +91,8 @@ async def test_what_nobody_called_is_over_after_a_while(
     await expect(page.locator("#live-status")).to_have_attribute("data-state", "live")
     await expect(page.locator("#over [data-slot=state]")).to_have_text("Not called")
     await expect(page.locator("#next")).to_be_hidden()
+    await page.locator("summary").first.click()
+    assert await page.evaluate(SMALL) == [], "what is tapped is as large as a thumb"
 
 
 async def test_a_live_state_that_is_lost_and_filled_again_brings_nothing_back(
