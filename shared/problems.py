@@ -52,6 +52,7 @@ STATUS: Mapping[type[Refusal], int] = {
     TooMany: 429,
     Busy: 503,
 }
+MISTYPED = frozenset({"invalid", "malformed"})
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -110,6 +111,9 @@ def _answer(
     request: Request, status: int, code: str, detail: str, faults: Sequence[Fault] = ()
 ) -> Response:
     if _is_page(request):
+        if request.method == "GET" and code in MISTYPED:
+            # Nobody filled in anything: the address is mistyped, or was cut off in a mail.
+            code, faults = "not_found", ()
         return PROBLEMS.render(
             request,
             "problem.html",

@@ -66,6 +66,11 @@ async def leave() -> None:
     raise Stale("Somebody was faster.")
 
 
+@router.get("/pages")
+async def paged(number: int) -> None:
+    del number
+
+
 @router.get("/broken")
 async def broken() -> None:
     raise ZeroDivisionError
@@ -162,6 +167,21 @@ async def test_an_error_is_a_page_for_people_and_json_for_programs(
         "code": code,
         "request_id": answer.headers["X-Request-Id"],
     }
+
+
+async def test_an_address_that_was_cut_off_is_no_form_that_was_filled_in(
+    client: httpx2.AsyncClient,
+) -> None:
+    for lang, sentence in (("en", "There is nothing at this address."), ("zh", "此地址没有内容。")):
+        page = await client.get(f"/pages?number=abc&lang={lang}", headers=PAGE)
+        assert page.status_code == 422
+        assert sentence in page.text
+        assert "query/number" not in page.text
+
+
+async def test_who_must_sign_in_is_led_back_afterwards(client: httpx2.AsyncClient) -> None:
+    page = await client.get("/notes?one=1&two=2", headers=PAGE)
+    assert 'href="/sign-in?next=/notes%3Fone%3D1%26two%3D2"' in page.text
 
 
 async def test_a_program_gets_json_whatever_it_accepts(client: httpx2.AsyncClient) -> None:

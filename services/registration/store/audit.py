@@ -55,7 +55,7 @@ async def page(
         "ORDER BY at DESC, id DESC LIMIT $2) "
         "SELECT entry.*, actor.id AS known_actor, actor.full_name AS actor_full_name, "
         "actor.native_name AS actor_native_name, actor.latin_name AS actor_latin_name, "
-        "r.id AS registration_id, person.full_name, person.native_name, person.latin_name, "
+        "r.id AS registration_id, application.id AS application_id, person.full_name, person.native_name, person.latin_name, "
         "item.title, stop.city, stop.timezone, partner.name AS partner, "
         "organization.name AS organization, organization.native_name AS native_organization "
         "FROM entry LEFT JOIN person AS actor ON actor.id = entry.actor_id "
@@ -65,7 +65,11 @@ async def page(
         "ON item.id = coalesce(r.programme_item_id, entry.subject_id) "
         "LEFT JOIN stop ON stop.id = coalesce(entry.stop_id, item.stop_id, entry.subject_id) "
         "LEFT JOIN partner_organization AS partner ON partner.id = entry.subject_id "
-        "LEFT JOIN organization ON organization.id = entry.subject_id "
+        "LEFT JOIN letter ON letter.id = entry.subject_id "
+        "LEFT JOIN application "
+        "ON application.id = coalesce(letter.application_id, entry.subject_id) "
+        "LEFT JOIN organization "
+        "ON organization.id = coalesce(application.organization_id, entry.subject_id) "
         "ORDER BY entry.at DESC, entry.id DESC",
         *arguments,
     )

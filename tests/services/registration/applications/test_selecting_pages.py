@@ -297,7 +297,10 @@ async def test_what_was_decided_is_read_in_the_audit(
     await selection.led(ana, "select")
     await selection.letter(ana)
     path = f"/desk/audit?mission_id={selection.mission}"
-    page = words(await selection.house.page(path, selection.staff, lang=language))
+    page = await selection.house.page(path, selection.staff, lang=language)
+    desk = f'<a href="/desk/applications/{ana.id}">Ana Inc.</a>'
+    assert page.count(desk) == 3, "reviewed, selected, invited"
+    page = words(page)
     assert said in page
     assert str(ana.id) not in page
     assert ("home content" if language == "en" else "本国成分") in page
