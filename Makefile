@@ -25,10 +25,9 @@ rehearse-kafka: ## the same over a real Kafka
 	@scripts/setup dev
 	@$(PYTHON) -m services rehearse $(EXAMPLE) --log kafka $(ARGS)
 
-test: ## check, then all tests (ARGS: pytest's)
+test: ## check, and all tests (ARGS: pytest's)
 	@scripts/setup dev
-	@$(MAKE) --no-print-directory check
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec scripts/test $(ARGS)
 
 check: ## linters, types, and who may import whom
 	@scripts/setup dev
