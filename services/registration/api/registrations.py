@@ -165,7 +165,7 @@ def _begin(call: Call, tell: Tell, item_id: str) -> bool:
     if b"authorization" in call.headers or b"cookie" in call.headers or not held.waiting.is_quiet:
         return False
     item, now = read_id(item_id), current_time()
-    asked = held.forms.fresh(item)
+    asked = held.forms.known(held.database, item)
     if asked is None or asked.questions:
         return False
     key, body = key_of_call(call, None), call.read(RegistrationBody)

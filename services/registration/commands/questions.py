@@ -1,9 +1,13 @@
 """Questions: staff defines them, and registrations are checked against them."""
 
+import asyncio
+import contextvars
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +28,7 @@ from shared.postgres import Connection, Database
 
 QUESTIONS_MAX = 200
 REMEMBERED_SECONDS = 5
+RENEWED_SECONDS = 2.5
 REMEMBERED_MAX = 1_000
 
 Definition = Mapping[str, Any]
@@ -39,47 +44,89 @@ class Asked:
     """The id of each question by its code."""
 
 
-class Forms:
-    """Each item's questions, remembered for a few seconds: a rush asks for them all the time."""
+Reader = Callable[[Database, UUID], Coroutine[Any, Any, Asked]]
 
-    def __init__(self) -> None:
-        self._known: dict[UUID, tuple[float, Asked | None]] = {}
+
+class Forms:
+    """Each item's questions, remembered for a few seconds: a rush asks for them all the time.
+
+    Read once for all who ask meanwhile, and again before they are forgotten: in a rush hundreds
+    would read them at the same moment, and hold up the batch that waits for a connection.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: dict[UUID, tuple[float, Asked]] = {}
+        self._reading: dict[UUID, asyncio.Task[Asked]] = {}
 
     def forget(self) -> None:
         """Read again; other processes do so within seconds."""
         self._known.clear()
+        # What was read before the change is nobody's who asks now, nor remembered.
+        self._reading.clear()
 
     async def of_item(self, database: Database, item_id: UUID) -> Asked:
         """Give what those who register to an item are asked; raises `NotFound`."""
-        if (known := self.fresh(item_id)) is not None:
+        if (known := self.known(database, item_id)) is not None:
             return known
-        async with database.reading() as connection:
-            item = await missions.item(connection, item_id)
-            rows = await store.of_item(connection, item_id)
-        if item is None:
-            raise NotFound("There is no such programme item.")
-        return self._remember(item_id, item["kind"], rows)
+        return await asyncio.shield(self._read(item_id, _of_item, database))
 
     async def of_stop(self, database: Database, stop_id: UUID) -> Asked:
         """Give what a stop's form asks, for all of its items."""
-        if (known := self.fresh(stop_id)) is not None:
+        if (known := self._fresh(stop_id, _of_stop, database)) is not None:
             return known
-        async with database.reading() as connection:
-            rows = await store.of_stop(connection, stop_id)
-        return self._remember(stop_id, "", rows)
+        return await asyncio.shield(self._read(stop_id, _of_stop, database))
 
-    def fresh(self, id_: UUID) -> Asked | None:
-        """Give what an item's or a stop's form asks, where that is remembered."""
-        asked_at, asked = self._known.get(id_, (0.0, None))
-        return asked if time.monotonic() - asked_at < REMEMBERED_SECONDS else None
+    def known(self, database: Database, item_id: UUID) -> Asked | None:
+        """Give what an item's form asks, where that need not be waited for."""
+        return self._fresh(item_id, _of_item, database)
 
-    def _remember(self, id_: UUID, kind: str, rows: Sequence[asyncpg.Record]) -> Asked:
-        questions = [store.question_of(row) for row in rows]
-        asked = Asked(kind, questions, {row["code"]: row["id"] for row in rows})
+    def _fresh(self, id_: UUID, read: Reader, database: Database) -> Asked | None:
+        asked_at, asked = self._known.get(id_, (-math.inf, None))
+        age = self._clock() - asked_at
+        if age >= REMEMBERED_SECONDS:
+            return None
+        if age >= RENEWED_SECONDS:
+            self._read(id_, read, database)
+        return asked
+
+    def _read(self, id_: UUID, read: Reader, database: Database) -> asyncio.Task[Asked]:
+        task = self._reading.get(id_)
+        if task is None:
+            # In a context of its own: it belongs to no one request.
+            task = asyncio.create_task(read(database, id_), context=contextvars.Context())
+            self._reading[id_] = task
+            task.add_done_callback(partial(self._remember, id_))
+        return task
+
+    def _remember(self, id_: UUID, task: asyncio.Task[Asked]) -> None:
+        if self._reading.get(id_) is not task:
+            return
+        del self._reading[id_]
+        if task.cancelled() or task.exception() is not None:
+            return
         if len(self._known) >= REMEMBERED_MAX:
             self._known.clear()
-        self._known[id_] = time.monotonic(), asked
-        return asked
+        self._known[id_] = self._clock(), task.result()
+
+
+async def _of_item(database: Database, item_id: UUID) -> Asked:
+    async with database.reading() as connection:
+        item = await missions.item(connection, item_id)
+        rows = await store.of_item(connection, item_id)
+    if item is None:
+        raise NotFound("There is no such programme item.")
+    return _asked(item["kind"], rows)
+
+
+async def _of_stop(database: Database, stop_id: UUID) -> Asked:
+    async with database.reading() as connection:
+        return _asked("", await store.of_stop(connection, stop_id))
+
+
+def _asked(kind: str, rows: Sequence[asyncpg.Record]) -> Asked:
+    questions = [store.question_of(row) for row in rows]
+    return Asked(kind, questions, {row["code"]: row["id"] for row in rows})
 
 
 async def answered(forms: Forms, database: Database, item_id: UUID, sign_up: SignUp) -> SignUp:
