@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -239,7 +240,8 @@ class Crowd:
     rate: float
     result: Result = field(default_factory=Result)
     idle: list[Caller] = field(default_factory=list)
-    _due: deque[bytes] = field(default_factory=deque)
+    _due: deque[bytes | None] = field(default_factory=deque)
+    """None: somebody new, whose request is made when it can be sent."""
     _returning: list[tuple[float, int, bytes]] = field(default_factory=list)
     _is_over: bool = False
 
@@ -247,9 +249,9 @@ class Crowd:
         """Let people come for `seconds`."""
         started = time.perf_counter()
         while (now := time.perf_counter()) < started + seconds:
-            for _ in range(int((now - started) * self.rate) - self.result.offered):
-                self.result.offered += 1
-                self._due.append(self.make())
+            newcomers = int((now - started) * self.rate) - self.result.offered
+            self.result.offered += newcomers
+            self._due.extend(itertools.repeat(None, newcomers))
             while self._returning and self._returning[0][0] <= now:
                 self._due.append(heapq.heappop(self._returning)[2])
             self._send()
@@ -270,7 +272,7 @@ class Crowd:
 
     def _send(self) -> None:
         while self._due and self.idle:
-            self.idle.pop().send(self._due.popleft())
+            self.idle.pop().send(self._due.popleft() or self.make())
 
 
 async def flood(port: int, make: Make, *, connections: int, rate: float, seconds: float) -> Result:
