@@ -58,9 +58,20 @@ CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 def install(app: FastAPI, routes: Sequence[BaseRoute] = ()) -> None:
     """Answer every kind of error in one way; `routes` are those it will have."""
-    app.state.routes = [route for route in routes if isinstance(route, Route)]
+    app.state.routes = list(_every(routes))
     for kind, handler in _handlers().items():
         app.add_exception_handler(kind, handler)
+
+
+def _every(routes: Sequence[BaseRoute]) -> Iterator[Route]:
+    """Give routes one by one, those of routers within routers as well."""
+    for route in routes:
+        # FastAPI keeps a router that another one includes as it is, and asks it in its turn.
+        within = getattr(route, "original_router", None)
+        if within is not None:
+            yield from _every(within.routes)
+        elif isinstance(route, Route):
+            yield route
 
 
 async def answered(request: Request, error: Exception) -> Response:
