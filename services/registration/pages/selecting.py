@@ -303,7 +303,7 @@ async def publish(
     return RedirectResponse(f"/desk/missions/{mission_id}/call?saved=1", 303)
 
 
-@router.post("/desk/missions/{mission_id}/certifications")
+@router.post("/desk/missions/{mission_id}/call/certifications")
 async def publish_texts(
     mission_id: UUID, request: Request, held: Held, who: Caller, now: Now
 ) -> Response:

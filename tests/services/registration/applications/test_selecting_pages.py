@@ -136,7 +136,7 @@ async def test_what_is_typed_of_the_call_is_not_lost_when_the_texts_are_publishe
     texts = {f"{code}_{language}": f"Text {code}" for code in CODES for language in ("en", "zh")}
     form = announced(statement_en="Typed, and not published.") | texts
 
-    answer = await selection.house.send(f"{path}/certifications", form, selection.staff)
+    answer = await selection.house.send(f"{path}/call/certifications", form, selection.staff)
 
     assert "The call is not published as you typed it" in answer.text
     assert "Typed, and not published." in answer.text
@@ -148,7 +148,7 @@ async def test_what_is_typed_of_the_call_is_not_lost_when_the_texts_are_publishe
     kept = form | {"revision": "2", "criterion_en.1": "Plan", "criterion_zh.1": "计划"}
     kept = kept | {"weight.1": "30", "criterion_en.3": "", "criterion_zh.3": "", "weight.3": ""}
     assert "Typed, and not published." in again
-    same = await selection.house.send(f"{path}/certifications", kept, selection.staff)
+    same = await selection.house.send(f"{path}/call/certifications", kept, selection.staff)
     assert same.status_code == 303, "nothing is left to be published"
 
 
@@ -165,7 +165,7 @@ async def test_texts_that_are_typed_are_not_lost_when_the_call_is_published(
     assert (await selection.house.rows("SELECT revision FROM call"))[0]["revision"] == 2
     assert await selection.house.rows("SELECT FROM certification WHERE version > 1") == []
     wrong = form | {"litigation_zh": "", "revision": "2"}
-    fault = await selection.house.send(f"{path}/certifications", wrong, selection.staff)
+    fault = await selection.house.send(f"{path}/call/certifications", wrong, selection.staff)
     assert fault.status_code == 422
     assert ">Stricter.</textarea>" in fault.text
 
@@ -181,7 +181,7 @@ async def test_texts_are_proposed_and_a_changed_one_becomes_a_version(
     texts |= {f"{code}_zh": f"Text之{code}" for code in CODES}
 
     answer = await selection.house.send(
-        f"/desk/missions/{selection.mission}/certifications",
+        f"/desk/missions/{selection.mission}/call/certifications",
         texts | {"litigation_en": "Stricter"},
         selection.staff,
     )
