@@ -9,7 +9,7 @@ from typing import Any
 
 import playwright
 import uvicorn
-from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
 
 from services.embedded.servers.child import free_port
 from shared.access import Tokens
@@ -73,9 +73,44 @@ async def behind_an_address(app: Any) -> AsyncIterator[str]:
     async with asyncio.timeout(START_SECONDS_MAX):
         while not server.started:
             await asyncio.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{port}"
+    _BEHIND[address] = server
+    yield address
+    del _BEHIND[address]
     server.should_exit = True
     await task
+
+
+_BEHIND: dict[str, uvicorn.Server] = {}
+
+
+async def lose_network(context: BrowserContext, address: str) -> None:
+    """Let a browser reach nothing.
+
+    Chromium forgets that it is to be offline for a service worker that starts anew: so nobody
+    listens at the address either.
+    """
+    await context.set_offline(True)
+    server = _BEHIND[address]
+    for listening in server.servers:
+        listening.close()
+    for connection in [*server.server_state.connections]:
+        connection.transport.abort()
+
+
+async def find_network(context: BrowserContext, address: str) -> None:
+    """Let a browser reach the address again."""
+    server = _BEHIND[address]
+    config = server.config
+
+    def protocol() -> asyncio.Protocol:
+        kind: Any = config.http_protocol_class
+        made: asyncio.Protocol = kind(config=config, server_state=server.server_state, app_state={})
+        return made
+
+    loop = asyncio.get_running_loop()
+    server.servers = [await loop.create_server(protocol, config.host, config.port)]
+    await context.set_offline(False)
 
 
 class _Driver:

@@ -27,7 +27,7 @@ from services.registration.domain import scans
 from services.registration.pages import scanner
 from shared.access import Principal
 from shared.http import SESSION_COOKIE
-from tests.serving import behind_an_address, chromium
+from tests.serving import behind_an_address, chromium, find_network, lose_network
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
@@ -137,7 +137,7 @@ async def test_scans_without_the_network_are_kept_and_sent_once(
         lambda answer: sent.append(answer.status) if answer.url.endswith("/scans") else None,
     )
 
-    await context.set_offline(True)
+    await lose_network(context, address)
     await typed(page, known[0])
     await says(page, "accepted", "Not verified", is_verified=False)
     await typed(page, known[0])
@@ -154,7 +154,7 @@ async def test_scans_without_the_network_are_kept_and_sent_once(
     await says(page, "accepted", "Sample bo", is_verified=False)
     assert await house.rows("SELECT FROM scan") == []
 
-    await context.set_offline(False)
+    await find_network(context, address)
     await expect(page.locator("#connection")).to_have_text("Online", timeout=10_000)
     await says(page, "accepted", "Sample bo")
 
@@ -185,7 +185,7 @@ async def test_a_scan_that_never_left_the_phone_is_taken_back_there(
 
     page.on("dialog", answer)
 
-    await context.set_offline(True)
+    await lose_network(context, address)
     for code in known:
         await typed(page, code)
         await says(page, "accepted", "Not verified", is_verified=False)
@@ -207,7 +207,7 @@ async def test_a_scan_that_never_left_the_phone_is_taken_back_there(
     await page.locator("#recent li").first.get_by_role("button", name="Take back").click()
     await says(page, "undone", "The badge can be scanned again")
 
-    await context.set_offline(False)
+    await find_network(context, address)
     await expect(page.locator("#connection")).to_have_text("Online", timeout=10_000)
     rows = await house.rows("SELECT person_id::text, outcome FROM scan")
     assert [tuple(row) for row in rows] == [(bo["participant_id"], "accepted")]
@@ -333,7 +333,7 @@ async def test_the_night_after_a_stop_its_people_are_forgotten(
     await says(page, "accepted", "Sample ana")
 
     # The clock of the phone runs on; without the network no other list comes.
-    await context.set_offline(True)
+    await lose_network(context, address)
     await page.clock.install(time=datetime.now(UTC) + timedelta(hours=13))
     await page.reload()
 
