@@ -98,9 +98,7 @@ async def put_stop(
 
     Gives the partners that are new among its hosts, and among all of its partners.
     """
-    before = await connection.fetchrow(
-        "SELECT hosts, partners FROM feed_stop WHERE stop_id = $1", event.stop_id
-    )
+    before = await roles_at(connection, [event.stop_id])
     # Those that were told before all of them were named had their hosts at least.
     partners = event.partners or event.hosts
     done = await connection.execute(
@@ -116,7 +114,7 @@ async def put_stop(
     )
     if done == NOTHING:
         return [], []
-    hosts_before, partners_before = before or ([], [])
+    hosts_before, partners_before = before.get(event.stop_id, ((), ()))
     return sorted({*event.hosts} - {*hosts_before}), sorted({*partners} - {*partners_before})
 
 

@@ -1,14 +1,12 @@
 // Keeps somebody's own day current.
 
 import { follow, statusLine } from "/static/shared/live.js";
-import { OVER, beginsAt, byTime, clock, copy, element, isForgotten, running, upcoming } from "./meetings.js";
+import { OVER, beginsAt, byTime, clock, copy, element, isForgotten, running, timeFrom, upcoming } from "./meetings.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const time = clock(facts.zone);
 const meetings = new Map();
-// A phone's own clock may be wrong; the server's was right when it made the page.
-const ahead = Date.parse(facts.now) - Date.now();
-const now = () => Date.now() + ahead;
+const now = timeFrom(facts.now);
 const asked = new Set(Object.keys(facts.names));
 
 const partners = (meeting) => meeting.parties.filter((p) => p.participant_id !== facts.me);

@@ -48,6 +48,12 @@ export function clock(zone) {
   return (milliseconds) => format.format(milliseconds);
 }
 
+/** Tell the time, from what it was where a page was made: the clock here may be wrong. */
+export function timeFrom(made) {
+  const ahead = Date.parse(made) - Date.now();
+  return () => Date.now() + ahead;
+}
+
 export const beginsAt = (meeting) =>
   Date.parse(meeting.starts_at) + meeting.delay_minutes * 60_000;
 

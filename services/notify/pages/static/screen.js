@@ -1,7 +1,7 @@
 // Keeps the venue screen current, and its clock right.
 
 import { follow, statusLine } from "/static/shared/live.js";
-import { beginsAt, byLabel, byTime, clock, copy, element, running, upcoming } from "./meetings.js";
+import { beginsAt, byLabel, byTime, clock, copy, element, running, timeFrom, upcoming } from "./meetings.js";
 
 const SIZES = [6, 12, 20, 30, 42];
 
@@ -9,8 +9,7 @@ const facts = JSON.parse(document.getElementById("facts").textContent);
 const time = clock(facts.zone);
 const tables = document.getElementById("tables");
 const meetings = new Map();
-// A screen's own clock may be wrong; the server's was right when it made the page.
-const ahead = Date.parse(facts.now) - Date.now();
+const now = timeFrom(facts.now);
 
 // The server's `rendering.py` has the same sizes.
 function fit(name) {
@@ -30,11 +29,11 @@ function names(party) {
 }
 
 function tile(point, those) {
-  const now = running(those);
-  const next = upcoming(those, Date.now() + ahead);
-  const shown = now ?? next;
+  const present = running(those);
+  const next = upcoming(those, now());
+  const shown = present ?? next;
   const [made, slot] = copy("tile");
-  const state = now?.state ?? (next ? "next" : "free");
+  const state = present?.state ?? (next ? "next" : "free");
   made.dataset.state = state;
   slot("point").textContent = point;
   slot("label").replaceChildren(
@@ -46,8 +45,8 @@ function tile(point, those) {
   slot("late").textContent = `+${shown?.delay_minutes ?? 0}′`;
   slot("time").textContent = shown ? time(beginsAt(shown)) : "";
   slot("pair").replaceChildren(...(shown ? sides(shown).map(names) : []));
-  slot("then").hidden = !(now && next);
-  if (now && next) {
+  slot("then").hidden = !(present && next);
+  if (present && next) {
     const companies = sides(next).map((p) => p.native_organization || p.organization);
     slot("then").replaceChildren(
       element("span", "number", time(beginsAt(next))),
@@ -82,7 +81,7 @@ follow(`/api/v1/live/stops/${facts.stop}`, {
 });
 
 setInterval(() => {
-  document.getElementById("clock").textContent = time(Date.now() + ahead);
+  document.getElementById("clock").textContent = time(now());
 }, 1000);
 // What nobody calls is given up after a while, though nothing is told of it.
 setInterval(render, 60_000);
