@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiokafka.conn
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -19,6 +20,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from shared.log import outbox as rows
+from shared.log.connection import Connection
 from shared.log.records import Record
 from shared.log.security import IN_THE_CLEAR, Security
 from shared.postgres import Database, own_connection, stand_by
@@ -32,6 +34,9 @@ POLL_MILLISECONDS = 500
 LOOK_SECONDS = 0.25
 SEND_SECONDS_MAX = 30
 STOP_SECONDS_MAX = 5
+
+# It has no argument for the kind of connection.
+aiokafka.conn.AIOKafkaConnection = Connection
 
 log = structlog.get_logger()
 

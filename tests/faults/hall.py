@@ -35,7 +35,7 @@ from shared.log.postgres import PostgresLog
 from shared.log.records import Log
 from shared.log.sequencer import number
 from shared.postgres import Database, migrate
-from shared.process import persist
+from shared.process import cancel, persist
 
 ROOT = Path(__file__).parents[2]
 SECRET = "only for tests, and long enough for them"
@@ -98,9 +98,10 @@ class Hall:
             try:
                 yield Publisher(database)
             finally:
-                for loop in loops:
-                    loop.cancel()
-                await asyncio.wait(loops)
+                ended = [loop for loop in loops if loop.done()]
+                await cancel(loops)
+            for loop in ended:
+                loop.result()
 
     async def back(self, server: Server) -> None:
         """Wait until a server that was killed answers again."""

@@ -63,10 +63,16 @@ class Poller:
         return dict(found)
 
     async def until(self, wanted: Told) -> None:
-        """Wait until as much was read as there is, and a little, for what is too much."""
+        """Wait until as much was read as there is, and a little, for what is too much.
+
+        Not for ever: until nothing came for a while.
+        """
         total = sum(map(len, wanted.values()))
-        end = time.monotonic() + SECONDS_MAX
-        while sum(map(len, self.meetings().values())) < total and time.monotonic() < end:
+        read, since = -1, time.monotonic()
+        while sum(map(len, self.meetings().values())) < total:
+            if len(self.read) > read:
+                read, since = len(self.read), time.monotonic()
+            assert time.monotonic() < since + SECONDS_MAX, f"{read} events, then nothing more"
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)
 
