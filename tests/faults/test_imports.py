@@ -16,14 +16,17 @@ ROWS = 3 * CHUNK
 PLACES = 500
 """As many as the item has: who comes later in the list waits, in its order."""
 # The last that a chunk writes is what the next list is compared with.
-ENDS_A_CHUNK = """EXISTS (
-    SELECT FROM pg_locks WHERE relation = 'hosted_row'::regclass AND mode = 'RowExclusiveLock'
-    AND NOT granted)"""
+WAITS = """EXISTS (
+    SELECT FROM pg_locks WHERE relation = 'hosted_row'::regclass AND mode = '%s' AND NOT granted)"""
+ENDS_A_CHUNK = WAITS % "RowExclusiveLock"
+STANDS_BEHIND = WAITS % "ShareLock"
+LOCK = "LOCK TABLE hosted_row IN SHARE MODE"
+SECONDS_MAX = 120
 NAMES = {"en": "Sample Bureau", "zh": "示例商务局"}
 
 
-async def sent(pair: "Pair") -> str:
-    """Send a list that is applied as soon as it is checked, and give its id."""
+async def sent(pair: "Pair") -> None:
+    """Send a list that is applied as soon as it is checked."""
     (mission,) = await pair.rows("SELECT id FROM mission")
     path = f"/missions/{mission['id']}/partners"
     partner = await pair.staff("POST", path, {"name": NAMES, "kind": "government"})
@@ -39,28 +42,35 @@ async def sent(pair: "Pair") -> str:
         headers=pair.headers() | {"Idempotency-Key": uuid4().hex},
     )
     assert answer.status_code == 202, answer.text
-    import_id: str = answer.json()["id"]
-    return import_id
 
 
 async def until(pair: "Pair", condition: str) -> None:
     """Wait until a query says so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(SECONDS_MAX):
         while not (await pair.rows(f"SELECT {condition} AS is_so"))[0]["is_so"]:
             await asyncio.sleep(0.01)
 
 
-async def killed_in_a_chunk(pair: "Pair") -> None:
-    """Kill the service when people are registered and told, and nothing of it is committed."""
-    connection = await asyncpg.connect(pair.database_url)
+async def killed_in_the_second_chunk(pair: "Pair") -> None:
+    """Send a list, and kill the service when the first of it is registered and told, and more of
+    it is, of which nothing is committed.
+    """
+    one, other = [await asyncpg.connect(pair.database_url) for _ in range(2)]
     try:
-        async with connection.transaction():
-            await connection.execute("LOCK TABLE hosted_row IN SHARE MODE")
+        async with one.transaction():
+            await one.execute(LOCK)
+            await sent(pair)
             await until(pair, ENDS_A_CHUNK)
-            pair.service.kill()
-            await asyncio.sleep(0.1)
+            # Who stands behind the first chunk comes before the second.
+            behind = asyncio.create_task(other.execute(f"BEGIN; {LOCK}"))
+            await until(pair, STANDS_BEHIND)
+        await behind
+        await until(pair, ENDS_A_CHUNK)
+        pair.service.kill()
+        await asyncio.sleep(0.1)
     finally:
-        await connection.close()
+        await one.close()
+        await other.close()
     await pair.service.ready()
 
 
@@ -77,16 +87,13 @@ async def apart(pair: "Pair") -> int:
 async def test_a_service_that_is_killed_while_it_applies_a_list_doubles_and_loses_no_row(
     pair: "Pair",
 ) -> None:
-    await sent(pair)
-    await until(pair, "EXISTS (SELECT FROM import_row WHERE status IS NOT NULL)")
-    await killed_in_a_chunk(pair)
+    await killed_in_the_second_chunk(pair)
 
     (found,) = await pair.rows(
         "SELECT state, (SELECT count(*) FROM import_row WHERE status IS NULL) AS open "
         "FROM import_list"
     )
-    assert found["state"] == "applying", "the list was applied before it could be cut off"
-    assert 0 < found["open"] < ROWS
+    assert (found["state"], found["open"]) == ("applying", ROWS - CHUNK)
     assert await apart(pair) == 0
 
     # The time passes after which another one takes the list over.
