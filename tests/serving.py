@@ -9,7 +9,7 @@ from typing import Any
 
 import playwright
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright, expect
 
 from services.embedded.servers.child import free_port
 from shared.access import Tokens
@@ -20,7 +20,11 @@ from tests.promises import Promises
 
 CHROMIUM = ["--no-sandbox", "--disable-dev-shm-usage"]
 PLAYWRIGHT = Path(playwright.__file__).parent
-START_SECONDS_MAX = 20
+START_SECONDS_MAX = 60
+MILLISECONDS_MAX = 60_000
+"""For what a page must come to show: a machine that is busy with other tests may take its time."""
+
+expect.set_options(timeout=MILLISECONDS_MAX)
 
 
 _FREE: dict[str, list[App]] = {}

@@ -9,19 +9,15 @@ from playwright.async_api import Browser, Page, expect
 
 from shared.http import SESSION_COOKIE
 from tests.services.matching.browsing import page as page_of
-from tests.serving import behind_an_address, chromium
+from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
-
-MILLISECONDS_MAX = 60_000
-"""A machine that is busy with other tests may take its time."""
 
 
 @pytest.fixture
 async def browser(house: "House") -> AsyncIterator[tuple[Browser, str]]:
     """A browser, and the address of a board with a day's meetings."""
-    expect.set_options(timeout=MILLISECONDS_MAX)
     await house.day()
     transport: Any = house.client._transport
     async with behind_an_address(transport.app) as address, chromium() as opened:

@@ -9,13 +9,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from shared.http import SESSION_COOKIE
-from tests.serving import behind_an_address, chromium
+from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-# A machine that is busy with other tests may take its time.
-MILLISECONDS_MAX = 60_000
 PHONE = {"width": 390, "height": 844}
 
 
@@ -48,7 +46,6 @@ class Site:
 
 @pytest.fixture
 async def site(house: "House") -> AsyncIterator[Site]:
-    expect.set_options(timeout=MILLISECONDS_MAX)
     transport: Any = house.client._transport
     async with behind_an_address(transport.app) as address, chromium() as browser:
         yield Site(house, address, browser)

@@ -10,13 +10,11 @@ import pytest
 from playwright.async_api import Page, expect
 
 from shared.http import SESSION_COOKIE
-from tests.serving import behind_an_address, chromium
+from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-# A machine that is busy with other tests may take its time.
-MILLISECONDS_MAX = 60_000
 PHONE = {"width": 390, "height": 844}
 LATER = timedelta(days=2557)
 
@@ -42,7 +40,6 @@ async def day(house: "House") -> "House":
 @pytest.fixture
 async def staff(day: "House") -> AsyncIterator[Page]:
     """A page on the phone of mission staff."""
-    expect.set_options(timeout=MILLISECONDS_MAX)
     transport: Any = day.client._transport
     token = day.tokens.sign(day.boss, "session", datetime.now(UTC))
     async with behind_an_address(transport.app) as address, chromium() as browser:

@@ -14,7 +14,7 @@ from services.notify.pages import day
 from shared.access import Tokens
 from shared.http import SESSION_COOKIE
 from shared.service import Service
-from tests.serving import chromium, serving
+from tests.serving import MILLISECONDS_MAX, chromium, serving
 
 PHONE = ViewportSize(width=390, height=844)
 THUMB = 44
@@ -47,6 +47,7 @@ async def page(address: str, tokens: Tokens, world: Any, person: Any) -> AsyncIt
     """A delegate's phone."""
     async with chromium() as browser:
         context = await browser.new_context(viewport=PHONE, locale="en-US")
+        context.set_default_timeout(MILLISECONDS_MAX)
         token = tokens.sign(person("delegate", world.delegate), "session", datetime.now(UTC))
         await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
         page = await context.new_page()
@@ -105,5 +106,5 @@ async def test_a_live_state_that_is_lost_and_filled_again_brings_nothing_back(
     await expect(table).to_have_text("T5")
     await redis.flushall()
     await keep(world.then(first, "called", revision=3, point="T6"))
-    await expect(table).to_have_text("T6", timeout=10_000)
+    await expect(table).to_have_text("T6")
     await expect(page.locator("#live-status")).to_have_attribute("data-state", "live")

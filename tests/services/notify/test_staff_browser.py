@@ -24,7 +24,7 @@ from shared.access import Principal, Tokens
 from shared.http import SESSION_COOKIE, now
 from shared.service import Service
 from tests.services.notify.smtp import listening
-from tests.serving import chromium, serving
+from tests.serving import MILLISECONDS_MAX, chromium, serving
 
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LONG = "an.address.of.somebody.with.many.names@subdomain.of.an.example.org"
@@ -74,6 +74,7 @@ async def address(resources: Resources, tokens: Tokens, planned: Any) -> AsyncIt
 async def opened(address: str, session: str, language: str) -> AsyncIterator[Page]:
     async with chromium() as browser:
         context = await browser.new_context(viewport=PHONE, locale=language)
+        context.set_default_timeout(MILLISECONDS_MAX)
         url = address.partition("/desk")[0]
         await context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": url}])
         page = await context.new_page()

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.serving import behind_an_address, chromium
+from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
 
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
-
-# A machine that is busy with other tests may take its time.
-MILLISECONDS_MAX = 60_000
-expect.set_options(timeout=MILLISECONDS_MAX)
 
 REGISTER = "/missions/sample/stops/guangzhou/register"
 DIET: dict[str, Any] = {

@@ -69,7 +69,7 @@ def number(page: str) -> int:
 
 async def called(browser: httpx2.AsyncClient) -> str:
     """Wait for the turn and give the form."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             answer = await browser.get(FORM, follow_redirects=True)
             if answer.url.path == FORM:
@@ -286,7 +286,7 @@ async def test_a_phone_waits_and_is_led_to_the_form_with_what_was_typed(site: Si
     await press(page)
     await expect(page.get_by_role("alert")).to_contain_text("many are registering")
     await page.get_by_role("link", name="To the waiting room").click()
-    await page.wait_for_url(f"**{FORM}", timeout=30_000)
+    await page.wait_for_url(f"**{FORM}", timeout=120_000)
     await expect(page.get_by_text("It is your turn. Please send the form by")).to_be_visible()
     await expect(page.locator("[data-until]")).to_contain_text("15")
     await expect(page.locator("[name=email]")).to_have_value("ana@example.com")
@@ -305,7 +305,7 @@ async def test_a_phone_sees_the_line_move_and_the_form_open_by_itself(site: Site
 
     page = await site.open(ROOM)
     await expect(page.locator("#waiting-number")).to_have_text(re.compile(r"\d+"))
-    await page.wait_for_url(f"**{FORM}", timeout=40_000)
+    await page.wait_for_url(f"**{FORM}", timeout=120_000)
 
     await expect(page.get_by_text("It is your turn. Please send the form by")).to_be_visible()
 
@@ -322,7 +322,7 @@ async def test_a_phone_counts_down_and_finds_the_form_open(site: Site) -> None:
     page = await site.open(FORM)
     await expect(page.locator("#waiting-clock")).to_have_text(re.compile(r"00:00:0\d"))
 
-    await page.wait_for_url(f"**{FORM}", timeout=30_000)
+    await page.wait_for_url(f"**{FORM}", timeout=120_000)
 
     await expect(page.get_by_label("Full name")).to_be_visible()
     assert datetime.now(UTC) >= opens_at
