@@ -27,7 +27,7 @@ def gone() -> Gone:
     async def wait(folder: Path) -> None:
         # Each process of a server, and each child of it, holds the folder's lock by inheritance.
         with (folder / "lock").open() as lock:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while not is_free(lock.fileno()):
                     await asyncio.sleep(0.02)
 

@@ -42,7 +42,7 @@ class Clerk:
         return Reply(201, {"way": "task", "length": len(call.body), "name": name}, {})
 
     async def next(self) -> tuple[Call, Tell]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.begun:
                 await asyncio.sleep(0.005)
         return self.begun.pop(0)
@@ -66,7 +66,7 @@ class Client:
         self.writer.write(head.encode() + body)
 
     async def read(self) -> tuple[int, dict[str, str], dict[str, object]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
             content = await self.reader.readexactly(int(headers["content-length"]))
@@ -235,6 +235,6 @@ async def test_a_connection_ends_on_which_nothing_is_asked(
         await asyncio.sleep(0.4)
         tell(Reply(201, {}, {}))
         assert (await silent.read())[0] == 201
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await silent.reader.read() == b""
     silent.writer.close()

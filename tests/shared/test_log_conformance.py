@@ -16,7 +16,7 @@ TOPIC = "registration"
 
 async def read_all(reader: Reader, count: int) -> list[Record]:
     records: list[Record] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(records) < count:
             records += await reader.poll()
     return records

@@ -59,7 +59,7 @@ async def asked(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
 
 async def test_what_was_taken_over_goes_on_without_the_server(port: int) -> None:
     reader, writer = await asked(port)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         assert await reader.readexactly(3) == b"one"
     assert head.startswith("http/1.1 200 ok\r\n")
@@ -68,7 +68,7 @@ async def test_what_was_taken_over_goes_on_without_the_server(port: int) -> None
     (fd,) = TAKEN
     assert not os.get_blocking(fd)
     os.write(fd, b"two")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await reader.readexactly(3) == b"two"
         os.close(fd)
         assert await reader.read() == b""
@@ -80,7 +80,7 @@ async def test_nothing_of_the_server_stays_for_what_was_taken_over(port: int) ->
     gc.disable()
     try:
         connections = [await asked(port) for _ in range(5)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             for reader, _ in connections:
                 await reader.readuntil(b"one")
             kinds = (RequestResponseCycle, Protocol)
@@ -96,7 +96,7 @@ async def test_nothing_of_the_server_stays_for_what_was_taken_over(port: int) ->
 
 async def test_the_server_stops_at_once_with_connections_that_were_taken_over(port: int) -> None:
     connections = [await asked(port) for _ in range(20)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for reader, _ in connections:
             await reader.readuntil(b"one")
     # The fixture stops the server; what was taken over outlives it.
@@ -109,7 +109,7 @@ async def test_the_server_stops_at_once_with_connections_that_were_taken_over(po
 async def test_what_waits_behind_on_the_connection_keeps_it_with_the_server(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /taken HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         head = (await reader.readuntil(b"copied")).decode().lower()
     assert "content-length: 6" in head
     writer.close()

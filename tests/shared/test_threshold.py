@@ -56,7 +56,7 @@ async def answers(port: int, *parts: bytes, until: bytes) -> bytes:
         writer.write(part)
         await writer.drain()
         await asyncio.sleep(0.02)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         found = await reader.readuntil(until)
     writer.close()
     return found
@@ -107,7 +107,7 @@ async def test_what_is_no_http_is_refused_by_the_server(port: int) -> None:
 async def test_who_waits_and_asks_for_more_meanwhile_keeps_the_connection(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(asking("later"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not KNOCKS:
             await asyncio.sleep(0.01)
         writer.write(asking("second") * 2)
@@ -124,7 +124,7 @@ async def test_who_waits_and_asks_for_more_meanwhile_keeps_the_connection(port: 
 async def test_who_left_while_waiting_is_neither_let_in_nor_answered(port: int) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(asking("later"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not KNOCKS:
             await asyncio.sleep(0.01)
         writer.close()

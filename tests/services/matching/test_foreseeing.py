@@ -170,7 +170,7 @@ async def test_many_changes_are_read_as_all_is(
 async def test_whoever_is_at_a_day_is_not_waited_for(day: Tomorrow) -> None:
     house, days = day.house, Days()
     await publish(day)
-    async with days.of(house.stop).turn, asyncio.timeout(20):
+    async with days.of(house.stop).turn, asyncio.timeout(60):
         await foresee(house.database, days, NOON)
     assert days.of(house.stop).readings == 0
 

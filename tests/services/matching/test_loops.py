@@ -34,7 +34,7 @@ async def running(service: Service, name: str, is_done: Callable[[], Awaitable[b
     """Run a loop until something is so."""
     loop = asyncio.ensure_future(service.loops[name]())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await is_done():
                 assert not loop.done(), loop
                 await asyncio.sleep(0.01)

@@ -85,7 +85,7 @@ async def test_the_same_deal_told_by_both_sides_is_one_and_confirmed(house: "Hou
 
 async def test_both_sides_at_once_open_one_deal(house: "House") -> None:
     await house.day()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         answers = await asyncio.gather(
             *(
                 state(house, "dora lin", house.person(name), **CONTRACT)

@@ -15,7 +15,7 @@ from shared.http import now
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House, Opening
 
-ANSWERS_SECONDS_MAX = 20
+ANSWERS_SECONDS_MAX = 60
 
 
 async def publish(house: "House", schedule_id: UUID) -> Any:

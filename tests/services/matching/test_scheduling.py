@@ -12,7 +12,7 @@ from shared.process import cancelling
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-SOLVED_SECONDS_MAX = 60
+SOLVED_SECONDS_MAX = 120
 
 
 async def asked(house: "House", **more: Any) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -21,7 +22,8 @@ from shared.process import cancelling
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
 
-SECONDS_MAX = 60
+SEARCH_SECONDS = 60
+SECONDS_MAX = 120
 SECTORS = ("batteries", "hydrogen")
 
 
@@ -64,7 +66,7 @@ async def crowded(house: "House") -> "House":
 
 
 async def asked(house: "House") -> str:
-    body = {"stop_id": str(house.stop), "seconds_max": SECONDS_MAX}
+    body = {"stop_id": str(house.stop), "seconds_max": SEARCH_SECONDS}
     answer = await house.ask("POST", "/api/v1/schedules", body=body)
     schedule_id: str = answer.json()["id"]
     return schedule_id
@@ -94,10 +96,12 @@ def solvers() -> list[int]:
     """List the solver's processes that this one has started."""
     found = []
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-            if b"services.matching.solver" in command:
-                found.append(int(child))
+        # A thread or a child may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in (task / "children").read_text().split():
+                command = Path(f"/proc/{child}/cmdline").read_bytes()
+                if b"services.matching.solver" in command:
+                    found.append(int(child))
     return found
 
 
@@ -107,7 +111,7 @@ async def test_a_killed_solver_leaves_the_best_it_has_found(crowded: "House") ->
     async with cancelling(loop):
         during = await until_found(crowded, schedule_id)
         assert during["stage"]
-        assert during["seconds"] < SECONDS_MAX
+        assert during["seconds"] < SEARCH_SECONDS
         assert os.getpriority(os.PRIO_PROCESS, solvers()[0]) > os.getpriority(os.PRIO_PROCESS, 0)
         os.kill(solvers()[0], signal.SIGKILL)
         found = await until_over(crowded, schedule_id)

@@ -104,7 +104,7 @@ async def _written(writer: asyncio.StreamWriter, answer: bytes) -> bytes:
     return b""
 
 
-async def until(is_so: Callable[[], bool], seconds_max: float = 30) -> None:
+async def until(is_so: Callable[[], bool], seconds_max: float = 60) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds_max):
         while not is_so():

@@ -93,7 +93,7 @@ async def test_whatever_happens_every_screen_ends_with_what_postgresql_has(
         tasks = [group.create_task(one.run(Random(seed + n))) for n, one in enumerate(screens)]  # noqa: S311
         await stage.play(random, world)
         await stage.settle()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for screen, person in zip(screens, (*people, None, None), strict=True):
                 truth = await stage.truth(world.stop, person)
                 while not screen.holds(truth):

@@ -31,7 +31,7 @@ from shared.process import cancel, cancelling, persist
 from shared.redis import command_client
 from shared.service import Service
 
-WAIT_SECONDS = 10
+WAIT_SECONDS = 60
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ async def begun(live: Live, world: Any) -> Live:
 async def heard(stream: Any, read: Any, count: int) -> list[Any]:
     """Read on until there are `count` events besides snapshots."""
     found: list[Any] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found) < count:
             found += [one for one in read(await anext(stream)) if one.event != "snapshot"]
     return found
@@ -39,7 +39,7 @@ async def test_a_listener_hears_of_a_change_at_once(
     follow: Follow, read: Any, begun: Live, world: Any
 ) -> None:
     stream = await follow(world.stop)
-    async with asyncio.timeout(1):  # far less than a block of the reader
+    async with asyncio.timeout(4):  # less than a block of the reader
         await begun.apply(world.stop, [Entry.of(world.meeting())])
         (change,) = await heard(stream, read, 1)
     assert change.id.startswith("e1:")
@@ -116,7 +116,7 @@ async def test_who_leaves_is_forgotten_and_the_others_go_on(
     assert await heard(second, read, 1)
     assert hub.listeners == 1
     await second.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while hub.listeners:
             await asyncio.sleep(0.001)
 
@@ -128,7 +128,7 @@ async def test_a_stop_without_listeners_is_read_for_a_while_and_then_no_more(
     audience = await hub.audience(world.stop)
     await stream.aclose()
     await begun.apply(world.stop, [Entry.of(world.meeting())])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not audience.ring.everything.end:
             await asyncio.sleep(0.001)
     assert hub.known(world.stop) is audience
@@ -206,7 +206,7 @@ async def test_a_closed_hub_ends_all_and_takes_nobody(
     stream = await follow(world.stop)
     await anext(stream)
     hub.close()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         assert (await anext(stream)).startswith(b"retry: ")
     with pytest.raises(ConnectionError):
         await hub.audience(world.stop)
@@ -241,7 +241,7 @@ async def test_who_listens_to_a_reader_that_was_outrun_starts_anew(
     await begun.apply(world.stop, [Entry.of(change) for change in changes])
     await redis.xtrim(stream_key(world.stop), maxlen=BATCH_SIZE_MAX, approximate=False)
     with ours:
-        async with cancelling(other_hub.run()), asyncio.timeout(10):
+        async with cancelling(other_hub.run()), asyncio.timeout(60):
             while listener.is_open:
                 await asyncio.sleep(0.01)
         assert b"event: change" not in ours.recv(1 << 20)
@@ -259,7 +259,7 @@ async def test_who_signs_out_hears_no_more_at_any_stop_and_the_others_go_on(
         await anext(stream)
     await live.end_session(world.delegate)
     for stream in (*mine, staff[0]):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await anext(stream)).startswith(b"retry: ")
             with pytest.raises(StopAsyncIteration):
                 await anext(stream)

@@ -300,7 +300,7 @@ async def test_who_asks_at_once_waits_for_the_other_and_asks_nobody_twice(
     async with database.transaction() as connection:
         assert len(await waves.begin(connection, met.mission, 0, EVENING)) == 2
         second = asyncio.create_task(ask(other_process, EVENING))
-        async with asyncio.timeout(10), other_process.reading() as looking:
+        async with asyncio.timeout(60), other_process.reading() as looking:
             while not await looking.fetchval(
                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
             ):
@@ -341,7 +341,7 @@ async def test_the_loop_asks_by_itself(
     met: Any, asked: Asked, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeping, "now", lambda: EVENING)
-    async with cancelling(sweeping.for_ever(asking.ask, database)), asyncio.timeout(10):
+    async with cancelling(sweeping.for_ever(asking.ask, database)), asyncio.timeout(60):
         while await asked() != everybody(met):
             await asyncio.sleep(0.01)
 

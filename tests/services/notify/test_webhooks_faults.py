@@ -142,7 +142,7 @@ async def test_nothing_is_undelivered_and_unseen(
     async with cancelling(Couriers(database, faulty).run()):
         await until(lambda: set(receivers["well"].ids()) == expected)
         await until(lambda: set(receivers["slow"].ids()) == expected)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not await tried(database, ids):
                 await asyncio.sleep(0.05)
     counts = await seen(database)
@@ -215,7 +215,7 @@ async def test_couriers_go_when_they_are_woken_and_not_because_they_look(
         row, _ = await webhooks.add(database, faulty, owner, facts, (who, now()))
 
         async def told(number: int) -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while len(receiver.received) < number:
                     await asyncio.sleep(0.01)
                 while (await seen(database))[row["id"]] != {"delivered": 1}:

@@ -48,7 +48,7 @@ class Phones:
     async def read_to(self, place: int, end: bytes) -> bytes:
         """Read what somebody gets until this is there."""
         got = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not got.endswith(end):
                 got += self.read(place)
                 await asyncio.sleep(0)

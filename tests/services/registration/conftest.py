@@ -209,7 +209,7 @@ class House:
                 "SELECT FROM programme_item WHERE id = $1 FOR UPDATE", self.items[item]
             )
             yield
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while await self._waiting() < count:
                     await asyncio.sleep(0.02)
 

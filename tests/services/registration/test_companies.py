@@ -318,7 +318,7 @@ async def test_who_registers_in_the_moment_of_a_merge_is_not_left_behind(
         newcomer = asyncio.create_task(
             house.registered("dai", "dinner", organization={"name": CHINESE})
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             # By another connection: inside a transaction these numbers stand still.
             while not await house.rows(WAITING):
                 await asyncio.sleep(0.02)

@@ -81,7 +81,7 @@ async def test_a_twin_is_refused_while_the_first_is_under_way(house: "House") ->
 
 
 async def until_it_holds_the_key(house: "House") -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await house.rows(
             "SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = pg_locks.database "
             "WHERE d.datname = current_database() AND locktype = 'advisory' AND granted"

@@ -81,7 +81,7 @@ async def changed(house: "House", name: str, value: str) -> AsyncIterator[None]:
     """Change a setting of the server that it takes over while it runs."""
 
     async def is_taken_over(wanted: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await house.connection.fetchval(f"SHOW {name}") != wanted:
                 await asyncio.sleep(0.02)
 
