@@ -74,14 +74,16 @@ def entry(pair: tuple[UUID, UUID], spot: Spot) -> Entry:
     )
 
 
-def agendas(plan: dict[tuple[UUID, UUID], Spot]) -> dict[UUID, set[tuple[UUID, Spot]]]:
-    """Whom each person meets when and where; an interpreter is there for the delegate."""
-    found: dict[UUID, set[tuple[UUID, Spot]]] = {}
+def agendas(
+    plan: dict[tuple[UUID, UUID], Spot],
+) -> dict[UUID, set[tuple[tuple[UUID, ...], Spot]]]:
+    """Whom each person meets when and where; an interpreter is there for both sides."""
+    found: dict[UUID, set[tuple[tuple[UUID, ...], Spot]]] = {}
     for (delegate, local), spot in plan.items():
-        found.setdefault(delegate, set()).add((local, spot))
-        found.setdefault(local, set()).add((delegate, spot))
+        found.setdefault(delegate, set()).add(((local,), spot))
+        found.setdefault(local, set()).add(((delegate,), spot))
         if spot.interpreter_id:
-            found.setdefault(spot.interpreter_id, set()).add((delegate, spot))
+            found.setdefault(spot.interpreter_id, set()).add(((delegate, local), spot))
     return found
 
 
