@@ -22,7 +22,7 @@ async def stated(house: "House") -> Stated:
 
 async def solved(house: "House") -> tuple[UUID, list[Entry]]:
     """Have the next version made."""
-    body = {"stop_id": str(house.stop), "seconds_max": 1}
+    body = {"stop_id": str(house.stop), "seconds_max": 30}
     asked = await house.ask("POST", "/api/v1/schedules", body=body)
     assert await scheduling.solve_next(house.database)
     async with house.database.reading() as connection:

@@ -16,7 +16,7 @@ SOLVED_SECONDS_MAX = 120
 
 
 async def asked(house: "House", **more: Any) -> str:
-    body = {"stop_id": str(house.stop), "seconds_max": 1, **more}
+    body = {"stop_id": str(house.stop), "seconds_max": 30, **more}
     answer = await house.ask("POST", "/api/v1/schedules", body=body)
     assert answer.status_code == 202, answer.text
     assert answer.json().items() >= {"state": "draft", "progress": "queued", "number": None}.items()
@@ -136,7 +136,7 @@ async def test_each_claim_takes_another_job_the_oldest_first(house: "House") -> 
 async def solved(house: "House") -> Any:
     """Solve here what the solver's process would be given."""
     async with house.database.reading() as connection:
-        stated = await state(connection, house.stop, house.mission, 1)
+        stated = await state(connection, house.stop, house.mission, 30)
     return stated, scheduling.entries_of(stated, solve(stated.problem))
 
 

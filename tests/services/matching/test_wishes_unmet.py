@@ -39,7 +39,7 @@ def problem(**facts: Any) -> Problem:
         "candidates": (candidate(),),
         "interpreters": (FreeInterpreter(id=IVY, languages=("en", "zh"), times=(0, 1)),),
         "meetings_before": {},
-        "seconds_max": 1,
+        "seconds_max": 30,
     }
     return Problem(**given | facts)
 
