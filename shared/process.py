@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ from shared.protocol import protocol_of
 from shared.redis import OUTAGE as REDIS_OUTAGE
 from shared.service import Loop, Service
 from shared.settings import ServiceSettings
+from shared.threshold import Threshold
 
 SHUTDOWN_SECONDS_MAX = 5
 CANCEL_SECONDS = 0.5
@@ -124,7 +126,7 @@ async def serve(
         timeout_keep_alive=65,
         http=protocol_of(app, gateways),
     )
-    server = _Server(config, services)
+    server = _Server(config, app, services)
     await understand(app)
     # The application is some hundred thousand objects that live as long as the process: looked
     # through with all that comes and goes, they took two fifths of the time of a rush.
@@ -161,11 +163,29 @@ async def understand(app: App) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells the services that the process stops before uvicorn waits for their open streams."""
+    """Has gates stand before it, and tells the services that the process stops.
 
-    def __init__(self, config: uvicorn.Config, services: Sequence[Service]) -> None:
+    Of that they hear before uvicorn waits for their open streams.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: App, services: Sequence[Service]) -> None:
         super().__init__(config)
+        self._app = app
         self._services = services
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._app.gates:
+            found: list[Any] = [Threshold(self._app, one, self._protocol) for one in self.servers]
+            self.servers = found
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Make what uvicorn makes for a connection."""
+        kind: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     def handle_exit(self, sig: int, frame: object) -> None:
         for service in self._services:

@@ -7,6 +7,7 @@ bytes, and no task. Nor does a whole request of which nothing is to be waited fo
 
 import asyncio
 import math
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,7 +24,6 @@ from shared.errors import Busy
 from shared.gateways import Gateways
 from shared.http import App
 from shared.problems import STATUS, answer, retry_after
-from shared.threshold import given_away, threshold_of
 from shared.whole import read_whole
 
 if TYPE_CHECKING:
@@ -241,17 +241,19 @@ class Protocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def _take_over(self) -> int | None:
-        """Give the connection's socket away, as `given_away` does; None while more is on its way.
+        """Give the connection's socket away; None where it ends, or while more is on its way.
 
         Where nothing waits in the pipeline, the latest request is the one that is answered.
         """
-        cycle = self.cycle
-        if cycle.disconnected or self.transport.get_write_buffer_size() or self.pipeline:
+        cycle, transport = self.cycle, self.transport
+        if cycle.disconnected or transport.get_write_buffer_size() or self.pipeline:
             return None
-        # Who is told that the connection is lost hears of it in a later turn of the loop.
-        fd = given_away(self.transport)
-        if fd is None:
+        if transport.is_closing() or transport.get_extra_info("ssl_object") is not None:
             return None
+        fd = os.dup(transport.get_extra_info("socket").fileno())
+        # Closes its own descriptor alone: the connection goes on. Who is told that it is lost hears
+        # of it in a later turn of the loop.
+        transport.abort()
         cycle.response_started = cycle.response_complete = True
         # What refers to itself would stay until garbage is looked for.
         cycle.on_response = _nothing
@@ -290,7 +292,7 @@ def protocol_of(app: App, gateways: str) -> type[asyncio.Protocol]:
     """Give the protocol of an application; `gateways` are believed when they say who asks."""
     beginnings = {f"{one.method} /".encode() for one in app.lane if one.begin}
     lane = Lane(app, Gateways(gateways), beginnings=tuple(beginnings))
-    return threshold_of(app, type("LaneProtocol", (Protocol,), {"lane": lane}))
+    return type("LaneProtocol", (Protocol,), {"lane": lane})
 
 
 def written(answer: express.Raw, more: Headers, *, is_last: bool) -> bytes:

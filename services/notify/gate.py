@@ -34,9 +34,12 @@ from shared.threshold import Knock
 
 LET_IN_MAX = 500
 """So many in one turn of the loop: events go on being told meanwhile."""
-GATHER_SECONDS_MAX = 0.02
+GATHER_SECONDS_MAX = 0.005
 GATHER_SECONDS_EACH = 0.001
-"""The more come together, the longer others are waited for, who share what is asked for all."""
+"""The more come together, the longer others are waited for, who share what is asked for all.
+
+No longer than it takes to accept the next of a crowd: nothing else is done meanwhile.
+"""
 ASKED_MAX = 256
 """So many different questions are kept as they were understood: a crowd asks the same."""
 
@@ -171,11 +174,9 @@ class Gate:
     def _open(self, one: _Waiting, beginning: Beginning) -> bool:
         if self._hub.known(one.stop_id) is not one.audience:
             return False
-        fd = one.knock.take_over()
-        if fd is None:
-            return False
         scope = one.knock.scope
         given = usable_request_id(header_of(scope, b"x-request-id"))
         scope.setdefault("state", {})["request_id"] = given
-        beginning.listen(fd, self._head(scope))
+        head = self._head(scope)
+        beginning.listen(one.knock.take_over(), head)
         return True

@@ -1,7 +1,10 @@
 """Who comes to a gate, over real connections."""
 
 import asyncio
+import contextlib
 import os
+import resource
+import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,6 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from shared import threshold
 from shared.access import Tokens
 from shared.protocol import Protocol
 from shared.service import Service
@@ -33,9 +37,10 @@ def gate(knock: Knock) -> None:
     asked = knock.scope["query_string"]
     if asked == b"later":
         return
-    if asked != b"in" or (fd := knock.take_over()) is None:
+    if asked != b"in":
         knock.go_on()
         return
+    fd = knock.take_over()
     os.write(fd, ANSWER)
     os.close(fd)
 
@@ -47,6 +52,21 @@ async def port() -> AsyncIterator[int]:
     service = Service(name="sample", routers=[router], loops={}, gates={"/door": gate})
     async with serving(service, Tokens("only for this test, and long enough")) as port:
         yield port
+
+
+@pytest.fixture
+def links() -> Iterator[list[socket.socket]]:
+    """A list of connections that are closed after the server, when it is asked for before it."""
+    found: list[socket.socket] = []
+    yield found
+    for one in found:
+        one.close()
+
+
+def is_listening(port: int) -> bool:
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 async def answers(port: int, *parts: bytes, until: bytes) -> bytes:
@@ -112,7 +132,6 @@ async def test_who_waits_and_asks_for_more_meanwhile_keeps_the_connection(port: 
             await asyncio.sleep(0.01)
         writer.write(asking("second") * 2)
         await asyncio.sleep(0.05)
-        assert KNOCKS[0].take_over() is None
         KNOCKS[0].go_on()
         for wanted in (b"route later=", b"route second=", b"route second="):
             await reader.readuntil(wanted)
@@ -121,26 +140,51 @@ async def test_who_waits_and_asks_for_more_meanwhile_keeps_the_connection(port: 
     writer.close()
 
 
-async def test_who_left_while_waiting_is_neither_let_in_nor_answered(port: int) -> None:
+async def test_who_left_while_waiting_hinders_nobody(port: int) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(asking("later"))
     async with asyncio.timeout(60):
         while not KNOCKS:
             await asyncio.sleep(0.01)
-        writer.close()
-        await writer.wait_closed()
-        while KNOCKS[0].take_over() is not None:
+    writer.close()
+    await writer.wait_closed()
+    KNOCKS[0].go_on()
+    assert b"200 OK" in await answers(port, asking("no"), until=b"route no")
+
+
+async def test_who_comes_while_there_is_no_room_is_heard_a_moment_later(
+    port: int, links: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threshold, "PAUSE_SECONDS", 0.05)
+    links.append(link := socket.socket())
+    link.settimeout(60)
+    few, many = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with link.dup() as last:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 1, many))
+        try:
+            link.connect(("127.0.0.1", port))
+            link.sendall(asking("in"))
+            await asyncio.sleep(0.2)
+            assert not KNOCKS
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (few, many))
+    assert await asyncio.to_thread(link.recv, 1_024) == ANSWER
+
+
+async def test_who_waits_when_the_server_stops_is_not_passed_on(
+    links: list[socket.socket], port: int
+) -> None:
+    links.append(link := socket.create_connection(("127.0.0.1", port), timeout=60))
+    link.sendall(asking("later"))
+    async with asyncio.timeout(60):
+        while not KNOCKS:
             await asyncio.sleep(0.01)
-        KNOCKS[0].go_on()
-
-
-@pytest.fixture
-def links() -> Iterator[list[socket.socket]]:
-    """A list of connections that are closed after the server, when it is asked for before it."""
-    found: list[socket.socket] = []
-    yield found
-    for one in found:
-        one.close()
+        signal.raise_signal(signal.SIGTERM)
+        while is_listening(port):
+            await asyncio.sleep(0.01)
+    KNOCKS[0].go_on()
+    with pytest.raises(ConnectionResetError):
+        await asyncio.to_thread(link.recv, 1)
 
 
 async def test_the_server_stops_at_once_with_connections_on_which_nothing_came(
