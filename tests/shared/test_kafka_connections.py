@@ -1,10 +1,6 @@
 """A connection to the broker that is lost, in the loop that services run in."""
 
 import asyncio
-import socket
-import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import uvloop
@@ -13,8 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.log.connection import Connection
-
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+from tests.shared.resets import resettable
 
 
 async def test_a_request_just_after_the_loss_is_told_of_it(kafka_servers: str) -> None:
@@ -35,33 +30,3 @@ async def test_a_request_just_after_the_loss_is_told_of_it(kafka_servers: str) -
             assert not connection.connected()
 
     await asyncio.to_thread(uvloop.run, ask())
-
-
-@asynccontextmanager
-async def resettable(address: str) -> AsyncIterator[tuple[int, asyncio.Event]]:
-    """Listen for a broker; a connection is reset, as by a broker that is killed, at the event."""
-    reset = asyncio.Event()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, _, port = address.partition(":")
-        from_broker, to_broker = await asyncio.open_connection(host, int(port))
-        ways = [
-            asyncio.create_task(_copy(reader, to_broker)),
-            asyncio.create_task(_copy(from_broker, writer)),
-        ]
-        await reset.wait()
-        for way in ways:
-            way.cancel()
-        writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE
-        )
-        writer.transport.abort()
-        to_broker.close()
-
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        yield server.sockets[0].getsockname()[1], reset
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
