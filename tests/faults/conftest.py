@@ -85,7 +85,7 @@ async def build(folder: Path, stack: AsyncExitStack) -> Pair:
     await connection.close()
     held = await stack.enter_async_context(claim(folder / "registration", OURS))
     service = await stack.enter_async_context(supervised(program(url, free_port()), held))
-    client = await stack.enter_async_context(httpx2.AsyncClient(timeout=20))
+    client = await stack.enter_async_context(httpx2.AsyncClient(timeout=60))
     pair = Pair(server, service, url, client)
     pair.item = await planned(pair)
     return pair

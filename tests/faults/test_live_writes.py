@@ -110,7 +110,7 @@ async def played(live: Live, redis: Redis, *, wiped: bool) -> tuple[int, int]:
     others = [
         asyncio.create_task(one()) for one in (play.repair, play.wipe if wiped else play.watch)
     ]
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         await asyncio.gather(*(play.write(entries[n::WRITERS]) for n in range(WRITERS)))
     await cancel(others)
     # What a wipe took between a write and its commit is found by the reconciler.

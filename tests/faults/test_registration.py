@@ -74,13 +74,13 @@ async def load(pair: "Pair", history: History, crash: Callable[[], Any]) -> None
     async def crashing() -> None:
         chance = random.Random(7)  # noqa: S311  # a seed, to be run again
         for number in range(1, CRASHES + 1):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while len(history.answers) < number * PEOPLE // (CRASHES + 2):
                     await asyncio.sleep(0.01)
             await asyncio.sleep(chance.random() / 20)
             await crash()
 
-    async with asyncio.timeout(240), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(600), asyncio.TaskGroup() as group:
         group.create_task(crashing())
         for _ in range(CLIENTS):
             group.create_task(client())

@@ -29,8 +29,8 @@ from tests.journeys.conftest import SECRET, program
 ROOT = Path(__file__).parents[2]
 PRETIX = ROOT / ".cache" / "pretix"
 SCRIPT = ROOT / "tests" / "peers" / "pretix_server.py"
-START_SECONDS_MAX = 240
-SECONDS_MAX = 60
+START_SECONDS_MAX = 480
+SECONDS_MAX = 180
 MISSION = {
     "slug": "sample",
     "title": {"en": "Sample Mission", "zh": "示例代表团"},

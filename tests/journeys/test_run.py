@@ -16,7 +16,8 @@ from playwright.async_api import Browser, Page, expect
 from services.embedded.servers.child import free_port
 from tests.serving import chromium
 
-START_SECONDS_MAX = 120
+START_SECONDS_MAX = 300
+END_SECONDS_MAX = 180
 END_OF_WELCOME = "Ctrl-C stops everything."
 ROLES = (
     "Mission staff",
@@ -38,7 +39,7 @@ async def started(*arguments: str) -> AsyncIterator[Process]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(process.communicate(), 60)
+        await asyncio.wait_for(process.communicate(), END_SECONDS_MAX)
 
 
 async def welcome(process: Process) -> dict[str, str]:
@@ -101,7 +102,7 @@ async def test_it_stops_in_order_and_starts_again_with_its_data(tmp_path: Path) 
         async with started(*arguments) as process:
             await answers(arguments[2])
             process.send_signal(signal.SIGINT)
-            out, complaint = await asyncio.wait_for(process.communicate(), 60)
+            out, complaint = await asyncio.wait_for(process.communicate(), END_SECONDS_MAX)
 
         assert (process.returncode, out, complaint) == (0, b"", b"")
 
@@ -112,7 +113,7 @@ async def test_a_port_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         async with started("--port", str(port), "--data", str(tmp_path)) as process:
-            _, complaint = await asyncio.wait_for(process.communicate(), 60)
+            _, complaint = await asyncio.wait_for(process.communicate(), END_SECONDS_MAX)
 
     assert process.returncode == 1
     assert complaint.decode().startswith(f"Port {port} is in use by another program")
@@ -125,7 +126,7 @@ async def test_a_data_folder_in_use_is_said_in_one_sentence(tmp_path: Path) -> N
     async with started("--empty", "--port", port, "--data", data):
         await answers(port)
         async with started("--empty", "--port", str(free_port()), "--data", data) as second:
-            _, complaint = await asyncio.wait_for(second.communicate(), 60)
+            _, complaint = await asyncio.wait_for(second.communicate(), END_SECONDS_MAX)
 
     assert second.returncode == 1
     assert "already uses the data folder" in complaint.decode()

@@ -29,7 +29,7 @@ from shared.process import cancel, persist
 TOPIC = "registration"
 NOW = datetime(2023, 4, 10, 1, 30, tzinfo=UTC)
 MISSION = uuid4()
-WAIT_SECONDS_MAX = 45
+WAIT_SECONDS_MAX = 120
 
 PARTS = ("publisher", "reader")
 TABLES = """

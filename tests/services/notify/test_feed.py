@@ -375,7 +375,7 @@ async def polled(
     """Give what was committed, and what a reader with tiny pages read meanwhile and after."""
     reader = await latest(browser, mission.as_partner(mission.host, mission.world.stop))
     read: list[str] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         writing = asyncio.create_task(write(database, mission, take))
         while not writing.done():
             read += ids((await reader.page(limit=7, after=reader.path.rpartition("=")[2]))["items"])

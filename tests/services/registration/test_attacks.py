@@ -131,12 +131,12 @@ async def test_a_registration_that_ended_keeps_its_file_through_an_edit(house: "
 
 def test_no_pattern_of_staff_makes_a_match_slow() -> None:
     patterns = [".*" * 20, "[a-z]*" * 20, "a{0,200}" * 19 + "b"]
-    began = time.perf_counter()
+    began = time.thread_time()
     found = [matches(parsed(pattern), "a" * 4_000) for pattern in patterns]
 
     assert found == [True, True, False]
     # Thirty seconds when every place is gone on from one by one.
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3
 
 
 async def test_no_cache_that_others_share_keeps_what_the_api_says(house: "House") -> None:

@@ -203,8 +203,8 @@ def test_making_a_search_text_is_quick() -> None:
         for n in range(500)
     ]
     search_text(*people[0])
-    started = time.perf_counter()
+    started = time.thread_time()
     for person in people:
         search_text(*person)
 
-    assert (time.perf_counter() - started) / len(people) < 0.003
+    assert (time.thread_time() - started) / len(people) < 0.003

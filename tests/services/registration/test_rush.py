@@ -161,7 +161,7 @@ async def rushed(house: "House", seed: int, **terms: Any) -> Crowd:
         terms.get("offer_seconds"),
     )
     crowd = Crowd(house, random.Random(seed))  # noqa: S311  # a seed, to be run again
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         await asyncio.gather(*(crowd.act() for _ in range(CLIENTS)))
     return crowd
 
