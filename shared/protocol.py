@@ -232,7 +232,8 @@ class Protocol(HttpToolsProtocol):
 
     def _send(self, cycle: "RequestResponseCycle", answer: bytes) -> None:
         """Send a whole answer, and let the next request in."""
-        if cycle.disconnected:
+        # Lost in the loop's turn before, it is told of later, and uvloop raises RuntimeError.
+        if cycle.disconnected or self.transport.is_closing():
             return
         self.transport.write(answer)
         cycle.response_started = cycle.response_complete = True

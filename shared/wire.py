@@ -56,17 +56,26 @@ class Wire(asyncio.Protocol):
     """A connection that is open; `is_open` tells whether it takes another request."""
 
     def __init__(self) -> None:
-        self.is_open = False
         self.opened_at = 0.0
+        self._is_lost = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._waiting: asyncio.Future[Answer] | None = None
         self._bytes_max = 0
         self._begin()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is; that it is lost, its transport knows first."""
+        is_closing = self._transport is None or self._transport.is_closing()
+        return not self._is_lost and not is_closing
+
     async def ask(self, request: bytes, bytes_max: int) -> Answer:
         """Send a request and wait for its answer; raises `NoAnswer`."""
         assert self._transport is not None
+        # Where uvloop would raise RuntimeError.
+        if not self.is_open:
+            raise NoAnswer("cut_off")
         self._waiting = asyncio.get_running_loop().create_future()
         self._bytes_max = bytes_max
         self._transport.write(request)
@@ -78,7 +87,7 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """End the connection."""
-        self.is_open = False
+        self._is_lost = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -94,7 +103,6 @@ class Wire(asyncio.Protocol):
         """Note that the connection is open."""
         # uvloop's is none by its type.
         self._transport = cast(asyncio.Transport, transport)
-        self.is_open = True
         self.opened_at = asyncio.get_running_loop().time()
 
     def data_received(self, data: bytes) -> None:
@@ -111,7 +119,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer, whose length may be told by the end alone (RFC 9112, 6.3)."""
-        self.is_open = False
+        self._is_lost = True
         names = {name for name, _ in self._headers}
         if (
             exc is None

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shared.addresses import Allowed, Blocked, is_public
 from shared.outward import Outward, resolver
 from shared.wire import NoAnswer
+from tests.shared.resets import resettable
 
 Handle = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -299,6 +300,27 @@ async def test_it_works_in_the_loop_that_services_run_in() -> None:
                 return answer.status
 
     assert await asyncio.to_thread(uvloop.run, ask()) == 200
+
+
+async def test_a_kept_connection_that_was_reset_a_moment_ago_is_not_used_again() -> None:
+    async def ask() -> tuple[int, int]:
+        async with server(answering(OK)) as behind, resettable(f"127.0.0.1:{behind}") as (port, it):
+            outward = Outward(HERE, leading_to("127.0.0.1", "127.0.0.1"))
+            url = f"http://127.0.0.1:{port}/"
+            first = await outward.ask("GET", url)
+            ((wire, _),) = next(iter(outward._idle.values()))
+            assert wire._transport is not None
+            it.set()
+            while not wire._transport.is_closing():
+                await asyncio.sleep(0)
+            it.clear()
+            second = await outward.ask("GET", url)
+            outward.close()
+            with pytest.raises(NoAnswer, match="cut_off"):
+                await wire.ask(b"GET / HTTP/1.1\r\n\r\n", 100)
+            return first.status, second.status
+
+    assert await asyncio.to_thread(uvloop.run, ask()) == (200, 200)
 
 
 async def test_a_header_cannot_become_two() -> None:

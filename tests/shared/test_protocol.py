@@ -4,18 +4,23 @@ import asyncio
 import gc
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import uvloop
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from shared.access import Tokens
 from shared.errors import Busy
 from shared.express import Call, Express, Reply
-from shared.protocol import TURN_SECONDS, TURNED_AWAY_A_TURN, Doorman
+from shared.protocol import TURN_SECONDS, TURNED_AWAY_A_TURN, Doorman, Protocol
 from shared.service import Service
 from tests.serving import serving
+from tests.shared.resets import RESET_AT_CLOSE
 
 FULL: list[Busy] = []
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -94,6 +99,39 @@ async def test_who_is_turned_away_beyond_the_pace_is_told_in_turn() -> None:
             await asyncio.sleep(TURN_SECONDS)
 
     assert told == list(range(3 * TURNED_AWAY_A_TURN))
+
+
+async def test_who_was_lost_a_moment_ago_holds_up_nobody_who_is_turned_away_after_him() -> None:
+    told: list[str] = []
+
+    async def turned_away() -> None:
+        made = asyncio.get_running_loop().create_future()
+
+        class Server(Protocol):
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # what it is
+                self.transport = transport
+                made.set_result(self)
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                pass
+
+        loop = asyncio.get_running_loop()
+        listening = await loop.create_server(lambda: Server.__new__(Server), "127.0.0.1", 0)
+        with socket.socket() as client:
+            client.connect(listening.sockets[0].getsockname())
+            server = await made
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        while not server.transport.is_closing():
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        listening.close()
+        cycle: Any = SimpleNamespace(disconnected=False, keep_alive=True)
+        doorman = Doorman()
+        doorman.turn_away(lambda: server._send(cycle, b"HTTP/1.1 503 Busy"))
+        doorman.turn_away(lambda: told.append("the next"))
+
+    await asyncio.to_thread(uvloop.run, turned_away())
+    assert told == ["the next"]
 
 
 async def test_each_of_a_crowd_that_is_turned_away_gets_an_answer(connection: Connection) -> None:

@@ -134,7 +134,8 @@ class Server:
 
     async def _until_it_answers(self) -> None:
         while self._process.poll() is None:
-            with contextlib.suppress(OSError, TimeoutError):
+            # The last is what uvloop raises where a connection is lost as soon as it is made.
+            with contextlib.suppress(OSError, TimeoutError, RuntimeError):
                 await self._program.ask()
                 self._answers.set()
                 return
