@@ -214,11 +214,22 @@ async def test_a_server_that_stops_answers_first_what_it_began(
     client.send()
     _, tell = await clerk.next()
     signal.raise_signal(signal.SIGTERM)
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(60):
+        while await listens(client.port):
+            await asyncio.sleep(0.01)
     tell(Reply(201, {"way": "begun"}, {}))
     status, headers, content = await client.read()
     assert (status, headers["connection"], content) == (201, "close", {"way": "begun"})
     assert await client.reader.read() == b""
+
+
+async def listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def test_a_connection_ends_on_which_nothing_is_asked(

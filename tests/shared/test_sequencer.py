@@ -60,7 +60,12 @@ async def test_positions_have_no_gap_where_transactions_commit_late_or_not_at_al
                 *(commit_late(stage, announce, chance) for _ in range(8)), return_exceptions=True
             )
         await stage.until(lambda: is_numbered(stage))
-        await asyncio.sleep(0.05)
+
+        async def is_followed() -> bool:
+            assert not following.done(), following
+            return len(seen) >= len(await stage.positions())
+
+        await stage.until(is_followed)
         following.cancel()
 
     positions = await stage.positions()
