@@ -19,7 +19,9 @@ from services.embedded.servers.folder import Claim
 
 FAILURES_MAX = 5
 FAILURE_WINDOW_SECONDS = 30.0
-START_SECONDS_MAX = 60.0
+#: After a crash PostgreSQL first goes through its log, and where much else runs a JVM takes half a
+#: minute: who is ended meanwhile begins again.
+START_SECONDS_MAX = 180.0
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 1500
 
@@ -85,7 +87,7 @@ class Server:
         self._process.send_signal(how)
 
     async def ready(self) -> None:
-        """Wait until the current process answers. Raises TimeoutError after a minute."""
+        """Wait until the current process answers. Raises TimeoutError after three minutes."""
         async with asyncio.timeout(START_SECONDS_MAX):
             if self._process.poll() is not None:
                 self._answers.clear()
