@@ -19,7 +19,7 @@ from services.embedded.servers.child import free_port
 
 RENDER = Path(__file__).parents[2] / "gateway" / "render.py"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-START_SECONDS_MAX = 10
+START_SECONDS_MAX = 60
 
 
 @dataclass
@@ -42,7 +42,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
-        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=address, timeout=10))
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=address, timeout=60))
         found = Gateway(client)
         environment = {"GATEWAY_FOLDER": str(tmp_path), "GATEWAY_LISTEN": f"127.0.0.1:{port}"}
         for name in ("registration", "matching", "notify"):

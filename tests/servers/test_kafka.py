@@ -26,7 +26,7 @@ async def consume(servers: str, topic: str) -> bytes | None:
     )
     await consumer.start()
     try:
-        return (await asyncio.wait_for(consumer.getone(), 30)).value
+        return (await asyncio.wait_for(consumer.getone(), 60)).value
     finally:
         await consumer.stop()
 

@@ -36,7 +36,7 @@ async def crash(module: str, folder: Path) -> int:
         sys.executable, "-c", script, folder, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    pid = int(await asyncio.wait_for(parent.stdout.readline(), 60))
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 180))
     assert is_alive(pid)
     os.kill(parent.pid, 9)
     await parent.wait()

@@ -143,7 +143,7 @@ async def test_a_lock_is_held_until_its_session_ends(fresh_database: str) -> Non
     assert not waiting.done()
 
     first.terminate()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, 60)
     await second.close()
 
 

@@ -200,7 +200,7 @@ async def test_a_stream_ends_with_a_pause_when_the_process_stops(
     frames = await follow(world.stop)
     await anext(frames)
     resources.hub.close()
-    assert (await asyncio.wait_for(anext(frames), 5)).startswith(b"retry: ")
+    assert (await asyncio.wait_for(anext(frames), 60)).startswith(b"retry: ")
     with pytest.raises(StopAsyncIteration):
         await anext(frames)
 
