@@ -69,6 +69,14 @@ class Names:
 
 
 @pytest.fixture
+async def patient(hooks: Hooks) -> AsyncIterator[Hooks]:
+    """What webhooks need, with the patience that they have."""
+    outward = Outward(Allowed.read("127.0.0.1"), Names())
+    yield replace(hooks, outward=outward)
+    outward.close()
+
+
+@pytest.fixture
 async def faulty(hooks: Hooks) -> AsyncIterator[Hooks]:
     """What webhooks need, with little patience, and with names that lead elsewhere."""
     outward = Outward(Allowed.read("127.0.0.1"), Names(), seconds_max=SECONDS_MAX)
@@ -205,14 +213,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 async def test_couriers_go_when_they_are_woken_and_not_because_they_look(
-    database: Database, faulty: Hooks, world: Any, looks: list[object]
+    database: Database, patient: Hooks, world: Any, looks: list[object]
 ) -> None:
     mission = Mission(world)
     who = Principal("mission_staff", uuid4(), world.mission)
     async with receiving(always(204)) as receiver:
         facts = {"url": receiver.url, "name": "", "types": (), "scheme": "v1"}
         owner = Owner(world.mission, None)
-        row, _ = await webhooks.add(database, faulty, owner, facts, (who, now()))
+        row, _ = await webhooks.add(database, patient, owner, facts, (who, now()))
 
         async def told(number: int) -> None:
             async with asyncio.timeout(60):
@@ -226,19 +234,19 @@ async def test_couriers_go_when_they_are_woken_and_not_because_they_look(
                     count = len(looks)
                     await asyncio.sleep(0.5)
 
-        couriers = Couriers(database, faulty)
-        async with cancelling(faulty.bell.run()), cancelling(couriers.run()):
+        couriers = Couriers(database, patient)
+        async with cancelling(patient.bell.run()), cancelling(couriers.run()):
             # By what the consumer takes, by hand, and when the clock says so.
-            await consumed(database, faulty, mission)
+            await consumed(database, patient, mission)
             await told(1)
-            await webhook_log.replay(faulty, who, row["id"], (NOW, now()), now())
+            await webhook_log.replay(patient, who, row["id"], (NOW, now()), now())
             await told(2)
             async with database.transaction() as connection:
                 await connection.execute(
                     "UPDATE webhook_delivery SET state = 'waiting', next_attempt_at = $1",
                     now() + timedelta(seconds=1),
                 )
-            await webhooks.edit(database, faulty, who, row["id"], ({"name": "CRM"}, None))
+            await webhooks.edit(database, patient, who, row["id"], ({"name": "CRM"}, None))
             await told(3)
 
 
