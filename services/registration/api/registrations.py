@@ -164,7 +164,36 @@ def _begin(call: Call, tell: Tell, item_id: str) -> bool:
     held: Resources = call.state.registration
     if b"authorization" in call.headers or b"cookie" in call.headers or not held.waiting.is_quiet:
         return False
-    item, now = read_id(item_id), current_time()
+    now, item = current_time(), read_id(item_id)
+    if held.forms.known(held.database, item) is None:
+        held.forms.read(held.database, item, lambda: _wait(call, tell, item_id, now))
+    elif held.rush.queue.is_crowded:
+        _wait(call, tell, item_id, now)
+    else:
+        return _enter(call, tell, item_id, now)
+    return True
+
+
+def _wait(call: Call, tell: Tell, item_id: str, came_at: datetime) -> None:
+    """Have somebody wait for those who came before."""
+    held: Resources = call.state.registration
+    held.rush.queue.later(lambda: _enter_later(call, tell, item_id, came_at))
+
+
+def _enter_later(call: Call, tell: Tell, item_id: str, came_at: datetime) -> None:
+    """Let somebody in who has waited for it: where that is not so plain, by the other way."""
+    try:
+        is_in = _enter(call, tell, item_id, came_at)
+    except Exception:  # noqa: BLE001  # it is raised again there, and answered
+        is_in = False
+    if not is_in:
+        tell(_add_at_once(call, item_id))
+
+
+def _enter(call: Call, tell: Tell, item_id: str, now: datetime) -> bool:
+    """Queue what somebody wants; False, or whatever is raised: nothing was done."""
+    held: Resources = call.state.registration
+    item = read_id(item_id)
     asked = held.forms.known(held.database, item)
     if asked is None or asked.questions:
         return False

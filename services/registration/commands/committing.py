@@ -1,6 +1,8 @@
 """Group commit: many requests share one transaction, and each is answered after it.
 
-A batch forms while the one before it is written: no timer, and a batch of one when idle.
+A batch forms while the one before it is written: no timer, and a batch of one when idle. Where many
+more have come than the next batches hold, they wait as they came: to read what each of them wants
+takes the time of those who came before.
 """
 
 import asyncio
@@ -18,8 +20,8 @@ WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
-TOLD_AT_ONCE_MAX = 2
-"""So many are answered in one turn of the loop: meanwhile the database writes the next batch."""
+AT_ONCE_MAX = 2
+"""So many are answered in one turn of the loop, and as many read: meanwhile the database writes."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -41,6 +43,8 @@ class GroupCommit(Generic[Request, Result]):
         self._size_of = size_of
         self._queue: deque[tuple[Request, asyncio.Future[Result]]] = deque()
         self._told: deque[tuple[asyncio.Future[Result], Result | Exception]] = deque()
+        self._outside: deque[Callable[[], None]] = deque()
+        self._is_turning = False
         self._waiting = 0
         self._rate = 0.0
         self._flusher: asyncio.Task[None] | None = None
@@ -53,23 +57,46 @@ class GroupCommit(Generic[Request, Result]):
     @property
     def waiting(self) -> int:
         """How many registrations are not answered yet."""
-        return self._waiting
+        return self._waiting + len(self._outside)
 
     @property
     def wait_seconds(self) -> float:
         """How long a newcomer would wait, about."""
-        return self._waiting / self._rate if self._rate else 0.0
+        return self.waiting / self._rate if self._rate else 0.0
 
     @property
     def is_full(self) -> bool:
         """Whether newcomers are turned away: more waits than is written in `WAIT_SECONDS_MAX`."""
-        return self._waiting >= max(WAITING_MIN, self._rate * WAIT_SECONDS_MAX)
+        return self.waiting >= max(WAITING_MIN, self._rate * WAIT_SECONDS_MAX)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether who comes now waits outside, behind others or until what is inside is written."""
+        return bool(self._outside) or self._has_next
 
     def busy(self) -> Busy | None:
         """Give why a newcomer is turned away, or None while there is room."""
         if not self.is_full:
             return None
         return Busy("Too many register at once; try again.", retry_seconds=self.wait_seconds)
+
+    @property
+    def _has_next(self) -> bool:
+        return len(self._queue) >= BATCH_MAX
+
+    def later(self, enter: Callable[[], None]) -> None:
+        """Have somebody enter when it is crowded no more, in the order in which they came."""
+        self._outside.append(enter)
+        self._go_on()
+
+    async def turn(self) -> None:
+        """Wait outside with the others, if it is crowded; raises `Busy` when full."""
+        if busy := self.busy():
+            raise busy
+        if self.is_crowded:
+            turn = asyncio.Event()
+            self.later(turn.set)
+            await turn.wait()
 
     def put(self, request: Request) -> "asyncio.Future[Result]":
         """Queue a request; its result is there once it is committed. Raises `Busy` when full."""
@@ -85,6 +112,7 @@ class GroupCommit(Generic[Request, Result]):
 
     async def _flush(self) -> None:
         while self._queue:
+            self._let_in(BATCH_MAX)
             batch = self._take()
             started = time.perf_counter()
             results = await self._results([request for request, _ in batch])
@@ -92,23 +120,35 @@ class GroupCommit(Generic[Request, Result]):
             self._waiting -= size
             rate = size / (time.perf_counter() - started)
             self._rate += (rate - self._rate) * (SMOOTHING if self._rate else 1)
-            is_telling = bool(self._told)
             self._told += zip((future for _, future in batch), results, strict=True)
-            if not is_telling:
-                asyncio.get_running_loop().call_soon(self._tell)
+            self._go_on()
 
-    def _tell(self) -> None:
-        """Tell some their results, and the others in the next turns of the loop."""
-        for _ in range(min(TOLD_AT_ONCE_MAX, len(self._told))):
-            future, result = self._told.popleft()
-            if future.done():
-                continue  # Whoever asked has gone; what was written stays.
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-        if self._told:
-            asyncio.get_running_loop().call_soon(self._tell)
+    def _go_on(self) -> None:
+        has_room = self._outside and not self._has_next
+        if not self._is_turning and (self._told or has_room):
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Tell some their results and let some in, and the others in the next turns of the loop."""
+        for _ in range(min(AT_ONCE_MAX, len(self._told))):
+            self._tell(*self._told.popleft())
+        self._let_in(AT_ONCE_MAX)
+        self._is_turning = False
+        self._go_on()
+
+    def _let_in(self, most: int) -> None:
+        for _ in range(most):
+            if self._outside and not self._has_next:
+                self._outside.popleft()()
+
+    def _tell(self, future: "asyncio.Future[Result]", result: Result | Exception) -> None:
+        if future.done():
+            return  # Whoever asked has gone; what was written stays.
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
     def _take(self) -> list[tuple[Request, "asyncio.Future[Result]"]]:
         batch: list[tuple[Request, asyncio.Future[Result]]] = []

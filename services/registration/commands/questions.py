@@ -81,6 +81,10 @@ class Forms:
         """Give what an item's form asks, where that need not be waited for."""
         return self._fresh(item_id, _of_item, database)
 
+    def read(self, database: Database, item_id: UUID, then: Callable[[], None]) -> None:
+        """Read what an item's form asks, if nobody does, and do something then; never raises."""
+        self._read(item_id, _of_item, database).add_done_callback(lambda _: then())
+
     def _fresh(self, id_: UUID, read: Reader, database: Database) -> Asked | None:
         asked_at, asked = self._known.get(id_, (-math.inf, None))
         age = self._clock() - asked_at

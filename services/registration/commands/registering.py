@@ -124,6 +124,8 @@ class Rush:
     async def _once(self, one: Submission) -> Answer:
         """Queue a request, unless one with its key is under way in this process."""
         name = (one.key.scope, one.key.value)
+        if name not in self._under_way:
+            await self.queue.turn()
         twin = self._under_way.get(name)
         if twin is None:
             future = self._under_way[name] = self.queue.put(one)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.registration.commands.committing import BATCH_MAX, GroupCommit
+from services.registration.commands.committing import BATCH_MAX, WAITING_MIN, GroupCommit
+from shared.errors import Busy
 
 
 class Book:
@@ -60,3 +61,68 @@ async def test_who_has_gone_meanwhile_holds_nobody_up() -> None:
     assert await futures[7] == 80
     with pytest.raises(asyncio.CancelledError):
         await futures[6]
+
+
+async def test_of_many_some_are_read_ahead_and_all_in_turn() -> None:
+    book = Book()
+    read: list[int] = []
+    unwritten = 0
+    futures: list[asyncio.Future[int]] = []
+
+    def enter(number: int) -> None:
+        nonlocal unwritten
+        read.append(number)
+        futures.append(book.put(number))
+        unwritten = max(unwritten, len(read) - sum(note.isdigit() for note in book.notes))
+
+    numbers = range(10, 10 + 6 * BATCH_MAX)
+    for number in numbers:
+        if book.queue.is_crowded:
+            book.queue.later(lambda number=number: enter(number))  # type: ignore[misc]  # bound now
+        else:
+            enter(number)
+    assert book.queue.waiting == len(numbers)
+    assert len(read) == BATCH_MAX, "it was not crowded, or not for long"
+    while len(read) < len(numbers):
+        await asyncio.sleep(0)
+    assert await asyncio.gather(*futures) == [number * 10 for number in numbers]
+
+    assert read == [*numbers], "out of their order"
+    # A batch that is written, one that is told and one that is read.
+    assert unwritten <= 3 * BATCH_MAX
+    assert book.queue.waiting == 0
+
+
+async def test_who_has_to_be_waited_for_comes_in_turn_as_well() -> None:
+    book = Book()
+    order: list[str] = []
+
+    async def wait() -> None:
+        await book.queue.turn()
+        order.append("waited")
+
+    futures = [book.put(number + 10) for number in range(BATCH_MAX)]
+    book.queue.later(lambda: order.append("before"))
+    waiting = asyncio.create_task(wait())
+    gone = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    book.queue.later(lambda: order.append("after"))
+    gone.cancel()
+    await waiting
+
+    assert order[0] == "before"
+    assert order[-1] in {"waited", "after"}
+    await asyncio.gather(*futures)
+    await book.queue.turn()
+    assert sorted(order) == ["after", "before", "waited"]
+    assert book.queue.waiting == 0
+
+
+async def test_who_comes_when_it_is_full_does_not_wait_outside() -> None:
+    book = Book()
+    futures = [book.put(10) for _ in range(BATCH_MAX)]
+    for _ in range(WAITING_MIN - BATCH_MAX):
+        book.queue.later(lambda: None)
+    with pytest.raises(Busy):
+        await book.queue.turn()
+    await asyncio.gather(*futures)

@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from services.registration.commands.committing import BATCH_MAX
+
 if TYPE_CHECKING:
     from tests.services.registration.conftest import House
 
@@ -19,6 +21,35 @@ async def test_a_burst_never_oversells(house: "House") -> None:
     assert Counter(a.json()["status"] for a in answers) == {"confirmed": 2, "waitlisted": 28}
     assert sorted(a.json().get("position", 0) for a in answers) == [0, 0, *range(1, 29)]
     assert await house.places() == (2, 28)
+
+
+async def test_of_more_than_are_read_ahead_each_is_answered_for_what_was_sent(
+    house: "House",
+) -> None:
+    plain = BATCH_MAX + 90
+    known = await house.registered("ana")
+    async with house.crossing(BATCH_MAX):
+        first = [asyncio.create_task(house.register(f"p{number}")) for number in range(plain)]
+        while house.rush.queue.waiting < plain:
+            await asyncio.sleep(0.01)
+        assert house.rush.queue.is_crowded
+        others = [
+            asyncio.create_task(house.register("q", person={"email": "nobody"})),
+            asyncio.create_task(house.register("r", consent=False)),
+            asyncio.create_task(house.register("ana")),
+            asyncio.create_task(house.register("s", who=house.boss, source="walk_in")),
+            asyncio.create_task(house.register("p0", key="same")),
+            asyncio.create_task(house.register("p0", key="same")),
+        ]
+    answers = await asyncio.gather(*first)
+    statuses = [(await other).status_code for other in others]
+
+    assert Counter(answer.status_code for answer in answers) == {201: plain}
+    assert sorted(answer.json().get("position", 0) for answer in answers) == [0, *range(1, plain)]
+    assert statuses[:4] == [422, 422, 200, 201]
+    assert set(statuses[4:]) <= {200, 409}
+    assert await house.places() == (2, plain)
+    assert (await house.statuses())["ana"] == known["status"]
 
 
 async def test_the_database_itself_refuses_one_place_too_many(house: "House") -> None:
