@@ -16,8 +16,9 @@ from services.notify.wires import Wire, Wires
 
 TOLD_A_TURN = 64
 """So many are told in one turn of the loop: others, who are called now, need not wait."""
-TOLD_A_CALM_TURN = 256
-"""So many while hardly anybody is called: the more at once, the less each costs."""
+TOLD_A_CALM_TURN = 512
+"""So many while hardly anybody is called: the fewer turns, the less of what else the process does
+comes between, which the last would wait for."""
 CALM_SECONDS = 0.1
 """So long ago somebody was called last, then."""
 
