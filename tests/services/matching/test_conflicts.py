@@ -60,7 +60,7 @@ def problem_of(pairs: Pairs, *, points: int = 3, **more: Any) -> Problem:
         "candidates": candidates,
         "interpreters": [FreeInterpreter(id=HELPER, languages=("en", "zh"), times=(0, 1, 2))],
         "meetings_before": {},
-        "seconds_max": 5,
+        "seconds_max": 30,
         "musts": [(c.pair,) for c in candidates],
     }
     return Problem.model_validate(given_ | more)

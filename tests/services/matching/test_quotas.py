@@ -76,7 +76,7 @@ def problems(draw: st.DrawFn, pairs: int = 8, slots: int = 4) -> Problem:
         meetings_before=draw(st.dictionaries(st.sampled_from(LOCALS), st.integers(1, 3))),
         delegate_meetings_before=draw(st.dictionaries(st.sampled_from(DELEGATES), st.just(1))),
         quotas=quotas,
-        seconds_max=5,
+        seconds_max=30,
     )
 
 
@@ -195,7 +195,7 @@ def test_a_guaranteed_meeting_comes_before_any_that_is_worth_more() -> None:
         interpreters=(),
         meetings_before={},
         quotas={DELEGATES[1]: Quota(minimum=1)},
-        seconds_max=5,
+        seconds_max=30,
     )
 
     assert [one.delegate_id for one in solve(problem).placed] == [DELEGATES[1]]

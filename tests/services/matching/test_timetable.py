@@ -76,7 +76,7 @@ def problems(draw: st.DrawFn, shifts: Sequence[int] = (0, 10, 25), pairs: int = 
         candidates=tuple(candidates),
         interpreters=tuple(helpers),
         meetings_before=before,
-        seconds_max=5,
+        seconds_max=30,
     )
 
 
@@ -199,7 +199,7 @@ def problem_of(
         candidates=tuple(candidates),
         interpreters=tuple(helpers),
         meetings_before=before or {},
-        seconds_max=5,
+        seconds_max=30,
     )
 
 

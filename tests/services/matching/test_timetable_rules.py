@@ -106,7 +106,7 @@ def problems(draw: st.DrawFn) -> Problem:
             for helper in HELPERS
         ),
         meetings_before={},
-        seconds_max=3,
+        seconds_max=30,
         musts=tuple((pair,) for pair in draw(st.lists(pairs, unique=True, max_size=3))),
         precedences=tuple(
             order
@@ -237,7 +237,7 @@ def problem_of(candidates: Sequence[Candidate], times: Sequence[Time], **more: o
         "candidates": tuple(candidates),
         "interpreters": (),
         "meetings_before": {},
-        "seconds_max": 5,
+        "seconds_max": 30,
     }
     return Problem.model_validate(given_ | more)
 
