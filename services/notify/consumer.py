@@ -19,7 +19,7 @@ from shared.events import registration as r
 from shared.events.base import Event
 from shared.http import now
 from shared.log.consumer import Consumer, Handler, Subscriptions, on, subscriptions
-from shared.log.records import Envelope, Reader
+from shared.log.records import Envelope
 from shared.postgres import Connection, Database
 
 LIVE_TOPICS = ("matching",)
@@ -90,20 +90,6 @@ def privacy_consumer(database: Database, live: Live, contacts: Contacts) -> Cons
     return Consumer(PRIVACY, database, routes)
 
 
-class _Feeding(Consumer):
-    """Rings as soon as what it took is committed."""
-
-    def __init__(self, database: Database, bell: Bell, routes: Subscriptions) -> None:
-        super().__init__(FEED, database, routes, together=feeding.take)
-        self._bell = bell
-
-    async def step(self, reader: Reader) -> int:
-        count = await super().step(reader)
-        if count:
-            self._bell.appended()
-        return count
-
-
 def feed_consumer(database: Database, bell: Bell) -> Consumer:
     """Make the consumer that appends every event to the feed, and rings for whom it wakes."""
 
@@ -111,7 +97,7 @@ def feed_consumer(database: Database, bell: Bell) -> Consumer:
         await feeding.take(connection, [(envelope, event)])
 
     routes = subscriptions(*(on(event, take) for event in EVENTS))
-    return _Feeding(database, bell, routes)
+    return Consumer(FEED, database, routes, together=feeding.take, taken=bell.appended)
 
 
 def _mail_routes(available: Collection[ChannelName]) -> Subscriptions:

@@ -58,16 +58,19 @@ class Consumer:
         *,
         together: Together | None = None,
         gather_seconds: float = 0.0,
+        taken: Callable[[], None] | None = None,
     ) -> None:
         """Give `together` the events of a batch, where that is less work than one by one.
 
-        Effects are taken `gather_seconds` late, where others on this machine come first.
+        Effects are taken `gather_seconds` late, where others on this machine come first. `taken` is
+        called when those of a batch are committed.
         """
         self._name = name
         self._database = database
         self._routes = routes
         self._together = together
         self._gather_seconds = gather_seconds
+        self._taken = taken
 
     async def run(self, log_: Log, topics: Sequence[str]) -> None:
         """Consume for ever. What a handler needs and is away is waited for, and nothing skipped.
@@ -95,6 +98,8 @@ class Consumer:
         if records:
             await asyncio.sleep(self._gather_seconds)
             await self._handle_all(records)
+            if self._taken:
+                self._taken()
             await reader.commit()
         return len(records)
 
