@@ -13,6 +13,9 @@ OPENS_BEFORE = timedelta(hours=3)
 AGE_MAX = timedelta(days=14)
 """No phone keeps a scan for longer than a journey: its clock was put right in between."""
 
+ON_ITS_WAY_MAX = timedelta(seconds=10)
+"""So long a phone waits for an answer: its clock is right, as far as anybody can tell."""
+
 
 class Outcome(StrEnum):
     """What became of a scan."""
@@ -93,8 +96,14 @@ class Verdict:
 
 
 def happened(scanned_at: datetime, sent_at: datetime | None, now: datetime) -> datetime:
-    """Say when a scan was, by our clock: phones know how long ago it was, not what time it is."""
-    age = (sent_at or now) - scanned_at
+    """Say when a scan was, by our clock: phones know how long ago it was, not what time it is.
+
+    A clock that is behind by no more than a sending takes is believed: the time on the way must not
+    bring a scan behind what was done in it.
+    """
+    if sent_at is None or timedelta() <= now - sent_at <= ON_ITS_WAY_MAX:
+        sent_at = now
+    age = sent_at - scanned_at
     return now - age if timedelta() <= age <= AGE_MAX else now
 
 

@@ -129,6 +129,15 @@ def test_nobody_arrives_hours_before_the_door_opens() -> None:
     assert judge(shown(DINNER), None, NINE + 6 * HOUR).outcome is Outcome.ACCEPTED
 
 
+def test_the_time_on_the_way_makes_no_scan_later_than_it_was() -> None:
+    scanned = NINE - HOUR
+
+    assert happened(scanned, NINE - timedelta(seconds=10), NINE) == scanned
+    assert happened(scanned, NINE - timedelta(seconds=11), NINE) == scanned + timedelta(seconds=11)
+    # A clock that is ahead is so by more than the way takes.
+    assert happened(scanned, NINE + timedelta(seconds=5), NINE) == scanned - timedelta(seconds=5)
+
+
 def test_a_clock_that_is_wrong_is_put_right_by_what_it_says_now() -> None:
     wrong = NINE - timedelta(days=400)
 
