@@ -15,7 +15,7 @@ from services.registration.answers import Registered, SentIfKnown
 from services.registration.bodies import RegistrationBody, TakeBackBody
 from services.registration.commands import deciding, files
 from services.registration.commands.missions import existing_item, existing_stop
-from services.registration.commands.questions import answered
+from services.registration.commands.questions import Asked, answered
 from services.registration.commands.registered_before import NOT_TOLD, may_be_told
 from services.registration.commands.registering import Rush
 from services.registration.commands.signing_in import sign_in_path
@@ -165,37 +165,38 @@ def _begin(call: Call, tell: Tell, item_id: str) -> bool:
     if b"authorization" in call.headers or b"cookie" in call.headers or not held.waiting.is_quiet:
         return False
     now, item = current_time(), read_id(item_id)
-    if held.forms.known(held.database, item) is None:
-        held.forms.read(held.database, item, lambda: _wait(call, tell, item_id, now))
+    asked = held.forms.known(held.database, item)
+    if asked is None:
+        held.forms.read(held.database, item, lambda: _wait(call, tell, item, now))
     elif held.rush.queue.is_crowded:
-        _wait(call, tell, item_id, now)
+        _wait(call, tell, item, now)
     else:
-        return _enter(call, tell, item_id, now)
+        return _enter(call, tell, item, asked, now)
     return True
 
 
-def _wait(call: Call, tell: Tell, item_id: str, came_at: datetime) -> None:
+def _wait(call: Call, tell: Tell, item: UUID, came_at: datetime) -> None:
     """Have somebody wait for those who came before."""
     held: Resources = call.state.registration
-    held.rush.queue.later(lambda: _enter_later(call, tell, item_id, came_at))
+    held.rush.queue.later(lambda: _enter_later(call, tell, item, came_at))
 
 
-def _enter_later(call: Call, tell: Tell, item_id: str, came_at: datetime) -> None:
+def _enter_later(call: Call, tell: Tell, item: UUID, came_at: datetime) -> None:
     """Let somebody in who has waited for it: where that is not so plain, by the other way."""
+    held: Resources = call.state.registration
+    asked = held.forms.known(held.database, item)
     try:
-        is_in = _enter(call, tell, item_id, came_at)
+        is_in = asked is not None and _enter(call, tell, item, asked, came_at)
     except Exception:  # noqa: BLE001  # it is raised again there, and answered
         is_in = False
     if not is_in:
-        tell(_add_at_once(call, item_id))
+        tell(_add_at_once(call, str(item)))
 
 
-def _enter(call: Call, tell: Tell, item_id: str, now: datetime) -> bool:
+def _enter(call: Call, tell: Tell, item: UUID, asked: Asked, now: datetime) -> bool:
     """Queue what somebody wants; False, or whatever is raised: nothing was done."""
     held: Resources = call.state.registration
-    item = read_id(item_id)
-    asked = held.forms.known(held.database, item)
-    if asked is None or asked.questions:
+    if asked.questions:
         return False
     key, body = key_of_call(call, None), call.read(RegistrationBody)
     if not _is_public(body) or body.answers or not held.rush.is_free(key):

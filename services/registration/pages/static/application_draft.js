@@ -6,9 +6,8 @@ const SAVE_MILLISECONDS = 400;
 
 function wire(form) {
   const draft = draftOf(form);
-  const filled = (text, { time }) => text.replace("{time}", time);
   if (form.hasAttribute("data-saved")) draft.clear();
-  if (!form.hasAttribute("data-sent")) draft.restore(document.getElementById("draft-note"), form.dataset.restored, filled);
+  if (!form.hasAttribute("data-sent")) draft.restore(document.getElementById("draft-note"), form.dataset.restored);
 
   document.getElementById("draft-kept")?.removeAttribute("hidden");
 

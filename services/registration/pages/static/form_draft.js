@@ -33,12 +33,12 @@ export function draftOf(form) {
     const basis = form.elements.revision?.value ?? "";
     attempt(() => localStorage.setItem(name, JSON.stringify({ saved_at: Date.now(), basis, fields })));
   };
-  const restore = (note, text, filled) => {
+  const restore = (note, text) => {
     const kept = form.dataset.draft && read(name);
     if (!kept || kept.basis !== (form.elements.revision?.value ?? "") || !differs(form, kept.fields)) return;
     put(form, kept.fields, Date.now() - kept.saved_at < FILE_DAYS_MAX * 86_400_000);
     const time = new Date(kept.saved_at).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
-    note.querySelector("p").textContent = filled(text, { time });
+    note.querySelector("p").textContent = text.replace("{time}", time);
     note.hidden = false;
     note.querySelector("button").onclick = () => {
       clear();

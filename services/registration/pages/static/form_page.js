@@ -120,7 +120,7 @@ function wire(form) {
   const files = wireFiles(form, data, { changed: () => form.dispatchEvent(new Event("input")), filled });
   const draft = draftOf(form);
 
-  if (!form.hasAttribute("data-sent")) draft.restore(document.getElementById("draft-note"), data.words.form_draft_restored, filled);
+  if (!form.hasAttribute("data-sent")) draft.restore(document.getElementById("draft-note"), data.words.form_draft_restored);
   let timer = 0;
   const changed = (event) => {
     const box = event.target.closest?.("[data-question]");
