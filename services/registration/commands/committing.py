@@ -1,12 +1,14 @@
 """Group commit: many requests share one transaction, and each is answered after it.
 
-A batch forms while the one before it is written: no timer, and a batch of one when idle. Where many
-more have come than the next batches hold, they wait as they came: to read what each of them wants
-takes the time of those who came before.
+A batch forms while the one before it is written: no timer, and a batch of one when idle. It begins
+when of the one before only the commit is left, so that each spares the other some waiting. Where
+many more have come than the next batches hold, they wait as they came: to read what each of them
+wants takes the time of those who came before.
 """
 
 import asyncio
 import contextvars
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,15 +29,42 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
+class Turn:
+    """The turn of a batch, behind the one before it."""
+
+    def __init__(self, before: "Turn | None", is_next: Callable[[], None]) -> None:
+        self._before = before
+        self._is_next: Callable[[], None] | None = is_next
+        self._has_ended = asyncio.Event()
+
+    async def come(self) -> None:
+        """Wait until the batch before is committed, or was refused."""
+        if self._before:
+            await self._before._has_ended.wait()
+            self._before = None
+
+    def pass_on(self) -> None:
+        """Have the next batch begin: of this one, only the commit is left."""
+        if self._is_next:
+            is_next, self._is_next = self._is_next, None
+            is_next()
+
+    def end(self) -> None:
+        """Have the next batch go on."""
+        self._has_ended.set()
+        self.pass_on()
+
+
 class GroupCommit(Generic[Request, Result]):
     """A queue in front of one writer. `commit` takes a batch and gives a result for each in order.
 
-    An exception among the results is raised where that request was made.
+    An exception among the results is raised where that request was made. What a batch does before
+    its turn has come is done while the one before it is committed.
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Request]], Awaitable[Sequence[Result | Exception]]],
+        commit: Callable[[Sequence[Request], Turn], Awaitable[Sequence[Result | Exception]]],
         *,
         size_of: Callable[[Request], int],
     ) -> None:
@@ -47,7 +76,10 @@ class GroupCommit(Generic[Request, Result]):
         self._is_turning = False
         self._waiting = 0
         self._rate = 0.0
-        self._flusher: asyncio.Task[None] | None = None
+        self._ended_at = -math.inf
+        self._last: Turn | None = None
+        self._is_writing = False
+        self._writers: set[asyncio.Task[None]] = set()
 
     @property
     def rate(self) -> float:
@@ -105,23 +137,41 @@ class GroupCommit(Generic[Request, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._queue.append((request, future))
         self._waiting += self._size_of(request)
-        if self._flusher is None or self._flusher.done():
-            # In a context of its own: a batch belongs to no one request.
-            self._flusher = asyncio.create_task(self._flush(), context=contextvars.Context())
+        self._begin()
         return future
 
-    async def _flush(self) -> None:
-        while self._queue:
+    def _begin(self) -> None:
+        """Have a batch begin, unless one is written already."""
+        if self._is_writing or not self._queue:
+            return
+        self._is_writing = True
+        self._last = Turn(self._last, self._begin_next)
+        # In a context of its own: a batch belongs to no one request.
+        writer = asyncio.create_task(self._write(self._last), context=contextvars.Context())
+        self._writers.add(writer)
+        writer.add_done_callback(self._writers.discard)
+
+    def _begin_next(self) -> None:
+        self._is_writing = False
+        self._begin()
+
+    async def _write(self, turn: Turn) -> None:
+        try:
             self._let_in(BATCH_MAX)
             batch = self._take()
             started = time.perf_counter()
-            results = await self._results([request for request, _ in batch])
+            results = await self._results([request for request, _ in batch], turn)
+            await turn.come()
+            ended = time.perf_counter()
             size = sum(self._size_of(request) for request, _ in batch)
             self._waiting -= size
-            rate = size / (time.perf_counter() - started)
+            rate = size / (ended - max(started, self._ended_at))
+            self._ended_at = ended
             self._rate += (rate - self._rate) * (SMOOTHING if self._rate else 1)
             self._told += zip((future for _, future in batch), results, strict=True)
             self._go_on()
+        finally:
+            turn.end()
 
     def _go_on(self) -> None:
         has_room = self._outside and not self._has_next
@@ -165,13 +215,15 @@ class GroupCommit(Generic[Request, Result]):
             size += more
         return batch
 
-    async def _results(self, requests: Sequence[Request]) -> Sequence[Result | Exception]:
+    async def _results(
+        self, requests: Sequence[Request], turn: Turn
+    ) -> Sequence[Result | Exception]:
         """Commit together; where that fails for good, one by one, so that one is at fault alone."""
         if not requests:
             return []
         try:
-            return await self._commit(requests)
+            return await self._commit(requests, turn)
         except Exception as error:  # noqa: BLE001  # it is raised again where the request was made
             if len(requests) == 1 or is_outage(error):
                 return [error] * len(requests)
-        return [result for request in requests for result in await self._results([request])]
+        return [result for request in requests for result in await self._results([request], turn)]

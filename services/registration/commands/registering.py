@@ -13,12 +13,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from services.registration.commands.committing import GroupCommit
+from services.registration.commands.committing import GroupCommit, Turn
 from services.registration.commands.drafting import NAMED_AT_ONCE_MAX, Entry, Submission
-from services.registration.commands.seating import seat_all
+from services.registration.commands.seating import seat
 from services.registration.domain.people import SignUp
 from shared.errors import Conflict
-from shared.idempotency import ATTEMPTS_MAX, Answer, Key
+from shared.idempotency import ATTEMPTS_MAX, Answer, Key, recall
 from shared.postgres import Database
 
 PATIENCE_SECONDS = 2.0
@@ -137,13 +137,19 @@ class Rush:
             raise Conflict("The first request with this key is under way.", code="in_progress")
         return replace(await asyncio.shield(twin), is_replayed=True)
 
-    async def _commit(self, submissions: Sequence[Submission]) -> list[Answer | Exception]:
+    async def _commit(
+        self, submissions: Sequence[Submission], turn: Turn
+    ) -> Sequence[Answer | Exception]:
         if sum(len(one.entries) for one in submissions) > NAMED_AT_ONCE_MAX:
             self._rushed_at = asyncio.get_running_loop().time()
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 async with self._database.transaction() as connection:
-                    return list(await seat_all(connection, submissions, is_last=True))
+                    before = await recall(connection, [one.key for one in submissions])
+                    await turn.come()
+                    answers = await seat(connection, submissions, before, is_last=True)
+                    turn.pass_on()
+                    return answers
             except RACES:
                 if attempt == ATTEMPTS_MAX:
                     raise

@@ -1,6 +1,6 @@
 """Seating: many registrations in one transaction, first come first served."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from services.registration.domain.line import Claim, Seat
 from services.registration.domain.people import SignUp, check, role_of
 from services.registration.domain.places import Status, is_open
 from shared.errors import Conflict, Fault, Invalid, NotFound, Refusal
-from shared.idempotency import Answer, keep, recall
+from shared.idempotency import Answer, Key, keep, recall
 from shared.ids import new_id
 from shared.postgres import Connection
 from shared.problems import status_of
@@ -28,17 +28,29 @@ COMES_BACK = frozenset({Status.CANCELLED, Status.OFFER_EXPIRED})
 
 
 async def seat_all(
-    connection: Connection, submissions: Sequence[Submission], *, is_last: bool = False
-) -> list[Answer | Refusal]:
+    connection: Connection, submissions: Sequence[Submission]
+) -> Sequence[Answer | Refusal]:
     """Answer submissions in their order; a refused one leaves nothing behind.
 
-    `is_last`: nothing else is done before the commit, so that events are numbered at once.
     Raises `asyncpg.UniqueViolationError` when another process added somebody meanwhile: the whole
     is then to be taken again.
     """
-    recalled = await recall(connection, [one.key for one in submissions])
-    before = [recalled[one.key] for one in submissions]
-    fresh = [one for one, known in zip(submissions, before, strict=True) if known is None]
+    before = await recall(connection, [one.key for one in submissions])
+    return await seat(connection, submissions, before)
+
+
+async def seat(
+    connection: Connection,
+    submissions: Sequence[Submission],
+    before: Mapping[Key, Answer | Refusal | None],
+    *,
+    is_last: bool = False,
+) -> Sequence[Answer | Refusal]:
+    """Answer those that were not answered `before`, as `recall` says; else as `seat_all`.
+
+    `is_last`: nothing else is done before the commit, so that events are numbered at once.
+    """
+    fresh = [one for one in submissions if before[one.key] is None]
     draft = await Draft.read(connection, [entry for one in fresh for entry in one.entries])
     decided = [_decided(draft, one) for one in fresh]
     now = max(one.now for one in submissions)
@@ -52,7 +64,7 @@ async def seat_all(
         await keep(connection, given)
     await draft.tell(connection, now, is_last=is_last)
     new = iter(decided)
-    return [known or next(new) for known in before]
+    return [before[one.key] or next(new) for one in submissions]
 
 
 def _decided(draft: Draft, one: Submission) -> Answer | Refusal:

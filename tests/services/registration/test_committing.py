@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.registration.commands.committing import BATCH_MAX, WAITING_MIN, GroupCommit
+from services.registration.commands.committing import BATCH_MAX, WAITING_MIN, GroupCommit, Turn
 from shared.errors import Busy
 
 
@@ -16,7 +16,7 @@ class Book:
         self.notes: list[str] = []
         self.queue: GroupCommit[int, int] = GroupCommit(self._commit, size_of=lambda _: 1)
 
-    async def _commit(self, numbers: Sequence[int]) -> list[int | Exception]:
+    async def _commit(self, numbers: Sequence[int], _turn: Turn) -> list[int | Exception]:
         self.notes.append(f"begin {len(numbers)}")
         for _ in range(100):
             await asyncio.sleep(0)
@@ -126,3 +126,80 @@ async def test_who_comes_when_it_is_full_does_not_wait_outside() -> None:
     with pytest.raises(Busy):
         await book.queue.turn()
     await asyncio.gather(*futures)
+
+
+class Ledger:
+    """Writes as a transaction does: in turn, and the next begins while the commit is on its way."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.commits_to_fail = 0
+        self.queue: GroupCommit[int, int] = GroupCommit(self._commit, size_of=lambda _: 1)
+
+    async def _commit(self, numbers: Sequence[int], turn: Turn) -> list[int]:
+        name = f"{numbers[0]}x{len(numbers)}"
+        self.notes.append(f"begin {name}")
+        await asyncio.sleep(0)
+        await turn.come()
+        self.notes.append(f"write {name}")
+        if -1 in numbers:
+            raise ValueError(name)
+        await asyncio.sleep(0)
+        turn.pass_on()
+        await asyncio.sleep(0.01)
+        if self.commits_to_fail:
+            self.commits_to_fail -= 1
+            raise ValueError(name)
+        self.notes.append(f"end {name}")
+        return list(numbers)
+
+    async def ask(self, *batches: Sequence[int]) -> list[list[int | BaseException]]:
+        """Queue batches, each as the one before it begins."""
+        asked = []
+        for numbers in batches:
+            futures = [self.queue.put(number) for number in numbers]
+            asked.append(asyncio.gather(*futures, return_exceptions=True))
+            # What comes later is of a later batch.
+            await asyncio.sleep(0)
+        return [await one for one in asked]
+
+
+async def test_a_batch_begins_while_the_one_before_is_committed_and_writes_after_it() -> None:
+    ledger = Ledger()
+    assert await ledger.ask([1, 2], [3, 4], [5]) == [[1, 2], [3, 4], [5]]
+
+    assert ledger.notes == [
+        *("begin 1x2", "write 1x2", "begin 3x3", "end 1x2"),
+        *("write 3x3", "end 3x3"),
+    ]
+    assert ledger.queue.waiting == 0
+
+
+async def test_what_fails_in_its_commit_is_taken_apart_before_the_next_batch_writes() -> None:
+    ledger = Ledger()
+    ledger.commits_to_fail = 1
+    assert await ledger.ask([1, 2], [3, 4]) == [[1, 2], [3, 4]]
+
+    assert ledger.notes == [
+        *("begin 1x2", "write 1x2", "begin 3x2"),
+        *("begin 1x1", "write 1x1", "end 1x1", "begin 2x1", "write 2x1", "end 2x1"),
+        *("write 3x2", "end 3x2"),
+    ]
+
+
+async def test_what_fails_before_its_commit_holds_up_nobody() -> None:
+    ledger = Ledger()
+    ((of_one, of_two),) = await ledger.ask([-1, 2])
+    assert isinstance(of_one, ValueError)
+    assert of_two == 2
+    assert await ledger.ask([3]) == [[3]]
+
+    assert ledger.notes[-3:] == ["begin 3x1", "write 3x1", "end 3x1"]
+    assert ledger.queue.waiting == 0
+
+
+async def test_what_passes_on_to_nobody_does_not_keep_the_next_from_beginning() -> None:
+    ledger = Ledger()
+    for number in range(1, 4):
+        assert await ledger.ask([number]) == [[number]]
+    assert ledger.notes[::3] == ["begin 1x1", "begin 2x1", "begin 3x1"]
