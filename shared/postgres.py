@@ -32,6 +32,9 @@ OUTAGE = (
 )
 
 POOL_SIZE_MAX = 8
+QUERIES_MAX = 10**9
+"""After so many a connection is replaced. A new one knows no table and no statement: whoever has it
+first waits a tenth of a second, which in a rush is everybody, every two minutes by default."""
 STATEMENT_SECONDS_MAX = 30
 CLOSE_SECONDS_MAX = 5
 MIGRATION_LOCK = 7_411_001
@@ -71,6 +74,7 @@ class Database:
             dsn,
             min_size=1,
             max_size=size,
+            max_queries=QUERIES_MAX,
             init=_set_codecs,
             # By default a query at each release, for what no connection of the pool ever keeps:
             # advisory locks of the session, listeners and settings have connections of their own.

@@ -37,6 +37,7 @@ from services.registration.api import (
 from services.registration.commands.applications.deciding import keep_lapsing
 from services.registration.commands.bulk import keep_working
 from services.registration.commands.calling_up import keep_expiring
+from services.registration.commands.committing import AT_WORK_MAX
 from services.registration.commands.connectors.syncing import Syncer
 from services.registration.commands.files import keep_sweeping
 from services.registration.commands.imports.importing import Importer, countries_of
@@ -156,10 +157,11 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     others = {"matching": settings.matching_url, "notify": settings.notify_url}
     async with (
         Database.connect(dsn) as database,
+        Database.connect(dsn, size=AT_WORK_MAX) as written,
         Elsewhere.connect(others, tokens) as elsewhere,
         Outward.open(Allowed.read(settings.outward_allowed)) as outward,
     ):
-        rush, forms = Rush(database), Forms()
+        rush, forms = Rush(written), Forms()
         syncer = Syncer(database, forms, outward, tokens)
         importer = Importer(database, rush, forms, countries_of(COUNTRIES))
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from services.registration.commands.committing import AT_WORK_MAX
 from services.registration.settings import RegistrationSettings
 from shared.doctor import log, machine, outbox, peers, postgres
 from shared.doctor.examining import Check
@@ -37,7 +38,9 @@ def checks(settings: RegistrationSettings) -> Sequence[Check]:
         ),
     ]
     return [
-        postgres.check(postgres.Place(dsn, "registration", HERE / "migrations", connections=2)),
+        postgres.check(
+            postgres.Place(dsn, "registration", HERE / "migrations", connections=2 + AT_WORK_MAX)
+        ),
         outbox.check(dsn, publishes=True, to_kafka=settings.has_kafka),
         *log.checks(settings, [TOPIC], {}),
         *peers.checks(

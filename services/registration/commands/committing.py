@@ -18,6 +18,8 @@ from shared.errors import Busy
 from shared.postgres import is_outage
 
 BATCH_MAX = 128
+AT_WORK_MAX = 2
+"""So many batches there are at most: one that is written, and one that has begun."""
 WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
