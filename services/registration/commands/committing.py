@@ -24,8 +24,6 @@ WAIT_SECONDS_MAX = 1.0
 WAITING_MIN = 1_024
 """So many may wait in any case: before anything is measured, and two lists of the longest kind."""
 SMOOTHING = 0.2
-AT_ONCE_MAX = 2
-"""So many are answered in one turn of the loop, and as many read: meanwhile the database writes."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -74,6 +72,7 @@ class GroupCommit(Generic[Request, Result]):
         self._size_of = size_of
         self._queue: deque[tuple[Request, asyncio.Future[Result]]] = deque()
         self._told: deque[tuple[asyncio.Future[Result], Result | Exception]] = deque()
+        self._told_a_turn = 1
         self._outside: deque[Callable[[], None]] = deque()
         self._is_turning = False
         self._waiting = 0
@@ -171,6 +170,8 @@ class GroupCommit(Generic[Request, Result]):
             self._ended_at = ended
             self._rate += (rate - self._rate) * (SMOOTHING if self._rate else 1)
             self._told += zip((future for _, future in batch), results, strict=True)
+            # One, and where batches end faster than that, so many that all are told as fast.
+            self._told_a_turn = -(-len(self._told) // BATCH_MAX)
             self._go_on()
         finally:
             turn.end()
@@ -182,10 +183,13 @@ class GroupCommit(Generic[Request, Result]):
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Tell some their results and let some in, and the others in the next turns of the loop."""
-        for _ in range(min(AT_ONCE_MAX, len(self._told))):
+        """Tell one the result and let one in, and the others in the next turns of the loop.
+
+        The database is answered in between.
+        """
+        for _ in range(min(self._told_a_turn, len(self._told))):
             self._tell(*self._told.popleft())
-        self._let_in(AT_ONCE_MAX)
+        self._let_in(1)
         self._is_turning = False
         self._go_on()
 

@@ -12,13 +12,14 @@ from shared.errors import Busy
 class Book:
     """Writes numbers; three is refused. Notes when each batch began and ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: int = 2 * BATCH_MAX) -> None:
+        self._turns = turns
         self.notes: list[str] = []
         self.queue: GroupCommit[int, int] = GroupCommit(self._commit, size_of=lambda _: 1)
 
     async def _commit(self, numbers: Sequence[int], _turn: Turn) -> list[int | Exception]:
         self.notes.append(f"begin {len(numbers)}")
-        for _ in range(100):
+        for _ in range(self._turns):
             await asyncio.sleep(0)
         self.notes.append(f"end {len(numbers)}")
         return [ValueError("three") if number == 3 else number * 10 for number in numbers]
@@ -42,6 +43,21 @@ async def test_answers_are_told_while_the_next_batch_is_written() -> None:
     of_the_first = [book.notes.index(str(number)) for number in range(10, BATCH_MAX + 10)]
     assert begun < of_the_first[-1] < ended, "they waited for the next batch, or it for them"
     assert book.queue.waiting == 0
+
+
+async def test_answers_are_told_as_fast_as_they_are_written() -> None:
+    book = Book(turns=1)
+    futures: list[asyncio.Future[int]] = []
+    for _ in range(30):
+        futures += [book.put(number) for number in range(10, BATCH_MAX + 10)]
+        while book.queue.waiting:
+            await asyncio.sleep(0)
+    told_at_once = sum(future.done() for future in futures)
+    for _ in range(BATCH_MAX):
+        await asyncio.sleep(0)
+
+    assert told_at_once < len(futures)
+    assert all(future.done() for future in futures), "some wait for more turns than a batch has"
 
 
 async def test_one_is_refused_and_the_others_are_answered() -> None:
