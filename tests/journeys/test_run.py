@@ -96,15 +96,26 @@ async def test_a_call_at_the_desk_is_on_the_delegates_phone_at_once(
         await expect(board.locator(".badge", has_text="Called")).to_be_visible()
 
 
-async def test_it_stops_in_order_and_starts_again_with_its_data(tmp_path: Path) -> None:
+async def test_one_at_a_time_has_a_data_folder_and_starts_again_with_it(tmp_path: Path) -> None:
     arguments = ("--empty", "--port", str(free_port()), "--data", str(tmp_path / "data"))
-    for _ in range(2):
-        async with started(*arguments) as process:
-            await answers(arguments[2])
-            process.send_signal(signal.SIGINT)
-            out, complaint = await asyncio.wait_for(process.communicate(), END_SECONDS_MAX)
+    async with started(*arguments) as process:
+        await answers(arguments[2])
+        async with started(*arguments[:2], str(free_port()), *arguments[3:]) as second:
+            _, complaint = await asyncio.wait_for(second.communicate(), END_SECONDS_MAX)
+        await stopped(process)
 
-        assert (process.returncode, out, complaint) == (0, b"", b"")
+    assert second.returncode == 1
+    assert "already uses the data folder" in complaint.decode()
+    assert complaint.count(b"\n") == 1
+    async with started(*arguments) as process:
+        await answers(arguments[2])
+        await stopped(process)
+
+
+async def stopped(process: Process) -> None:
+    process.send_signal(signal.SIGINT)
+    out, complaint = await asyncio.wait_for(process.communicate(), END_SECONDS_MAX)
+    assert (process.returncode, out, complaint) == (0, b"", b"")
 
 
 async def test_a_port_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
@@ -117,19 +128,6 @@ async def test_a_port_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
 
     assert process.returncode == 1
     assert complaint.decode().startswith(f"Port {port} is in use by another program")
-    assert complaint.count(b"\n") == 1
-
-
-async def test_a_data_folder_in_use_is_said_in_one_sentence(tmp_path: Path) -> None:
-    data = str(tmp_path / "data")
-    port = str(free_port())
-    async with started("--empty", "--port", port, "--data", data):
-        await answers(port)
-        async with started("--empty", "--port", str(free_port()), "--data", data) as second:
-            _, complaint = await asyncio.wait_for(second.communicate(), END_SECONDS_MAX)
-
-    assert second.returncode == 1
-    assert "already uses the data folder" in complaint.decode()
     assert complaint.count(b"\n") == 1
 
 
