@@ -157,11 +157,12 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     others = {"matching": settings.matching_url, "notify": settings.notify_url}
     async with (
         Database.connect(dsn) as database,
-        Database.connect(dsn, size=AT_WORK_MAX) as written,
+        # Of its own: what a batch asks stays prepared there, and no page is waited for.
+        Database.connect(dsn, size=AT_WORK_MAX) as for_rush,
         Elsewhere.connect(others, tokens) as elsewhere,
         Outward.open(Allowed.read(settings.outward_allowed)) as outward,
     ):
-        rush, forms = Rush(written), Forms()
+        rush, forms = Rush(for_rush), Forms()
         syncer = Syncer(database, forms, outward, tokens)
         importer = Importer(database, rush, forms, countries_of(COUNTRIES))
 
