@@ -157,7 +157,8 @@ async def opened(settings: RegistrationSettings, log: Log) -> AsyncIterator[Serv
     others = {"matching": settings.matching_url, "notify": settings.notify_url}
     async with (
         Database.connect(dsn) as database,
-        # Of its own: what a batch asks stays prepared there, and no page is waited for.
+        # Of its own: what a batch asks stays prepared there, no page is waited for, and the
+        # sequencer is not woken for events that have their positions.
         Database.connect(dsn, size=AT_WORK_MAX) as for_rush,
         Elsewhere.connect(others, tokens) as elsewhere,
         Outward.open(Allowed.read(settings.outward_allowed)) as outward,

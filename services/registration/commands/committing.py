@@ -32,9 +32,10 @@ Result = TypeVar("Result")
 class Turn:
     """The turn of a batch, behind the one before it."""
 
-    def __init__(self, before: "Turn | None", is_next: Callable[[], None]) -> None:
+    def __init__(self, before: "Turn | None", begin_next: Callable[[], None]) -> None:
+        self.has_passed_on = False
         self._before = before
-        self._is_next: Callable[[], None] | None = is_next
+        self._begin_next = begin_next
         self._has_ended = asyncio.Event()
 
     async def come(self) -> None:
@@ -45,9 +46,9 @@ class Turn:
 
     def pass_on(self) -> None:
         """Have the next batch begin: of this one, only the commit is left."""
-        if self._is_next:
-            is_next, self._is_next = self._is_next, None
-            is_next()
+        if not self.has_passed_on:
+            self.has_passed_on = True
+            self._begin_next()
 
     def end(self) -> None:
         """Have the next batch go on."""
@@ -79,7 +80,6 @@ class GroupCommit(Generic[Request, Result]):
         self._rate = 0.0
         self._ended_at = -math.inf
         self._last: Turn | None = None
-        self._is_writing = False
         self._writers: set[asyncio.Task[None]] = set()
 
     @property
@@ -142,19 +142,14 @@ class GroupCommit(Generic[Request, Result]):
         return future
 
     def _begin(self) -> None:
-        """Have a batch begin, unless one is written already."""
-        if self._is_writing or not self._queue:
+        """Have a batch begin, unless the last one has not passed on."""
+        if not self._queue or (self._last and not self._last.has_passed_on):
             return
-        self._is_writing = True
-        self._last = Turn(self._last, self._begin_next)
+        self._last = Turn(self._last, self._begin)
         # In a context of its own: a batch belongs to no one request.
         writer = asyncio.create_task(self._write(self._last), context=contextvars.Context())
         self._writers.add(writer)
         writer.add_done_callback(self._writers.discard)
-
-    def _begin_next(self) -> None:
-        self._is_writing = False
-        self._begin()
 
     async def _write(self, turn: Turn) -> None:
         try:
