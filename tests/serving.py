@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Playwright, async_play
 
 from services.embedded.servers.child import free_port
 from shared.access import Tokens
-from shared.http import App, create_app, equip
+from shared.http import SESSION_COOKIE, App, create_app, equip
 from shared.process import serve
 from shared.service import Service
 from tests.promises import Promises
@@ -86,6 +86,16 @@ async def behind_an_address(app: Any) -> AsyncIterator[str]:
 
 
 _BEHIND: dict[str, uvicorn.Server] = {}
+
+
+async def context_of(
+    browser: Browser, address: str, session: str, **options: Any
+) -> BrowserContext:
+    """Open a browser's context in which somebody is signed in, by the token of a session."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(MILLISECONDS_MAX)
+    await context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": address}])
+    return context
 
 
 async def lose_network(context: BrowserContext, address: str) -> None:

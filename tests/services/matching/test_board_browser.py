@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.http import SESSION_COOKIE
 from tests.services.matching.browsing import page as page_of
-from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
+from tests.serving import behind_an_address, chromium, context_of
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -29,15 +28,15 @@ async def board(
 ) -> Page:
     """Open the board of the house's stop as mission staff."""
     opened, address = browser
-    context = await opened.new_context(
+    context = await context_of(
+        opened,
+        address,
+        house.tokens.sign(house.boss, "session", datetime.now(UTC)),
         viewport={"width": width, "height": 700},
         locale=language,
         base_url=address,
         bypass_csp=True,
     )
-    context.set_default_timeout(MILLISECONDS_MAX)
-    token = house.tokens.sign(house.boss, "session", datetime.now(UTC))
-    await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
     page = await context.new_page()
     await page.goto(f"/stops/{house.stop}/board")
     return page

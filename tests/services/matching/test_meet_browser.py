@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.http import SESSION_COOKIE
-from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
+from tests.serving import behind_an_address, chromium, context_of
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -29,13 +28,14 @@ class Site:
         """Open somebody's own page on a phone."""
         who = self.house.person(name)
         token = self.house.tokens.sign(who, "session", datetime.now(UTC))
-        context = await self.browser.new_context(
-            viewport=PHONE,  # type: ignore[arg-type]  # a TypedDict of the library's own
+        context = await context_of(
+            self.browser,
+            self.address,
+            token,
+            viewport=PHONE,
             locale="en-US",
             java_script_enabled=has_scripts,
         )
-        context.set_default_timeout(MILLISECONDS_MAX)
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": self.address}])
         page = await context.new_page()
         await page.goto(f"{self.address}/stops/{self.house.stop}/meet/{who.subject}")
         return page

@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.access import KeyScope, Principal
-from shared.http import SESSION_COOKIE
 from tests.services.matching.browsing import page, words
-from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
+from tests.serving import behind_an_address, chromium, context_of
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -226,9 +225,7 @@ async def test_every_tab_is_in_sight_on_a_phone(house: "House", language: str) -
     transport: Any = house.client._transport
     token = house.tokens.sign(staff(house), "session", datetime.now(UTC))
     async with behind_an_address(transport.app) as address, chromium() as browser:
-        context = await browser.new_context(viewport=PHONE, locale=language)  # type: ignore[arg-type]  # a TypedDict of the library's own
-        context.set_default_timeout(MILLISECONDS_MAX)
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
+        context = await context_of(browser, address, token, viewport=PHONE, locale=language)
         opened = await context.new_page()
         await opened.goto(f"{address}/partner/{house.partner}/meetings")
         tabs = opened.locator(".partner-tabs a")

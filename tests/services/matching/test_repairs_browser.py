@@ -9,8 +9,7 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page, expect
 
-from shared.http import SESSION_COOKIE
-from tests.serving import MILLISECONDS_MAX, behind_an_address, chromium
+from tests.serving import behind_an_address, chromium, context_of
 
 if TYPE_CHECKING:
     from tests.services.matching.conftest import House
@@ -43,13 +42,9 @@ async def staff(day: "House") -> AsyncIterator[Page]:
     transport: Any = day.client._transport
     token = day.tokens.sign(day.boss, "session", datetime.now(UTC))
     async with behind_an_address(transport.app) as address, chromium() as browser:
-        context = await browser.new_context(
-            viewport=PHONE,  # type: ignore[arg-type]  # a TypedDict of the library's own
-            locale="en-US",
-            base_url=address,
+        context = await context_of(
+            browser, address, token, viewport=PHONE, locale="en-US", base_url=address
         )
-        context.set_default_timeout(MILLISECONDS_MAX)
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
         yield await context.new_page()
 
 

@@ -12,9 +12,8 @@ from services.notify.api import live as live_api
 from services.notify.gate import Gate
 from services.notify.pages import day
 from shared.access import Tokens
-from shared.http import SESSION_COOKIE
 from shared.service import Service
-from tests.serving import MILLISECONDS_MAX, chromium, serving
+from tests.serving import chromium, context_of, serving
 
 PHONE = ViewportSize(width=390, height=844)
 THUMB = 44
@@ -46,10 +45,8 @@ async def address(resources: Any, tokens: Tokens, planned: Any) -> AsyncIterator
 async def page(address: str, tokens: Tokens, world: Any, person: Any) -> AsyncIterator[Page]:
     """A delegate's phone."""
     async with chromium() as browser:
-        context = await browser.new_context(viewport=PHONE, locale="en-US")
-        context.set_default_timeout(MILLISECONDS_MAX)
         token = tokens.sign(person("delegate", world.delegate), "session", datetime.now(UTC))
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
+        context = await context_of(browser, address, token, viewport=PHONE, locale="en-US")
         page = await context.new_page()
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         yield page

@@ -21,10 +21,10 @@ from services.notify.resources import Resources
 from services.notify.store import suppressions, wishes
 from services.notify.store.messages import News
 from shared.access import Principal, Tokens
-from shared.http import SESSION_COOKIE, now
+from shared.http import now
 from shared.service import Service
 from tests.services.notify.smtp import listening
-from tests.serving import MILLISECONDS_MAX, chromium, serving
+from tests.serving import chromium, context_of, serving
 
 PHONE, DESK = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LONG = "an.address.of.somebody.with.many.names@subdomain.of.an.example.org"
@@ -73,10 +73,8 @@ async def address(resources: Resources, tokens: Tokens, planned: Any) -> AsyncIt
 @asynccontextmanager
 async def opened(address: str, session: str, language: str) -> AsyncIterator[Page]:
     async with chromium() as browser:
-        context = await browser.new_context(viewport=PHONE, locale=language)
-        context.set_default_timeout(MILLISECONDS_MAX)
         url = address.partition("/desk")[0]
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": url}])
+        context = await context_of(browser, url, session, viewport=PHONE, locale=language)
         page = await context.new_page()
         page.on("pageerror", lambda error: pytest.fail(str(error)))
         yield page

@@ -28,9 +28,9 @@ from services.registration.pages import scanner
 from shared.access import Principal
 from shared.http import SESSION_COOKIE
 from tests.serving import (
-    MILLISECONDS_MAX,
     behind_an_address,
     chromium,
+    context_of,
     find_network,
     lose_network,
 )
@@ -62,12 +62,9 @@ async def browser() -> AsyncIterator[Browser]:
 async def signed_in(
     browser: Browser, house: "House", address: str, who: Principal | None = None, **more: Any
 ) -> BrowserContext:
-    context = await browser.new_context(viewport=PHONE, **{"locale": "en-US", **more})
-    context.set_default_timeout(MILLISECONDS_MAX)
     header = house.browser(who or house.someone("door_staff"))["Cookie"]
     token = header.removeprefix(f"{SESSION_COOKIE}=")
-    await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
-    return context
+    return await context_of(browser, address, token, viewport=PHONE, **{"locale": "en-US", **more})
 
 
 async def opened(context: BrowserContext, house: "House", address: str) -> Page:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import Page, expect
 
-from shared.http import SESSION_COOKIE
 from tests.serving import (
     MILLISECONDS_MAX,
     behind_an_address,
     chromium,
+    context_of,
     find_network,
     lose_network,
 )
@@ -38,9 +38,7 @@ async def opened(
     transport: Any = selection.house.client._transport
     token = selection.house.headers(company.who)["Authorization"].removeprefix("Bearer ")
     async with behind_an_address(transport.app) as address, chromium() as browser:
-        context = await browser.new_context(**options)
-        context.set_default_timeout(MILLISECONDS_MAX)
-        await context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": address}])
+        context = await context_of(browser, address, token, **options)
         yield address, await context.new_page()
 
 
